@@ -1,0 +1,35 @@
+package adcstest
+
+import (
+	"crypto/sha256"
+	"time"
+)
+
+// RequestInfo is a row of the CA's request table.
+type RequestInfo struct {
+	// ID is the request id, counted from 1.
+	ID uint32
+	// Requester is the account that submitted the request, DOMAIN\name.
+	Requester string
+	// Template is the common name of the certificate template, "" if the request named none that the CA knows.
+	Template string
+	// Disposition is the state of the request: 3 issued, 5 held for the manager, 2 denied, 1 failed, 6 revoked
+	// (MS-WCCE section 3.2.1.4.2.1).
+	Disposition uint32
+	// Status is the HRESULT behind a refusal, 0 if there was none.
+	Status uint32
+	// Message is the disposition message, as a caller sees it.
+	Message string
+	// Serial is the serial number of the issued certificate in lower-case hexadecimal, "" if none was issued.
+	Serial string
+	// Subject is the subject of the issued certificate, or else of the request, as an RFC 2253 string.
+	Subject string
+	// PublicKeyHash is the SHA-256 of the SubjectPublicKeyInfo in the request; zero if it could not be parsed.
+	PublicKeyHash [sha256.Size]byte
+	// Submitted is when the request came in.
+	Submitted time.Time
+	// Raw is the request as it came in.
+	Raw []byte
+	// Certificate is the issued certificate, DER; nil if none was issued.
+	Certificate []byte
+}
