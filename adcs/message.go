@@ -1,0 +1,42 @@
+package adcs
+
+import (
+	"encoding/binary"
+	"strings"
+	"unicode"
+	"unicode/utf16"
+)
+
+// maxMessage bounds the text of a CA, in UTF-16 code units; more is cut off.
+const maxMessage = 2048
+
+// decodeMessage decodes pctbDispositionMessage, UTF-16LE up to the first NUL. It never fails: a text that nobody acts on must
+// not cost a certificate. Runs of blanks and control characters become one blank; characters that a terminal or a log might
+// obey or that change how text reads (format characters such as bidirectional overrides, surrogates, private use) go.
+func decodeMessage(b []byte) string {
+	cut := len(b)/2 > maxMessage
+	units := make([]uint16, 0, min(len(b)/2, maxMessage))
+	for len(b) >= 2 && len(units) < maxMessage {
+		u := binary.LittleEndian.Uint16(b)
+		if u == 0 {
+			cut = false
+			break
+		}
+		units = append(units, u)
+		b = b[2:]
+	}
+	text := strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r) || unicode.IsControl(r):
+			return ' '
+		case !unicode.IsPrint(r):
+			return -1
+		}
+		return r
+	}, string(utf16.Decode(units)))
+	text = strings.Join(strings.Fields(text), " ")
+	if cut {
+		text += "…"
+	}
+	return text
+}

@@ -1,0 +1,214 @@
+package adcs
+
+import (
+	"bytes"
+	"crypto/sha1" // #nosec G505 -- the hash that MS-WCCE defines to name a certificate; nothing is trusted by it
+	"crypto/x509"
+	"fmt"
+)
+
+// Limits on the parts of an answer. A chain of a dozen certificates has some 20 KB.
+const (
+	maxLeaf  = 64 << 10
+	maxChain = 1 << 20
+)
+
+// Disposition is how a CA disposed of a request: [MS-WCCE], section 3.2.1.4.2.1.2.1, and the CR_DISP values of certcli.h. A
+// CA may send an HRESULT in its place.
+type Disposition uint32
+
+// The dispositions.
+const (
+	Incomplete      Disposition = 0 // not finished, or a certificate of another CA
+	Failed          Disposition = 1 // an error
+	Denied          Disposition = 2 // by the policy or by the CA's manager
+	Issued          Disposition = 3 // the certificate is in the answer
+	IssuedOutOfBand Disposition = 4 // issued; the certificate may have to be fetched elsewhere
+	Pending         Disposition = 5 // held until the CA's manager decides
+	Revoked         Disposition = 6 // issued and revoked since
+)
+
+// String returns the disposition's name, or the number of one that has none.
+func (d Disposition) String() string {
+	switch d {
+	case Incomplete:
+		return "incomplete"
+	case Failed:
+		return "failed"
+	case Denied:
+		return "denied"
+	case Issued:
+		return "issued"
+	case IssuedOutOfBand:
+		return "issued out of band"
+	case Pending:
+		return "pending"
+	case Revoked:
+		return "revoked"
+	}
+	return fmt.Sprintf("0x%08X", uint32(d))
+}
+
+// Result is an answer of a CA that is not a refusal.
+type Result struct {
+	// Disposition is Issued, IssuedOutOfBand or Pending. With Pending there is no certificate yet: keep RequestID and ask
+	// again with [Client.Retrieve] or [Client.Wait].
+	Disposition Disposition
+
+	// RequestID is the CA's id of the request; never zero.
+	RequestID uint32
+
+	// Message is the CA's text, cleaned as in [RequestError].
+	Message string
+
+	// Certificate is the issued certificate. Nothing about it was checked, not even its key: call [Verify].
+	Certificate *x509.Certificate
+
+	// Chain holds the other certificates that the CA sent, in no particular order. They are not trusted: use them as
+	// intermediates only. Certificates that crypto/x509 cannot parse are left out.
+	Chain []*x509.Certificate
+}
+
+// answer is what CertServerRequest returned: [MS-ICPR], section 3.2.4.1.1.
+type answer struct {
+	returned    uint32 // the call's return value
+	requestID   uint32 // pdwRequestId
+	disposition uint32 // pdwDisposition
+	chain       []byte // pctbCert: CMS with certificates, or CMC full response; empty if none
+	leaf        []byte // pctbEncodedCert: DER; empty if none
+	message     []byte // pctbDispositionMessage: UTF-16LE
+}
+
+// parseAnswer turns an answer into a result, or into a *RequestError if the CA refused, or into an *AnswerError if it cannot be
+// used. asked is the request id that the call was about; zero for a new request.
+//
+// The order is that of [MS-WCCE], section 3.2.1.4.2.1: first the return value, then the disposition.
+func parseAnswer(a *answer, asked uint32) (*Result, error) {
+	message := decodeMessage(a.message)
+	disposition := Disposition(a.disposition)
+	if a.returned != 0 {
+		return nil, &RequestError{a.refusedID(asked), disposition, hresultFromWin32(a.returned), message}
+	}
+	switch disposition {
+	case Issued:
+	case IssuedOutOfBand:
+		if len(a.leaf) == 0 {
+			return nil, &RequestError{a.refusedID(asked), disposition, 0, message}
+		}
+	case Pending:
+	case Incomplete, Failed, Denied, Revoked:
+		return nil, &RequestError{a.refusedID(asked), disposition, 0, message}
+	default:
+		return nil, &RequestError{a.refusedID(asked), disposition, hresultFromWin32(a.disposition), message}
+	}
+	if a.requestID == 0 {
+		return nil, &AnswerError{0, fmt.Sprintf("disposition %v without a request id", disposition)}
+	}
+	if asked != 0 && a.requestID != asked {
+		return nil, &AnswerError{a.requestID, fmt.Sprintf("the question was about request %d", asked)}
+	}
+	result := &Result{Disposition: disposition, RequestID: a.requestID, Message: message}
+	if disposition == Pending {
+		return result, nil
+	}
+	if err := a.certificates(result); err != nil {
+		return nil, &AnswerError{a.requestID, err.Error()}
+	}
+	return result, nil
+}
+
+// refusedID is the id of a refused request. Refusals of a retrieval may come without it.
+func (a *answer) refusedID(asked uint32) uint32 {
+	if asked != 0 {
+		return asked
+	}
+	return a.requestID
+}
+
+// certificates puts the leaf and the chain of an answer into result.
+func (a *answer) certificates(result *Result) error {
+	if len(a.leaf) == 0 {
+		return fmt.Errorf("%v without a certificate", result.Disposition)
+	}
+	if len(a.leaf) > maxLeaf {
+		return fmt.Errorf("a certificate of %d bytes", len(a.leaf))
+	}
+	leaf, err := x509.ParseCertificate(a.leaf)
+	if err != nil {
+		return fmt.Errorf("the certificate cannot be parsed: %v", err)
+	}
+	chain, err := parseChain(a.chain, leaf)
+	if err != nil {
+		return fmt.Errorf("the chain cannot be used: %v", err)
+	}
+	result.Certificate, result.Chain = leaf, chain
+	return nil
+}
+
+// parseChain parses pctbCert, in either of its forms, and returns its certificates without the leaf and without doubles. The
+// leaf must be among them; where, says nothing, since they are a SET. A CA need not send a chain with a retrieval.
+func parseChain(data []byte, leaf *x509.Certificate) ([]*x509.Certificate, error) {
+	if len(data) == 0 {
+		return nil, nil
+	}
+	if len(data) > maxChain {
+		return nil, fmt.Errorf("%d bytes", len(data))
+	}
+	sd, err := parseSignedData(data)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case sd.contentType.Equal(oidData):
+		// A degenerate SignedData holds certificates only. What else one might hold is nobody's to interpret.
+		if sd.content != nil || sd.signers != 0 {
+			return nil, fmt.Errorf("%w: a chain with content or signers", errCMS)
+		}
+	case sd.contentType.Equal(oidPKIResponse):
+		if err := checkFullResponse(sd.content, leaf); err != nil {
+			return nil, err
+		}
+	default:
+		return nil, fmt.Errorf("%w: eContentType %v", errCMS, sd.contentType)
+	}
+	return otherCertificates(sd.certificates, leaf)
+}
+
+// checkFullResponse refuses a CMC full response that contradicts the rest of the answer.
+func checkFullResponse(content []byte, leaf *x509.Certificate) error {
+	response, err := parseCMCResponse(content)
+	if err != nil {
+		return err
+	}
+	if response.status != cmcSuccess {
+		return fmt.Errorf("the CMC status is %d, the disposition says issued", response.status)
+	}
+	sum := sha1.Sum(leaf.Raw) // #nosec G401
+	if response.issuedHash != nil && !bytes.Equal(response.issuedHash, sum[:]) {
+		return fmt.Errorf("the CMC response is about another certificate")
+	}
+	return nil
+}
+
+func otherCertificates(all [][]byte, leaf *x509.Certificate) ([]*x509.Certificate, error) {
+	found := false
+	seen := make(map[string]bool, len(all))
+	var others []*x509.Certificate
+	for _, der := range all {
+		if bytes.Equal(der, leaf.Raw) {
+			found = true
+			continue
+		}
+		if seen[string(der)] {
+			continue
+		}
+		seen[string(der)] = true
+		if cert, err := x509.ParseCertificate(der); err == nil {
+			others = append(others, cert)
+		}
+	}
+	if !found {
+		return nil, fmt.Errorf("the certificate is not among its %d certificates", len(all))
+	}
+	return others, nil
+}
