@@ -31,8 +31,8 @@ func encodeBMP(s string) ([]byte, bool) {
 	return out, true
 }
 
-// decodeBMP is the inverse of encodeBMP. Surrogates are refused: they are no characters of the basic plane.
-func decodeBMP(b []byte) (string, bool) {
+// DecodeBMP returns the text of a BMPString: UTF-16 big-endian. Surrogates are refused: they are no characters of the basic plane.
+func DecodeBMP(b []byte) (string, bool) {
 	if len(b)%2 != 0 {
 		return "", false
 	}

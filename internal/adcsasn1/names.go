@@ -40,9 +40,9 @@ func shown(name string) string {
 func isControl(r rune) bool { return r == utf8.RuneError || !unicode.IsGraphic(r) }
 
 // CheckDNS returns an error unless name is a host name in the preferred syntax (RFC 5280, section 4.2.1.6; RFC 1123,
-// section 2.1): letters, digits and inner hyphens, no underscore, no trailing dot. Names in other scripts are written as
-// A-labels (xn--…). A wildcard is the whole leftmost label, with at least two labels after it. Text that is an IP
-// address is refused.
+// section 2.1): letters, digits and inner hyphens, no trailing dot; and the underscore besides, which names of Windows
+// computers may hold. Names in other scripts are written as A-labels (xn--…). A wildcard is the whole leftmost label,
+// with at least two labels after it. Text that is an IP address is refused.
 func CheckDNS(name string) error {
 	host, wildcard := strings.CutPrefix(name, "*.")
 	if wildcard && !strings.Contains(host, ".") {
@@ -89,7 +89,7 @@ func labelProblem(label string) string {
 			return "a character is not ASCII; write international names as A-labels (xn--…)"
 		case r == '*':
 			return "a wildcard must be the whole leftmost label"
-		case !isLetterDigit(byte(r)) && r != '-':
+		case !isLetterDigit(byte(r)) && r != '-' && r != '_':
 			return fmt.Sprintf("the character %q is not allowed", r)
 		}
 	}

@@ -73,7 +73,7 @@ func readTemplateName(value []byte) (string, bool) {
 		if !s.ReadASN1(&text, cbasn1.Tag(asn1.TagBMPString)) || !s.Empty() || len(text) > 2*maxTemplateName {
 			return "", false
 		}
-		return decodeBMP(text)
+		return DecodeBMP(text)
 	}
 	var seq cryptobyte.String
 	ok := s.ReadASN1(&seq, cbasn1.SEQUENCE) && s.Empty() &&

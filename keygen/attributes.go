@@ -1,0 +1,258 @@
+package keygen
+
+import (
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/adcskit/adcskit/internal/adcsasn1"
+)
+
+// Limits of a dotted attribute type. encoding/asn1 reads arcs up to 31 bits, and adds 80 to the second one.
+const (
+	maxArcs = 32
+	maxArc  = 1<<31 - 1 - 80
+)
+
+// attributeType returns the object identifier of an attribute type, by keyword or dotted number.
+func attributeType(kind string) (asn1.ObjectIdentifier, error) {
+	if kind == "" {
+		return nil, refuseSubject("an attribute type is missing before '='")
+	}
+	if '0' <= kind[0] && kind[0] <= '9' {
+		return dottedType(kind)
+	}
+	if len(kind) <= len("EMAILADDRESS") {
+		if arc, ok := x520Arc(strings.ToUpper(kind)); ok {
+			return asn1.ObjectIdentifier{2, 5, 4, arc}, nil
+		}
+		switch strings.ToUpper(kind) {
+		case "UID":
+			return asn1.ObjectIdentifier{0, 9, 2342, 19200300, 100, 1, 1}, nil
+		case "DC":
+			return asn1.ObjectIdentifier{0, 9, 2342, 19200300, 100, 1, 25}, nil
+		case "E", "EMAIL", "EMAILADDRESS":
+			return asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 1}, nil
+		}
+	}
+	return nil, refuseSubject("the attribute type %s is not known", shown(kind))
+}
+
+// x520Arc returns the last arc of a keyword of X.520, with the keywords of RFC 4514, section 3, and of Windows.
+func x520Arc(keyword string) (int, bool) {
+	switch keyword {
+	case "CN":
+		return 3, true
+	case "SN":
+		return 4, true
+	case "SERIALNUMBER":
+		return 5, true
+	case "C":
+		return 6, true
+	case "L":
+		return 7, true
+	case "ST", "S":
+		return 8, true
+	case "STREET":
+		return 9, true
+	case "O":
+		return 10, true
+	case "OU":
+		return 11, true
+	case "T", "TITLE":
+		return 12, true
+	case "DESCRIPTION":
+		return 13, true
+	case "POSTALCODE":
+		return 17, true
+	case "G", "GN", "GIVENNAME":
+		return 42, true
+	case "I", "INITIALS":
+		return 43, true
+	case "DNQUALIFIER":
+		return 46, true
+	}
+	return 0, false
+}
+
+// dottedType reads a numericoid (RFC 4512, section 1.4).
+func dottedType(kind string) (asn1.ObjectIdentifier, error) {
+	var id asn1.ObjectIdentifier
+	for arc := range strings.SplitSeq(kind, ".") {
+		n, err := strconv.ParseUint(arc, 10, 31)
+		if err != nil || arc != strconv.FormatUint(n, 10) || len(id) == maxArcs {
+			return nil, refuseSubject("the attribute type %s is not an object identifier", shown(kind))
+		}
+		id = append(id, int(n))
+	}
+	if !validType(id) {
+		return nil, refuseSubject("the attribute type %s is not an object identifier", shown(kind))
+	}
+	return id, nil
+}
+
+// validType reports whether an identifier can be written, and read again by encoding/asn1.
+func validType(id asn1.ObjectIdentifier) bool {
+	if len(id) < 2 || len(id) > maxArcs || id[0] > 2 || id[0] < 2 && id[1] > 39 {
+		return false
+	}
+	for _, arc := range id {
+		if arc < 0 || arc > maxArc {
+			return false
+		}
+	}
+	return true
+}
+
+// valueRule is how the values of one attribute type are written.
+type valueRule struct {
+	tag   int // the only string type, or 0: PrintableString where that is enough, else UTF8String
+	max   int // characters
+	check func(string) error
+}
+
+// ruleOf returns the rule of a type: the string types and upper bounds of RFC 5280, appendix A.1, which AD CS enforces
+// too; 1024 characters where there is none.
+func ruleOf(id asn1.ObjectIdentifier) valueRule {
+	switch id.String() {
+	case "2.5.4.3", "2.5.4.10", "2.5.4.11", "2.5.4.12": // CN, O, OU, T
+		return valueRule{max: 64}
+	case "2.5.4.5", "2.5.4.46": // serialNumber, dnQualifier
+		return valueRule{tag: asn1.TagPrintableString, max: 64}
+	case "2.5.4.6": // C
+		return valueRule{tag: asn1.TagPrintableString, max: 2, check: checkCountry}
+	case "2.5.4.7", "2.5.4.8": // L, ST
+		return valueRule{max: 128}
+	case "0.9.2342.19200300.100.1.25": // DC
+		return valueRule{tag: asn1.TagIA5String, max: 63}
+	case "1.2.840.113549.1.9.1": // E
+		return valueRule{tag: asn1.TagIA5String, max: 255, check: adcsasn1.CheckEmail}
+	}
+	return valueRule{max: 1024}
+}
+
+func checkCountry(s string) error {
+	if len(s) != 2 || strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") != "" {
+		return fmt.Errorf("a country is two letters")
+	}
+	return nil
+}
+
+// encodableSubject checks a name and returns a copy in which each value is the exact [asn1.RawValue] to write. A name that
+// was built rather than parsed has strings, of which the type decides how they are written, or asn1.RawValue.
+func encodableSubject(name pkix.RDNSequence) (pkix.RDNSequence, error) {
+	if len(name) > maxRDNs {
+		return nil, refuseSubject("more than %d relative names", maxRDNs)
+	}
+	out := make(pkix.RDNSequence, len(name))
+	for i, rdn := range name {
+		if len(rdn) == 0 || len(rdn) > maxPerRDN {
+			return nil, refuseSubject("a relative name has 1 to %d attributes", maxPerRDN)
+		}
+		for j, attr := range rdn {
+			for _, other := range rdn[:j] {
+				if other.Type.Equal(attr.Type) {
+					return nil, refuseSubject("the type %v stands twice in one relative name", attr.Type)
+				}
+			}
+			value, err := encodableValue(attr)
+			if err != nil {
+				return nil, err
+			}
+			out[i] = append(out[i], pkix.AttributeTypeAndValue{Type: attr.Type, Value: value})
+		}
+	}
+	return out, nil
+}
+
+func encodableValue(attr pkix.AttributeTypeAndValue) (asn1.RawValue, error) {
+	if !validType(attr.Type) {
+		return asn1.RawValue{}, refuseSubject("the attribute type %v is not an object identifier", attr.Type)
+	}
+	rule := ruleOf(attr.Type)
+	text, tag := "", 0
+	switch v := attr.Value.(type) {
+	case string:
+		text, tag = v, rule.tag
+		if tag == 0 && isPrintable(v) {
+			tag = asn1.TagPrintableString
+		} else if tag == 0 {
+			tag = asn1.TagUTF8String
+		}
+	case asn1.RawValue:
+		var err error
+		if text, err = rawText(v); err != nil {
+			return asn1.RawValue{}, err
+		}
+		if tag = v.Tag; rule.tag != 0 && tag != rule.tag {
+			return asn1.RawValue{}, refuseSubject("the type %v does not take this string type", attr.Type)
+		}
+	default:
+		return asn1.RawValue{}, refuseSubject("a value of the type %v is a %T, not a string", attr.Type, attr.Value)
+	}
+	if err := checkText(attr.Type, text, tag, rule); err != nil {
+		return asn1.RawValue{}, err
+	}
+	if raw, ok := attr.Value.(asn1.RawValue); ok {
+		return asn1.RawValue{Tag: tag, Bytes: raw.Bytes}, nil
+	}
+	return asn1.RawValue{Tag: tag, Bytes: []byte(text)}, nil
+}
+
+// rawText returns the text of a value that names its string type. Only the types that are left in certificates of today
+// are taken, since a CA and its clients have to read them.
+func rawText(v asn1.RawValue) (string, error) {
+	if v.Class == asn1.ClassUniversal && !v.IsCompound {
+		switch v.Tag {
+		case asn1.TagUTF8String, asn1.TagPrintableString, asn1.TagIA5String:
+			return string(v.Bytes), nil
+		case asn1.TagBMPString:
+			if text, ok := adcsasn1.DecodeBMP(v.Bytes); ok {
+				return text, nil
+			}
+		}
+	}
+	return "", refuseSubject("a value is no UTF8String, PrintableString, IA5String or BMPString")
+}
+
+func checkText(id asn1.ObjectIdentifier, text string, tag int, rule valueRule) error {
+	n := utf8.RuneCountInString(text)
+	switch {
+	case !utf8.ValidString(text):
+		return refuseSubject("a value of the type %v is not UTF-8", id)
+	case n == 0 || n > rule.max:
+		return refuseSubject("a value of the type %v has 1 to %d characters, not %d", id, rule.max, n)
+	case tag == asn1.TagPrintableString && !isPrintable(text):
+		return refuseSubject("the value %s of the type %v is not a PrintableString", shown(text), id)
+	}
+	for _, r := range text {
+		if r == utf8.RuneError || !unicode.IsGraphic(r) {
+			return refuseSubject("the value %s of the type %v holds the character %U", shown(text), id, r)
+		}
+		if tag == asn1.TagIA5String && r > '~' {
+			return refuseSubject("the value %s of the type %v is not ASCII", shown(text), id)
+		}
+	}
+	if rule.check != nil {
+		if err := rule.check(text); err != nil {
+			return refuseSubject("the value %s of the type %v: %v", shown(text), id, err)
+		}
+	}
+	return nil
+}
+
+// isPrintable reports whether s is a PrintableString (X.680, section 41.4).
+func isPrintable(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+		if !letter && (c < '0' || c > '9') && strings.IndexByte(" '()+,-./:=?", c) < 0 {
+			return false
+		}
+	}
+	return true
+}
