@@ -2,9 +2,12 @@ package adcstest
 
 import (
 	"crypto/x509"
-	"errors"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"fmt"
 	"sync"
 	"time"
+	"unicode/utf8"
 )
 
 // The seam between the RPC server and the certification authority behind it. The server authenticates the caller,
@@ -84,7 +87,7 @@ type authorityConfig struct {
 	host      string     // DNS name of the CA's host
 	templates []Template // nil for DefaultTemplates
 	directory []Entry
-	managers  []string // accounts, groups or SIDs that may read and decide every request
+	managers  []string // accounts, groups or SIDs that may read every request; nil for nobody
 	enrollers []string // accounts, groups or SIDs that may enroll at this CA at all; nil for everybody
 	profile   Profile
 	now       func() time.Time // nil for time.Now
@@ -92,29 +95,184 @@ type authorityConfig struct {
 
 // authority is the certification authority behind a [Server]. Its methods are safe for concurrent use.
 type authority struct {
-	cfg authorityConfig
-	mu  sync.Mutex
+	cfg       authorityConfig
+	names     []string // by which it is addressed
+	templates *templateTable
+	directory *directory
+	managers  principals
+	enrollers principals
+	pki       *pki
+	impostor  func() (*pki, error) // a hierarchy of the same names, made when first asked for
+	now       func() time.Time
+
+	mu   sync.Mutex
+	rows []*row // request id n is at n-1
 }
 
 // newAuthority checks the configuration and makes the CA's keys and certificates.
-func newAuthority(cfg authorityConfig) (*authority, error) { return &authority{cfg: cfg}, nil }
-
-// certServerRequest runs one call.
-func (a *authority) certServerRequest(c caller, in certServerRequest, t tampering) certServerResponse {
-	return certServerResponse{ret: 0x80094006}
+func newAuthority(cfg authorityConfig) (*authority, error) {
+	if !utf8.ValidString(cfg.name) || cfg.name == "" || utf8.RuneCountInString(cfg.name) > maxCAName {
+		return nil, fmt.Errorf("CA name %q does not have 1 to %d characters", cfg.name, maxCAName)
+	}
+	if err := cfg.profile.validate(); err != nil {
+		return nil, err
+	}
+	a := &authority{cfg: cfg, names: namesOf(cfg.name), now: cfg.now}
+	if a.now == nil {
+		a.now = time.Now
+	}
+	var err error
+	if a.templates, err = newTemplateTable(cfg.templates); err != nil {
+		return nil, err
+	}
+	if a.directory, err = newDirectory(cfg.directory, cfg.host); err != nil {
+		return nil, err
+	}
+	a.managers = newPrincipals(append([]string{}, cfg.managers...)) // nobody, unless named
+	a.enrollers = newPrincipals(cfg.enrollers)
+	newHierarchy := func() (*pki, error) { return newPKI(cfg.name, cfg.host, cfg.profile, a.now()) }
+	a.impostor = sync.OnceValues(newHierarchy)
+	a.pki, err = newHierarchy()
+	return a, err
 }
 
-// requests returns a copy of every row of the request table, oldest first.
-func (a *authority) requests() []RequestInfo { return nil }
-
-// approve issues a request that is held for the manager.
-func (a *authority) approve(id uint32) error { return errors.ErrUnsupported }
-
-// deny refuses a request that is held for the manager.
-func (a *authority) deny(id uint32) error { return errors.ErrUnsupported }
-
 // certificate returns the certificate of the issuing CA.
-func (a *authority) certificate() *x509.Certificate { return nil }
+func (a *authority) certificate() *x509.Certificate { return a.pki.issuing().cert }
 
 // chain returns the certificates of the CAs, the issuing one first and the root last.
-func (a *authority) chain() []*x509.Certificate { return nil }
+func (a *authority) chain() []*x509.Certificate {
+	certs := make([]*x509.Certificate, len(a.pki.tiers))
+	for i, t := range a.pki.tiers {
+		certs[i] = t.cert
+	}
+	return certs
+}
+
+// certServerRequest runs one call (MS-WCCE section 3.2.1.4.2.1).
+func (a *authority) certServerRequest(c caller, in certServerRequest, t tampering) certServerResponse {
+	out := a.serve(c, in, t)
+	if out.requestID != 0 {
+		out.requestID += t.requestIDOffset
+	}
+	return out
+}
+
+func (a *authority) serve(c caller, in certServerRequest, t tampering) certServerResponse {
+	if !a.isNamed(in.authority) {
+		return failed(hrInvalidArg)
+	}
+	text, ok := attributeText(in.attributes)
+	if !ok {
+		return failed(hrInvalidArg)
+	}
+	if !a.enrollers.has(a.directory.lookup(c)) {
+		return failed(hrEnrollDenied)
+	}
+	if len(in.request) == 0 {
+		return a.inspect(c, in, text, t)
+	}
+	if in.requestID != 0 { // only the answer to a challenge has both, and this CA asks none
+		return failed(hrInvalidArg)
+	}
+	return a.submit(c, in, text, t)
+}
+
+// failed is the answer to a call that could not be processed: an error of the method, not of a request.
+func failed(code uint32) certServerResponse {
+	return certServerResponse{disposition: code, ret: code, message: wireString(describe(code))}
+}
+
+// submit takes a new request: it makes a row, asks the policy, and settles the row.
+func (a *authority) submit(c caller, in certServerRequest, attributes string, t tampering) certServerResponse {
+	r := a.addRow(c, in.request)
+	req, why := parseRequest(in.flags, in.request)
+	var is *issuance
+	if why == nil {
+		is, why = a.decide(c, req, parseAttributes(attributes))
+	}
+	var cert issued
+	if why == nil {
+		is.tampering = t
+		cert, why = a.conclude(is, r.id)
+	}
+	settled := a.settle(r, outcome{request: req, issuance: is, refusal: why, cert: cert})
+	out := a.answer(settled, in.flags, t)
+	if settled.disposition == dispDenied || settled.disposition == dispError {
+		out.disposition = settled.status // a new request is answered with the HRESULT itself
+	}
+	return out
+}
+
+// conclude does what the template says with a request that is right in every other way: deny, hold or issue it.
+func (a *authority) conclude(is *issuance, id uint32) (issued, *refusal) {
+	switch t := is.template; {
+	case t.Deny != 0:
+		return issued{}, &refusal{code: t.Deny, stage: stagePolicy, text: t.DenyMessage}
+	case t.Hold:
+		return issued{}, nil
+	}
+	cert, err := a.sign(is, id)
+	if err != nil {
+		return issued{}, &refusal{code: hrInvalidArg, stage: stageBuild}
+	}
+	return cert, nil
+}
+
+// inspect answers for a request that is already there (MS-WCCE section 3.2.1.4.2.1.3). Attributes, if any, are the
+// serial number to look for.
+func (a *authority) inspect(c caller, in certServerRequest, serial string, t tampering) certServerResponse {
+	if in.requestID == 0 {
+		return failed(hrInvalidArg)
+	}
+	r, ok := a.find(in.requestID, serial)
+	if !ok {
+		return failed(hrPropertyEmpty)
+	}
+	if r.requester != c.account() && !a.managers.has(a.directory.lookup(c)) {
+		return failed(hrAdminDenied)
+	}
+	out := a.answer(r, in.flags, t)
+	switch r.disposition {
+	case dispDenied:
+		out.ret = hrAdminDenied
+	case dispError:
+		out.disposition = r.status
+	}
+	return out
+}
+
+// answer turns a row into the output of the method.
+func (a *authority) answer(r row, flags uint32, t tampering) certServerResponse {
+	out := certServerResponse{requestID: r.id, disposition: r.disposition, message: wireString(r.message)}
+	s := cmcStatus{status: cmcFailed, text: r.message, id: r.id, received: r.submitted}
+	switch r.disposition {
+	case dispIssued:
+		s.status, s.leaf = cmcSuccess, r.cert.der
+		out.encodedCert = r.cert.der
+		if r.cert.handed != nil {
+			out.encodedCert = r.cert.handed
+		}
+	case dispPending:
+		s.status = cmcPending
+	}
+	var err error
+	switch {
+	case flags&flagFullResponse != 0 && !a.cfg.profile.NoFullResponse:
+		out.cert, err = a.fullResponse(s, r.cert, flags, t)
+	case r.disposition == dispIssued:
+		out.cert, err = a.chainBlob(r.cert, flags, t)
+	}
+	if err != nil { // only signing can fail, and only with a broken random source
+		return failed(hrServerSuspended)
+	}
+	return out
+}
+
+// nameString is a Name for people; "" if it is malformed.
+func nameString(der []byte) string {
+	var seq pkix.RDNSequence
+	if rest, err := asn1.Unmarshal(der, &seq); err != nil || len(rest) > 0 {
+		return ""
+	}
+	return seq.String()
+}

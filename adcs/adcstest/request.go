@@ -13,10 +13,10 @@ type RequestInfo struct {
 	Requester string
 	// Template is the common name of the certificate template, "" if the request named none that the CA knows.
 	Template string
-	// Disposition is the state of the request: 3 issued, 5 held for the manager, 2 denied, 1 failed, 6 revoked
+	// Disposition is the state of the request: 0 being processed, 3 issued, 5 held for the manager, 2 denied, 1 failed
 	// (MS-WCCE section 3.2.1.4.2.1).
 	Disposition uint32
-	// Status is the HRESULT behind a refusal, 0 if there was none.
+	// Status is the HRESULT behind a refusal (or 2, from a template that denies so), 0 if there was none.
 	Status uint32
 	// Message is the disposition message, as a caller sees it.
 	Message string
