@@ -253,9 +253,6 @@ const (
 	RetryOperator Retry = "operator" // after a person changed something
 )
 
-// Reason is a closed machine reason; see reasons.go.
-type Reason string
-
 // Outcome is how a job ended.
 type Outcome struct {
 	Kind          OutcomeKind      `json:"kind"`

@@ -128,8 +128,10 @@ type Job struct {
 	// Attempt counts offers. Sequence is that of the last checkpoint or finish within the attempt.
 	Attempt  int64
 	Sequence int64
-	// Connector is the holder of the current attempt.
+	// Connector is who was offered the current attempt.
 	Connector string
+	// Patience is when the holder of the current attempt counts as stalled.
+	Patience time.Time
 	// LeaseEnd is when the holder must have submitted. Zero: the holder was granted nothing, so it cannot have submitted.
 	LeaseEnd time.Time
 	// Checkpoint is the newest, of this attempt or an earlier one.

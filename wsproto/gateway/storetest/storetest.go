@@ -102,6 +102,7 @@ func fullJob() *gateway.Job {
 	job.State = gateway.JobDone
 	job.Resubmit, job.Traceparent = true, "00-1-2-01"
 	job.Due, job.GiveUp, job.LeaseEnd = base().Add(time.Second), base().Add(2*time.Second), base().Add(3*time.Second)
+	job.Patience = base().Add(4 * time.Second)
 	job.Attempt, job.Sequence, job.Connector = 3, 4, "c"
 	job.Checkpoint = &wsproto.Checkpoint{
 		State: wsproto.CheckpointPending, CA: ca("CA"), Account: `CORP\svc`, PublicKeyHash: []byte{5}, RequestID: 6,

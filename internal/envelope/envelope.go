@@ -1,0 +1,105 @@
+// Package envelope encrypts small secrets to a P-256 key with HPKE (RFC 9180, base mode), and encodes the
+// length-prefixed fields that signatures and encryption contexts of this module are bound to.
+//
+// The suite is fixed: DHKEM(P-256, HKDF-SHA256), HKDF-SHA256, AES-256-GCM. Base mode does not authenticate the sender;
+// whoever needs that signs the result.
+package envelope
+
+import (
+	"crypto/ecdh"
+	"crypto/hpke"
+	"encoding/binary"
+	"errors"
+)
+
+const (
+	// EncapsulationSize is the length of an encapsulated key: an uncompressed P-256 point.
+	EncapsulationSize = 65
+	// Overhead is what encryption adds to a plaintext: the tag of AES-GCM.
+	Overhead = 16
+	// MaxPlaintext bounds what one envelope holds, in bytes.
+	MaxPlaintext = 1 << 20
+)
+
+var (
+	// ErrKey says that a key is not on P-256.
+	ErrKey = errors.New("envelope: the key is not a P-256 key")
+	// ErrSize says that a part of an envelope has an impossible length.
+	ErrSize = errors.New("envelope: a part has an impossible length")
+	// ErrOpen says that an envelope is not for this key and this context, or was changed.
+	ErrOpen = errors.New("envelope: it is not for this key and context, or was changed")
+)
+
+// Seal encrypts plaintext to a P-256 key, bound to info. It returns the encapsulated key and the ciphertext.
+func Seal(to *ecdh.PublicKey, info, plaintext []byte) (encapsulation, ciphertext []byte, err error) {
+	if to == nil || to.Curve() != ecdh.P256() {
+		return nil, nil, ErrKey
+	}
+	if len(plaintext) > MaxPlaintext {
+		return nil, nil, ErrSize
+	}
+	pub, err := hpke.NewDHKEMPublicKey(to)
+	if err != nil {
+		return nil, nil, ErrKey
+	}
+	encapsulation, sender, err := hpke.NewSender(pub, hpke.HKDFSHA256(), hpke.AES256GCM(), info)
+	if err != nil {
+		return nil, nil, err
+	}
+	ciphertext, err = sender.Seal(nil, plaintext)
+	return encapsulation, ciphertext, err
+}
+
+// Open decrypts what [Seal] made for this key and info. The key may live in hardware. All failures of the
+// cryptography are [ErrOpen]; nothing of the content is in an error.
+func Open(key ecdh.KeyExchanger, info, encapsulation, ciphertext []byte) ([]byte, error) {
+	if key == nil || key.Curve() != ecdh.P256() {
+		return nil, ErrKey
+	}
+	if len(encapsulation) != EncapsulationSize || len(ciphertext) < Overhead || len(ciphertext) > MaxPlaintext+Overhead {
+		return nil, ErrSize
+	}
+	priv, err := hpke.NewDHKEMPrivateKey(key)
+	if err != nil {
+		return nil, ErrKey
+	}
+	recipient, err := hpke.NewRecipient(encapsulation, priv, hpke.HKDFSHA256(), hpke.AES256GCM(), info)
+	if err != nil {
+		return nil, ErrOpen
+	}
+	plaintext, err := recipient.Open(nil, ciphertext)
+	if err != nil {
+		return nil, ErrOpen
+	}
+	return plaintext, nil
+}
+
+// AppendField appends a field: its length as a big-endian uint32, then its bytes.
+func AppendField(b, field []byte) []byte {
+	b = binary.BigEndian.AppendUint32(b, uint32(len(field)))
+	return append(b, field...)
+}
+
+// AppendString appends the bytes of a string as a field.
+func AppendString(b []byte, field string) []byte {
+	b = binary.BigEndian.AppendUint32(b, uint32(len(field)))
+	return append(b, field...)
+}
+
+// AppendUint64 appends a number as a field of eight bytes, big-endian.
+func AppendUint64(b []byte, n uint64) []byte {
+	b = binary.BigEndian.AppendUint32(b, 8)
+	return binary.BigEndian.AppendUint64(b, n)
+}
+
+// CutField takes the first field off b. Whatever follows it is rest.
+func CutField(b []byte) (field, rest []byte, err error) {
+	if len(b) < 4 {
+		return nil, nil, ErrSize
+	}
+	n := binary.BigEndian.Uint32(b)
+	if uint64(n) > uint64(len(b)-4) {
+		return nil, nil, ErrSize
+	}
+	return b[4 : 4+n : 4+n], b[4+n:], nil
+}

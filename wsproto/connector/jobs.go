@@ -1,0 +1,212 @@
+package connector
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/adcskit/adcskit/wsproto"
+)
+
+// How long a tenant is asked to wait before it offers again.
+const (
+	busyRetry       = 5 * time.Second
+	supersededRetry = time.Second
+)
+
+// jobs holds the jobs of a connector, over all its sessions.
+type jobs struct {
+	mu       sync.Mutex
+	byID     map[string]*job
+	draining bool
+	wg       sync.WaitGroup
+	changed  chan struct{} // closed and replaced when a job ends
+}
+
+func newJobs() *jobs {
+	return &jobs{byID: make(map[string]*job), changed: make(chan struct{})}
+}
+
+// reserve keeps a place for a job, or says why there is none. working bounds the jobs before their outcome, all bounds
+// those whose outcome is not acknowledged yet as well.
+func (t *jobs) reserve(j *job, working, all int) *wsproto.OfferResult {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.draining {
+		return busy(wsproto.ReasonDraining, busyRetry)
+	}
+	if old := t.byID[j.id]; old != nil {
+		return t.answerAgain(old, j.attempt)
+	}
+	n := 0
+	for _, other := range t.byID {
+		if !other.finishing.Load() {
+			n++
+		}
+	}
+	if n >= working || len(t.byID) >= all {
+		return busy(wsproto.ReasonBusy, busyRetry)
+	}
+	t.byID[j.id] = j
+	t.wg.Add(1)
+	return nil
+}
+
+// answerAgain answers an offer of a job that is here already. A newer attempt means that the tenant has given the older
+// one up: it ends, and the newer one is taken once it has.
+func (t *jobs) answerAgain(old *job, attempt int64) *wsproto.OfferResult {
+	switch {
+	case attempt == old.attempt && old.accepted.Load():
+		return &wsproto.OfferResult{Answer: wsproto.OfferAccepted}
+	case attempt > old.attempt:
+		old.supersede()
+		return busy(wsproto.ReasonBusy, supersededRetry)
+	}
+	return busy(wsproto.ReasonSuperseded, busyRetry)
+}
+
+func busy(reason wsproto.Reason, retry time.Duration) *wsproto.OfferResult {
+	return &wsproto.OfferResult{Answer: wsproto.OfferBusy, Reason: reason, RetryAfterMS: retry.Milliseconds()}
+}
+
+// remove ends what reserve began.
+func (t *jobs) remove(j *job) {
+	t.mu.Lock()
+	delete(t.byID, j.id)
+	close(t.changed)
+	t.changed = make(chan struct{})
+	t.mu.Unlock()
+	t.wg.Done()
+}
+
+func (t *jobs) get(id string) *job {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.byID[id]
+}
+
+func (t *jobs) count() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.byID)
+}
+
+// drain takes no new jobs from now on.
+func (t *jobs) drain() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.draining = true
+}
+
+// idle waits until there are no jobs, or until ctx ends; it reports how many are left.
+func (t *jobs) idle(ctx context.Context) int {
+	for {
+		t.mu.Lock()
+		n, changed := len(t.byID), t.changed
+		t.mu.Unlock()
+		if n == 0 {
+			return 0
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return n
+		}
+	}
+}
+
+// offer answers an offer and begins the job if it is accepted.
+func (c *Connector) offer(ctx context.Context, o *wsproto.Offer) *wsproto.OfferResult {
+	j := newJob(c, o)
+	if answer := c.jobs.reserve(j, c.opts.Capacity, unacknowledgedFactor*c.opts.Capacity); answer != nil {
+		return answer
+	}
+	if answer := j.admit(ctx, o); answer != nil {
+		j.secret.wipe()
+		j.stop()
+		c.jobs.remove(j)
+		return answer
+	}
+	j.accepted.Store(true)
+	c.status.kick()
+	go j.run()
+	return &wsproto.OfferResult{Answer: wsproto.OfferAccepted}
+}
+
+// unacknowledgedFactor times the capacity is how many jobs there may be, those included whose outcome the tenant has not
+// acknowledged.
+const unacknowledgedFactor = 3
+
+// admit decides whether a job is taken. Nothing is made for it before.
+func (j *job) admit(ctx context.Context, o *wsproto.Offer) *wsproto.OfferResult {
+	order, err := wsproto.DecodeOrder(o.Order)
+	if critical, ok := errors.AsType[*wsproto.CriticalError](err); ok {
+		// Another connector may be newer and understand it.
+		return refused(wsproto.RefusedElsewhere, wsproto.ReasonOrderCritical, critical.Error())
+	}
+	if err != nil {
+		return refused(wsproto.RefusedNever, wsproto.ReasonOrderInvalid, err.Error())
+	}
+	j.order.Order = *order
+	j.order.Retrieval = o.Checkpoint != nil && o.Checkpoint.RequestID != 0
+	if err := j.c.cfg.Policy(ctx, j.order); err != nil {
+		return refusedByPolicy(err)
+	}
+	if order.Recipient != nil {
+		return refused(wsproto.RefusedElsewhere, wsproto.ReasonOrderUnsupported, "sealed delivery is not supported yet")
+	}
+	if j.account, err = j.c.cfg.Issuer.Account(order.CA); err != nil {
+		return refused(wsproto.RefusedElsewhere, wsproto.ReasonPolicyCA, "this connector has no credential for the CA")
+	}
+	if p, ok := errors.AsType[*pausedError](j.c.credentials.paused(j.account)); ok {
+		answer := refused(wsproto.RefusedElsewhere, wsproto.ReasonCredential, "the credential is stopped after a failed logon")
+		answer.RetryAfterMS = p.left.Milliseconds() + 1
+		return answer
+	}
+	if o.Checkpoint == nil {
+		return nil
+	}
+	return j.open(o)
+}
+
+// open resumes from a checkpoint.
+func (j *job) open(o *wsproto.Offer) *wsproto.OfferResult {
+	secret, err := wsproto.OpenCheckpoint(o.Checkpoint, j.c.cfg.Decryption, wsproto.CheckpointExpectation{
+		Makers: j.c.makers, Tenant: j.c.cfg.Tenant, Job: o.Job, Attempt: o.Attempt,
+		OrderDigest: j.digest, CA: j.order.CA, Account: j.account,
+	})
+	if err != nil {
+		reason := wsproto.ReasonInternal
+		if e, ok := errors.AsType[wsproto.CheckpointError](err); ok {
+			reason = e.Reason()
+		}
+		return refused(wsproto.RefusedElsewhere, reason, err.Error())
+	}
+	j.secret = secret
+	j.resumed = o.Checkpoint
+	j.keyHash = o.Checkpoint.PublicKeyHash
+	j.submitted = true // as far as anyone knows: too late to cancel or to call it expired
+	return nil
+}
+
+func refused(scope wsproto.RefusalScope, reason wsproto.Reason, message string) *wsproto.OfferResult {
+	return &wsproto.OfferResult{Answer: wsproto.OfferRefused, Scope: scope, Reason: reason, Message: boundText(message)}
+}
+
+// refusedByPolicy tells the tenant which rule refused. The text of an error that is not ours is not told.
+func refusedByPolicy(err error) *wsproto.OfferResult {
+	if p, ok := errors.AsType[*PolicyError](err); ok {
+		return refused(wsproto.RefusedElsewhere, p.Reason(), p.Error())
+	}
+	return refused(wsproto.RefusedElsewhere, wsproto.ReasonPolicy, "refused by local policy")
+}
+
+// cancel answers a cancellation.
+func (c *Connector) cancel(m *wsproto.Cancel) (*wsproto.CancelResult, error) {
+	j := c.jobs.get(m.Job)
+	if j == nil || j.attempt != m.Attempt {
+		return nil, wsproto.Errorf(wsproto.CodeUnknownJob, "attempt %d of the job is not here", m.Attempt)
+	}
+	return &wsproto.CancelResult{Cancelled: j.abort(errCancelled)}, nil
+}

@@ -1,0 +1,183 @@
+package wsproto
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Unmarshal decodes a JSON text into the struct that v points to. Unlike encoding/json it matches member names exactly,
+// refuses a member that occurs twice, text that is not UTF-8 and half surrogate pairs, takes numbers only where they fit,
+// and bounds depth and counts (see [MaxDepth], [MaxArray], [MaxMembers]). Members that the struct does not have are
+// checked for syntax and ignored. null leaves a member as it is. Errors match [ErrSyntax] and hold nothing of the text.
+//
+// It decodes what the messages of this package consist of: structs, slices, byte slices (base64 with padding, RFC 4648,
+// section 4), strings, integers, booleans, pointers, maps of string to integer, json.RawMessage and time.Time.
+// A json.RawMessage shares the memory of text.
+func Unmarshal(text []byte, v any) error {
+	target := reflect.ValueOf(v)
+	if target.Kind() != reflect.Pointer || target.IsNil() {
+		return fmt.Errorf("wsproto: Unmarshal into a %T", v)
+	}
+	s := scanner{text: text}
+	if err := s.decode(target.Elem()); err != nil {
+		return err
+	}
+	return s.end()
+}
+
+func (s *scanner) decode(v reflect.Value) error {
+	switch p := v.Addr().Interface().(type) {
+	case *json.RawMessage:
+		raw, err := s.value()
+		*p = raw
+		return err
+	case *time.Time:
+		return s.decodeTime(p)
+	}
+	if s.peek() == 'n' && s.literal("null") {
+		return nil
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		return s.decodeStruct(v)
+	case reflect.Pointer:
+		target := reflect.New(v.Type().Elem())
+		if err := s.decode(target.Elem()); err != nil {
+			return err
+		}
+		v.Set(target)
+		return nil
+	case reflect.Slice:
+		if v.Type().Elem().Kind() == reflect.Uint8 {
+			return s.decodeBytes(v)
+		}
+		return s.decodeSlice(v)
+	case reflect.Map:
+		return s.decodeMap(v)
+	}
+	return s.decodeScalar(v)
+}
+
+func (s *scanner) decodeScalar(v reflect.Value) error {
+	switch v.Kind() {
+	case reflect.String:
+		text, err := s.stringValue()
+		v.SetString(text)
+		return err
+	case reflect.Bool:
+		if s.literal("true") {
+			v.SetBool(true)
+		} else if s.literal("false") {
+			v.SetBool(false)
+		} else {
+			return syntaxError(s.pos, "no boolean")
+		}
+		return nil
+	case reflect.Int, reflect.Int64, reflect.Uint32:
+		return s.decodeInteger(v)
+	}
+	return fmt.Errorf("wsproto: Unmarshal cannot decode a %v", v.Type())
+}
+
+func (s *scanner) decodeInteger(v reflect.Value) error {
+	at := s.pos
+	text, err := s.number()
+	if err != nil {
+		return err
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return syntaxError(at, "no integer of the expected size")
+	}
+	if v.Kind() == reflect.Uint32 {
+		if n < 0 || v.OverflowUint(uint64(n)) {
+			return syntaxError(at, "no integer of the expected size")
+		}
+		v.SetUint(uint64(n))
+		return nil
+	}
+	if v.OverflowInt(n) {
+		return syntaxError(at, "no integer of the expected size")
+	}
+	v.SetInt(n)
+	return nil
+}
+
+func (s *scanner) decodeStruct(v reflect.Value) error {
+	t := v.Type()
+	return s.object(func(name string) error {
+		for i := range t.NumField() {
+			tag, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+			if tag == name && tag != "-" {
+				return s.decode(v.Field(i))
+			}
+		}
+		_, err := s.value()
+		return err
+	})
+}
+
+func (s *scanner) decodeSlice(v reflect.Value) error {
+	v.SetZero()
+	return s.array(func(i int) error {
+		v.Set(reflect.Append(v, reflect.Zero(v.Type().Elem())))
+		return s.decode(v.Index(i))
+	})
+}
+
+func (s *scanner) decodeMap(v reflect.Value) error {
+	out := reflect.MakeMap(v.Type())
+	err := s.object(func(name string) error {
+		element := reflect.New(v.Type().Elem()).Elem()
+		if err := s.decode(element); err != nil {
+			return err
+		}
+		out.SetMapIndex(reflect.ValueOf(name).Convert(v.Type().Key()), element)
+		return nil
+	})
+	if err == nil {
+		v.Set(out)
+	}
+	return err
+}
+
+func (s *scanner) decodeBytes(v reflect.Value) error {
+	at := s.pos
+	text, err := s.stringValue()
+	if err != nil {
+		return err
+	}
+	// DecodeString skips line breaks, which are no base64.
+	if strings.ContainsAny(text, "\r\n") {
+		return syntaxError(at, "no base64")
+	}
+	b, err := base64.StdEncoding.Strict().DecodeString(text)
+	if err != nil {
+		return syntaxError(at, "no base64")
+	}
+	v.SetBytes(b)
+	return nil
+}
+
+// decodeTime reads the one form that protocol v1 knows: UTC, whole seconds.
+func (s *scanner) decodeTime(p *time.Time) error {
+	if s.peek() == 'n' && s.literal("null") {
+		return nil
+	}
+	at := s.pos
+	text, err := s.stringValue()
+	if err != nil {
+		return err
+	}
+	t, err := time.Parse(timeLayout, text)
+	if err != nil || t.Format(timeLayout) != text {
+		return syntaxError(at, "no time")
+	}
+	*p = t
+	return nil
+}

@@ -1,0 +1,166 @@
+package gateway
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/adcskit/adcskit/wsproto"
+)
+
+// finish records an outcome. A nil error means that the tenant has it, now or since an earlier time.
+func (j *Job) finish(connector string, p *wsproto.FinishParams, now time.Time, r *rules) error {
+	o := p.Outcome
+	certificate := hasCertificate(&o)
+	newest := j.newest(connector, p.Attempt)
+	switch {
+	case j.repeated(connector, p), certificate && j.known(&o):
+		return nil
+	case j.State == JobDone:
+		return j.amend(connector, p, now, r)
+	case newest && p.Sequence <= j.Sequence && !certificate:
+		return superseded(j, p.Attempt)
+	case newest && o.Kind == wsproto.Pending:
+		j.held(p, now, r)
+		return nil
+	case newest, certificate && j.holds(connector, p.Attempt):
+		j.settle(p, now, r)
+		return nil
+	}
+	return superseded(j, p.Attempt)
+}
+
+// repeated reports whether this finish was recorded before. Sequence of an ended attempt is that of its finish.
+func (j *Job) repeated(connector string, p *wsproto.FinishParams) bool {
+	return j.Outcome != nil && p.Attempt == j.Attempt && connector == j.Connector && p.Sequence == j.Sequence &&
+		j.Outcome.Kind == p.Outcome.Kind && !j.inFlight()
+}
+
+// hasCertificate reports whether the CA issued something, delivered or not.
+func hasCertificate(o *wsproto.Outcome) bool {
+	return o.Kind == wsproto.Issued || o.Kind == wsproto.Rejected && len(o.Thumbprint) > 0
+}
+
+// known reports whether the certificate of o is recorded.
+func (j *Job) known(o *wsproto.Outcome) bool {
+	if j.Outcome != nil && hasCertificate(j.Outcome) && bytes.Equal(j.Outcome.Thumbprint, o.Thumbprint) {
+		return true
+	}
+	for i := range j.Extra {
+		if bytes.Equal(j.Extra[i].Thumbprint, o.Thumbprint) {
+			return true
+		}
+	}
+	return false
+}
+
+// amend handles an outcome for a job that has one: a certificate is always recorded, and a definite outcome for the same
+// public key replaces an unknown one.
+func (j *Job) amend(connector string, p *wsproto.FinishParams, now time.Time, r *rules) error {
+	open := j.Outcome.Kind == wsproto.Unknown || j.Outcome.Kind == wsproto.Lost
+	switch {
+	case !j.holds(connector, p.Attempt):
+		return superseded(j, p.Attempt)
+	case open && hasCertificate(&p.Outcome):
+		j.settle(p, now, r)
+		return nil
+	case hasCertificate(&p.Outcome):
+		extra := p.Outcome
+		j.Extra = append(j.Extra, extra)
+		j.release(p.Attempt)
+		j.record(extra, true, now, r)
+		return nil
+	case j.Outcome.Kind == wsproto.Unknown && j.answers(p):
+		j.settle(p, now, r)
+		return nil
+	}
+	return superseded(j, p.Attempt)
+}
+
+// answers reports whether a finish tells what became of the request whose outcome is unknown. If the order allowed to
+// submit again, only the newest attempt can tell.
+func (j *Job) answers(p *wsproto.FinishParams) bool {
+	switch p.Outcome.Kind {
+	case wsproto.Denied, wsproto.Failed, wsproto.Rejected, wsproto.Cancelled:
+	default:
+		return false
+	}
+	same := len(p.Outcome.PublicKeyHash) > 0 && bytes.Equal(p.Outcome.PublicKeyHash, j.Outcome.PublicKeyHash)
+	return same && (p.Attempt == j.Attempt || !j.Resubmit)
+}
+
+// settle ends the job with a connector's outcome.
+func (j *Job) settle(p *wsproto.FinishParams, now time.Time, r *rules) {
+	if p.Attempt == j.Attempt {
+		j.Sequence = p.Sequence
+	}
+	if p.Outcome.Kind != wsproto.Unknown {
+		j.release(p.Attempt)
+	}
+	j.conclude(p.Outcome, now, r)
+}
+
+// held records that the CA holds the request: the job waits in the queue, with its checkpoint.
+func (j *Job) held(p *wsproto.FinishParams, now time.Time, r *rules) {
+	j.release(p.Attempt)
+	j.Sequence = p.Sequence
+	if j.Checkpoint == nil || j.Checkpoint.State != wsproto.CheckpointPending {
+		lost := p.Outcome
+		lost.Kind, lost.Reason, lost.Retry = wsproto.Lost, wsproto.ReasonCheckpointSealed, wsproto.RetryOperator
+		j.conclude(lost, now, r)
+		return
+	}
+	first := j.Outcome == nil || j.Outcome.Kind != wsproto.Pending
+	outcome := p.Outcome
+	j.Outcome, j.Ended = &outcome, now
+	wait := time.Duration(p.Outcome.RetryAfterMS) * time.Millisecond
+	if wait <= 0 {
+		wait = r.Retrieve
+	}
+	j.queue(now.Add(min(wait, 24*time.Hour)), now, r)
+	if first {
+		j.record(outcome, false, now, r)
+	}
+}
+
+// conclude ends the job.
+func (j *Job) conclude(o wsproto.Outcome, now time.Time, r *rules) {
+	j.State = JobDone
+	j.Outcome, j.Ended = &o, now
+	j.LeaseEnd, j.Patience, j.GiveUp, j.NotBefore = time.Time{}, time.Time{}, time.Time{}, time.Time{}
+	j.Refusals = nil
+	j.forget()
+	j.record(o, false, now, r)
+}
+
+// forget removes the password from the order. The sealed part of the checkpoint goes too: nobody will open it.
+func (j *Job) forget() {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(j.Order, &members) != nil {
+		j.Order = nil
+		return
+	}
+	if _, ok := members["password"]; ok {
+		delete(members, "password")
+		j.Order, _ = json.Marshal(members) // a map of valid JSON values marshals
+	}
+	if j.Checkpoint != nil {
+		clear := *j.Checkpoint
+		clear.Sealed = nil
+		j.Checkpoint = &clear
+	}
+}
+
+// record counts an outcome and queues its event.
+func (j *Job) record(o wsproto.Outcome, extra bool, now time.Time, r *rules) {
+	j.Recorded++
+	if r.events {
+		if len(j.Events) == 0 {
+			j.DeliverAt, j.Deliveries = now, 0
+		}
+		id := fmt.Sprintf("%s/%d", j.ID, j.Recorded)
+		j.Events = append(j.Events, Event{ID: id, Time: now, Outcome: o, Extra: extra})
+	}
+	j.schedule(now, r)
+}
