@@ -22,17 +22,17 @@ const (
 )
 
 // Attributes are the request attributes that a client may send besides the template: [MS-WCCE], sections 2.2.2.7.10 and
-// 3.2.1.4.2.1.2. The zero value sends none. A CA ignores those that its configuration does not allow, without saying so;
-// [Verify] finds out.
+// 3.2.1.4.2.1.2. The zero value sends none. A CA ignores those that its configuration does not allow, without saying
+// so; [Verify] finds out.
 //
-// Subject alternative names are not among them: a CA that takes names from attributes (EDITF_ATTRIBUTESUBJECTALTNAME2) lets
-// anybody who may enroll become anybody. Put names into the certification request.
+// Subject alternative names are not among them: a CA that takes names from attributes (EDITF_ATTRIBUTESUBJECTALTNAME2)
+// lets anybody who may enroll become anybody. Put names into the certification request.
 type Attributes struct {
 	// CertificateUsage asks for these extended key usages.
 	CertificateUsage []asn1.ObjectIdentifier
 
-	// Validity asks for a validity period; Expires, which wins, for an end. A CA that honours them never goes beyond what
-	// the template allows.
+	// Validity asks for a validity period; Expires, which wins, for an end. A CA that honours them never goes beyond
+	// what the template allows.
 	Validity Validity
 	Expires  time.Time
 
@@ -62,12 +62,13 @@ const (
 
 // Attribute is a request attribute by name.
 //
-// The name consists of ASCII letters, digits, dots and underscores. Names that have a field of their own are refused, and
-// so are those that are dangerous or belong elsewhere: SAN (see [Attributes]); cdc, rmd and certfile, which make the CA
-// contact other hosts; requestername, challenge, CertType and RequestId, which belong to other kinds of requests.
+// The name consists of ASCII letters, digits, dots and underscores. Names that have a field of their own are refused,
+// and so are those that are dangerous or belong elsewhere: SAN (see [Attributes]); cdc, rmd and certfile, which make
+// the CA contact other hosts; requestername, challenge, CertType and RequestId, which belong to other kinds of
+// requests.
 //
-// The value has no control characters and no line or paragraph separators, since the CA splits attributes at line breaks,
-// and no blanks at its ends, since the CA removes them.
+// The value has no control characters and no line or paragraph separators, since the CA splits attributes at line
+// breaks, and no blanks at its ends, since the CA removes them.
 type Attribute struct {
 	Name, Value string
 }
@@ -90,8 +91,8 @@ var refusedAttributes = map[string]string{
 }
 
 // encodeAttributes encodes the template and the attributes as pctbAttribs wants them ([MS-ICPR], section 3.2.4.1.1):
-// "Name:Value" lines joined by a line feed, UTF-16LE, one NUL at the end. It returns nil if there are none. Its errors match
-// ErrInvalidRequest.
+// "Name:Value" lines joined by a line feed, UTF-16LE, one NUL at the end. It returns nil if there are none. Its errors
+// match ErrInvalidRequest.
 func encodeAttributes(template string, a *Attributes) ([]byte, error) {
 	list, err := a.list(template)
 	if err != nil || len(list) == 0 {
@@ -169,7 +170,8 @@ func (v Validity) check() error {
 	return fmt.Errorf("%w: validity of %d %q", ErrInvalidRequest, v.Number, string(v.Unit))
 }
 
-// validOID reports whether an OID can be encoded: at least two arcs, the first at most 2, the second below 40 under 0 and 1.
+// validOID reports whether an OID can be encoded: at least two arcs, the first at most 2, the second below 40 under 0
+// and 1.
 func validOID(oid asn1.ObjectIdentifier) bool {
 	if len(oid) < 2 || len(oid) > 64 || oid[0] > 2 || oid[0] < 2 && oid[1] >= 40 {
 		return false
@@ -182,8 +184,8 @@ func validOID(oid asn1.ObjectIdentifier) bool {
 	return true
 }
 
-// check refuses what a CA would read otherwise than it was meant: anything that could end a line or the text, and, since
-// the CA drops blanks and minus signs of names and blanks round values before it compares, those too.
+// check refuses what a CA would read otherwise than it was meant: anything that could end a line or the text, and,
+// since the CA drops blanks and minus signs of names and blanks round values before it compares, those too.
 func (a Attribute) check() error {
 	if a.Name == "" || len(a.Name) > maxAttributeName || strings.ContainsFunc(a.Name, notNameRune) {
 		return fmt.Errorf("%w: attribute name %q: 1 to %d ASCII letters, digits, dots and underscores are allowed",
@@ -228,8 +230,9 @@ func encodeUTF16(s string) []byte {
 }
 
 // bounded cuts text that goes into an error.
-func bounded(s string) string {
-	const limit = 80
+func bounded(s string) string { return boundedTo(s, 80) }
+
+func boundedTo(s string, limit int) string {
 	if len(s) <= limit {
 		return s
 	}

@@ -79,7 +79,8 @@ func (r *cmcResponse) parseStatus(values cryptobyte.String) bool {
 		info.ReadASN1Integer(&r.status) && r.status >= 0
 }
 
-// parseAddAttributes reads SEQUENCE { INTEGER, SEQUENCE OF INTEGER, SET OF Attribute } and keeps the issued certificate's hash.
+// parseAddAttributes reads SEQUENCE { INTEGER, SEQUENCE OF INTEGER, SET OF Attribute } and keeps the issued
+// certificate's hash.
 func (r *cmcResponse) parseAddAttributes(values cryptobyte.String) bool {
 	var add, attributes cryptobyte.String
 	var dataReference int64

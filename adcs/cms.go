@@ -9,8 +9,8 @@ import (
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// maxCertificates bounds the certificates of one CMS message: a CA sends the leaf and its own certificates, of which one
-// that was renewed often may have a few.
+// maxCertificates bounds the certificates of one CMS message: a CA sends the leaf and its own certificates, of which
+// one that was renewed often may have a few.
 const maxCertificates = 64
 
 var (
@@ -20,8 +20,9 @@ var (
 
 var errCMS = errors.New("not a CMS SignedData in DER")
 
-// signedData is what an answer of a CA needs of a CMS SignedData: RFC 5652, section 5.1. The signature over a CMC response
-// is not looked at: the answer came over an authenticated connection, and a certificate is judged by Verify alone.
+// signedData is what an answer of a CA needs of a CMS SignedData: RFC 5652, section 5.1. The signature over a CMC
+// response is not looked at: the answer came over an authenticated connection, and a certificate is judged by Verify
+// alone.
 type signedData struct {
 	contentType  asn1.ObjectIdentifier
 	content      []byte   // nil if absent

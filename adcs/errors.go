@@ -10,8 +10,8 @@ var (
 	// ErrInvalidRequest is matched when a request was refused here, before anything was sent.
 	ErrInvalidRequest = errors.New("adcs: invalid request")
 
-	// ErrLogon is matched when the server refused the credential. Retries lock accounts out: whatever uses this credential
-	// should stop until a person has looked at it.
+	// ErrLogon is matched when the server refused the credential. Retries lock accounts out: whatever uses this
+	// credential should stop until a person has looked at it.
 	ErrLogon = errors.New("adcs: logon failed")
 )
 
@@ -25,8 +25,8 @@ type RequestError struct {
 	// Disposition is as the CA sent it. A CA may send an HRESULT in its place, which is then also in Code.
 	Disposition Disposition
 
-	// Code is the CA's reason: the call's return value, or the HRESULT in the place of the disposition. It is zero if the CA
-	// gave none, as for some requests that its manager denied.
+	// Code is the CA's reason: the call's return value, or the HRESULT in the place of the disposition. It is zero if
+	// the CA gave none, as for some requests that its manager denied.
 	Code HResult
 
 	// Message is the CA's text, in its language: not to be parsed. Control characters were removed and its length is
@@ -59,8 +59,8 @@ func (e *RequestError) Unwrap() error {
 	return e.Code
 }
 
-// AnswerError is returned when the CA answered, and its answer is malformed or contradicts itself or the question. What the
-// CA did is then not known from it: for a submit, [ErrOutcomeUnknown] is matched too.
+// AnswerError is returned when the CA answered, and its answer is malformed or contradicts itself or the question. What
+// the CA did is then not known from it: for a submit, [ErrOutcomeUnknown] is matched too.
 type AnswerError struct {
 	// RequestID is the id in the answer; it may be zero, and it may be wrong.
 	RequestID uint32

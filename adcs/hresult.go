@@ -2,8 +2,8 @@ package adcs
 
 import "fmt"
 
-// HResult is a Windows HRESULT as a certification authority (CA) returns it: as the return value of a call or in place of
-// the disposition. It is an error, so that a refusal can be recognised with [errors.Is]:
+// HResult is a Windows HRESULT as a certification authority (CA) returns it: as the return value of a call or in place
+// of the disposition. It is an error, so that a refusal can be recognised with [errors.Is]:
 //
 //	if errors.Is(err, adcs.ErrTemplateDenied) { … }
 //
@@ -22,8 +22,8 @@ func hresultFromWin32(code uint32) HResult {
 	return HResult(win32Facility | code)
 }
 
-// canonical maps the two values that Microsoft's documents print by mistake, and that a server built from them may send,
-// to the ones that Windows uses: E_ACCESSDENIED is 0x80000009 in [MS-ICPR] 3.2.4.1.1 and [MS-WCCE] <121>,
+// canonical maps the two values that Microsoft's documents print by mistake, and that a server built from them may
+// send, to the ones that Windows uses: E_ACCESSDENIED is 0x80000009 in [MS-ICPR] 3.2.4.1.1 and [MS-WCCE] <121>,
 // CERTSRV_E_PROPERTY_EMPTY is 0x80074004 in [MS-WCCE] 2.2.4.
 func (h HResult) canonical() HResult {
 	switch h {
@@ -36,7 +36,8 @@ func (h HResult) canonical() HResult {
 }
 
 // Is reports whether target is the same code. The variants 0x80000009 and 0x80074004 that Microsoft's documents print
-// equal [ErrAccessDenied] and [ErrPropertyEmpty]; a code of the Win32 facility equals the [RPCStatus] of that Win32 code.
+// equal [ErrAccessDenied] and [ErrPropertyEmpty]; a code of the Win32 facility equals the [RPCStatus] of that Win32
+// code.
 func (h HResult) Is(target error) bool {
 	switch t := target.(type) {
 	case HResult:
@@ -47,8 +48,8 @@ func (h HResult) Is(target error) bool {
 	return false
 }
 
-// Name returns the symbolic name of winerror.h, e.g. "CERTSRV_E_TEMPLATE_DENIED", or "" for a code that this package does
-// not know.
+// Name returns the symbolic name of winerror.h, e.g. "CERTSRV_E_TEMPLATE_DENIED", or "" for a code that this package
+// does not know.
 func (h HResult) Name() string {
 	return hresults[h.canonical()].name
 }

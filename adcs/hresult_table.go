@@ -2,8 +2,8 @@ package adcs
 
 // The HRESULTs of a CA that this package knows. Each one's Explanation says what it means, and [Explain] what to do.
 //
-// The codes are those of winerror.h; [MS-WCCE] says for most of them when a CA returns them (sections 2.2.4, 3.2.1.4.2.1
-// and 3.2.2.6.2.1).
+// The codes are those of winerror.h; [MS-WCCE] says for most of them when a CA returns them (sections 2.2.4,
+// 3.2.1.4.2.1 and 3.2.2.6.2.1).
 const (
 	ErrBadRequestSubject            HResult = 0x80094001 // CERTSRV_E_BAD_REQUESTSUBJECT
 	ErrNoRequest                    HResult = 0x80094002 // CERTSRV_E_NO_REQUEST

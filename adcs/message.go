@@ -10,9 +10,10 @@ import (
 // maxMessage bounds the text of a CA, in UTF-16 code units; more is cut off.
 const maxMessage = 2048
 
-// decodeMessage decodes pctbDispositionMessage, UTF-16LE up to the first NUL. It never fails: a text that nobody acts on must
-// not cost a certificate. Runs of blanks and control characters become one blank; characters that a terminal or a log might
-// obey or that change how text reads (format characters such as bidirectional overrides, surrogates, private use) go.
+// decodeMessage decodes pctbDispositionMessage, UTF-16LE up to the first NUL. It never fails: a text that nobody acts
+// on must not cost a certificate. Runs of blanks and control characters become one blank; characters that a terminal or
+// a log might obey or that change how text reads (format characters such as bidirectional overrides, surrogates,
+// private use) go.
 func decodeMessage(b []byte) string {
 	cut := len(b)/2 > maxMessage
 	units := make([]uint16, 0, min(len(b)/2, maxMessage))

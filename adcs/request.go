@@ -16,8 +16,8 @@ type Request struct {
 	// CSR is a PKCS#10 certification request, DER, at most 1 MiB. It must carry a valid signature.
 	CSR []byte
 
-	// Template is the cn of the certificate template (not its display name), sent as the attribute CertificateTemplate. It
-	// may be empty if the CSR names the template by an extension; if both do, they must agree, or the CA answers
+	// Template is the cn of the certificate template (not its display name), sent as the attribute CertificateTemplate.
+	// It may be empty if the CSR names the template by an extension; if both do, they must agree, or the CA answers
 	// [ErrTemplateConflict].
 	Template string
 
@@ -44,7 +44,8 @@ func (r *Request) prepare() (*preparedRequest, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: the CSR is not a PKCS#10 certification request in DER: %v", ErrInvalidRequest, err)
 	}
-	// A CA would refuse it, after it has made a row for it. An algorithm that this side does not know is the CA's to judge.
+	// A CA would refuse it, after it has made a row for it. An algorithm that this side does not know is the CA's to
+	// judge.
 	if err := csr.CheckSignature(); err != nil && !errors.Is(err, x509.ErrUnsupportedAlgorithm) {
 		return nil, fmt.Errorf("%w: the signature of the CSR does not verify: %v", ErrInvalidRequest, err)
 	}

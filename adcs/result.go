@@ -13,8 +13,8 @@ const (
 	maxChain = 1 << 20
 )
 
-// Disposition is how a CA disposed of a request: [MS-WCCE], section 3.2.1.4.2.1.2.1, and the CR_DISP values of certcli.h. A
-// CA may send an HRESULT in its place.
+// Disposition is how a CA disposed of a request: [MS-WCCE], section 3.2.1.4.2.1.2.1, and the CR_DISP values of
+// certcli.h. A CA may send an HRESULT in its place.
 type Disposition uint32
 
 // The dispositions.
@@ -51,8 +51,8 @@ func (d Disposition) String() string {
 
 // Result is an answer of a CA that is not a refusal.
 type Result struct {
-	// Disposition is Issued, IssuedOutOfBand or Pending. With Pending there is no certificate yet: keep RequestID and ask
-	// again with [Client.Retrieve] or [Client.Wait].
+	// Disposition is Issued, IssuedOutOfBand or Pending. With Pending there is no certificate yet: keep RequestID and
+	// ask again with [Client.Retrieve] or [Client.Wait].
 	Disposition Disposition
 
 	// RequestID is the CA's id of the request; never zero.
@@ -79,8 +79,8 @@ type answer struct {
 	message     []byte // pctbDispositionMessage: UTF-16LE
 }
 
-// parseAnswer turns an answer into a result, or into a *RequestError if the CA refused, or into an *AnswerError if it cannot be
-// used. asked is the request id that the call was about; zero for a new request.
+// parseAnswer turns an answer into a result, or into a *RequestError if the CA refused, or into an *AnswerError if it
+// cannot be used. asked is the request id that the call was about; zero for a new request.
 //
 // The order is that of [MS-WCCE], section 3.2.1.4.2.1: first the return value, then the disposition.
 func parseAnswer(a *answer, asked uint32) (*Result, error) {
@@ -145,8 +145,9 @@ func (a *answer) certificates(result *Result) error {
 	return nil
 }
 
-// parseChain parses pctbCert, in either of its forms, and returns its certificates without the leaf and without doubles. The
-// leaf must be among them; where, says nothing, since they are a SET. A CA need not send a chain with a retrieval.
+// parseChain parses pctbCert, in either of its forms, and returns its certificates without the leaf and without
+// doubles. The leaf must be among them; where, says nothing, since they are a SET. A CA need not send a chain with a
+// retrieval.
 func parseChain(data []byte, leaf *x509.Certificate) ([]*x509.Certificate, error) {
 	if len(data) == 0 {
 		return nil, nil

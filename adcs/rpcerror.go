@@ -12,8 +12,8 @@ const (
 	PhaseCall Phase = "call"            // the call itself
 )
 
-// RPCError is a failure that the remote side reported on the level of DCE/RPC, below the CA: a fault, a refused bind or a
-// status of the endpoint mapper. Err is an [RPCStatus], a [BindNak] or a [ContextRejection], and errors.Is finds it.
+// RPCError is a failure that the remote side reported on the level of DCE/RPC, below the CA: a fault, a refused bind or
+// a status of the endpoint mapper. Err is an [RPCStatus], a [BindNak] or a [ContextRejection], and errors.Is finds it.
 type RPCError struct {
 	Phase Phase
 	Err   error
@@ -31,19 +31,30 @@ func (e *RPCError) Error() string {
 // Unwrap returns Err.
 func (e *RPCError) Unwrap() error { return e.Err }
 
-// RPCStatus is a status code of DCE/RPC as an error: that of a fault (C706, appendix E; [MS-RPCE], section 2.2.2.6, where
-// Windows sends Win32 codes), or of the endpoint mapper.
+// RPCStatus is a status code of DCE/RPC as an error: that of a fault (C706, appendix E; [MS-RPCE], section 2.2.2.6,
+// where Windows sends Win32 codes), or of the endpoint mapper.
 type RPCStatus uint32
 
-// Is reports whether target is the same status, or the [HResult] of the same Win32 code: a CA reports a missing right as
-// fault 5 or as HRESULT 0x80070005, and both match [ErrAccessDenied]. The forms of one status that C706 and Windows number
-// differently are equal too.
+// Is reports whether target is the same status, or the [HResult] of the same Win32 code: a CA reports a missing right
+// as fault 5 or as HRESULT 0x80070005, and both match [ErrAccessDenied]. The forms of one status that C706 and Windows
+// number differently are equal too. Those that say that the server refused the credential match [ErrLogon].
 func (s RPCStatus) Is(target error) bool {
 	switch t := target.(type) {
 	case RPCStatus:
 		return s.canonical() == t.canonical()
 	case HResult:
-		return s.canonical() <= 0xffff && hresultFromWin32(uint32(s.canonical())) == t.canonical()
+		return hresultFromWin32(uint32(s.canonical())) == t.canonical()
+	}
+	return target == ErrLogon && s.isLogon()
+}
+
+// isLogon holds for the statuses that say that a server refused the credential.
+func (s RPCStatus) isLogon() bool {
+	switch s {
+	case ErrSecurityPackage, ErrLogonFailure, ErrAccountRestriction, ErrLogonHours, ErrLogonWorkstation,
+		ErrPasswordExpired, ErrAccountDisabled, ErrLogonTypeNotGranted, ErrAccountExpired, ErrPasswordMustChange,
+		ErrAccountLockedOut, ErrLogonDenied:
+		return true
 	}
 	return false
 }
@@ -88,8 +99,8 @@ func (s RPCStatus) Error() string {
 	return s.String()
 }
 
-// BindNak is the reason of a bind_nak: the server refused the association as a whole (C706, section 12.6.4.5; reasons 8 and
-// 9 from [MS-RPCE], section 2.2.2.5).
+// BindNak is the reason of a bind_nak: the server refused the association as a whole (C706, section 12.6.4.5; reasons 8
+// and 9 from [MS-RPCE], section 2.2.2.5).
 type BindNak uint16
 
 // The reasons of a bind_nak.
@@ -112,6 +123,12 @@ func (r BindNak) Name() string { return bindNaks[r].name }
 // Explanation returns one line that says what the reason means, or "".
 func (r BindNak) Explanation() string { return bindNaks[r].text }
 
+// Is reports whether target is [ErrLogon] and the reason is BindNakInvalidChecksum, with which a server answers when
+// its security package fails: a retry could count as one more wrong password.
+func (r BindNak) Is(target error) bool {
+	return target == ErrLogon && r == BindNakInvalidChecksum
+}
+
 // Error returns the number, the name and the explanation.
 func (r BindNak) Error() string {
 	if info, ok := bindNaks[r]; ok {
@@ -120,8 +137,8 @@ func (r BindNak) Error() string {
 	return fmt.Sprintf("bind refused, reason %d", uint16(r))
 }
 
-// ContextRejection is the reason for which a server accepted the association but not the interface in it: result 1 or 2 of a
-// bind_ack or alter_context_resp (C706, section 12.6.3.1, p_provider_reason_t).
+// ContextRejection is the reason for which a server accepted the association but not the interface in it: result 1 or 2
+// of a bind_ack or alter_context_resp (C706, section 12.6.3.1, p_provider_reason_t).
 type ContextRejection uint16
 
 // The reasons for rejecting a presentation context.

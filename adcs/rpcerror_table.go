@@ -1,10 +1,21 @@
 package adcs
 
-// The statuses of DCE/RPC that this package knows, as faults and as answers of the endpoint mapper. Each one's Explanation
-// says what it means, and [Explain] what to do. Values below 0x10000 are Win32 codes, as Windows sends them
+// The statuses of DCE/RPC that this package knows, as faults and as answers of the endpoint mapper. Each one's
+// Explanation says what it means, and [Explain] what to do. Values below 0x10000 are Win32 codes, as Windows sends them
 // ([MS-RPCE], section 3.1.1.5.5); the others are those of C706, appendix E.
 const (
 	ErrRPCAccessDenied       RPCStatus = 0x00000005 // nca_s_fault_access_denied
+	ErrLogonFailure          RPCStatus = 0x0000052E // ERROR_LOGON_FAILURE
+	ErrAccountRestriction    RPCStatus = 0x0000052F // ERROR_ACCOUNT_RESTRICTION
+	ErrLogonHours            RPCStatus = 0x00000530 // ERROR_INVALID_LOGON_HOURS
+	ErrLogonWorkstation      RPCStatus = 0x00000531 // ERROR_INVALID_WORKSTATION
+	ErrPasswordExpired       RPCStatus = 0x00000532 // ERROR_PASSWORD_EXPIRED
+	ErrAccountDisabled       RPCStatus = 0x00000533 // ERROR_ACCOUNT_DISABLED
+	ErrLogonTypeNotGranted   RPCStatus = 0x00000569 // ERROR_LOGON_TYPE_NOT_GRANTED
+	ErrAccountExpired        RPCStatus = 0x00000701 // ERROR_ACCOUNT_EXPIRED
+	ErrPasswordMustChange    RPCStatus = 0x00000773 // ERROR_PASSWORD_MUST_CHANGE
+	ErrAccountLockedOut      RPCStatus = 0x00000775 // ERROR_ACCOUNT_LOCKED_OUT
+	ErrLogonDenied           RPCStatus = 0x8009030C // SEC_E_LOGON_DENIED
 	ErrRPCServerUnavailable  RPCStatus = 0x000006BA // RPC_S_SERVER_UNAVAILABLE
 	ErrServerTooBusy         RPCStatus = 0x000006BB // RPC_S_SERVER_TOO_BUSY
 	ErrCallFailed            RPCStatus = 0x000006BE // RPC_S_CALL_FAILED
@@ -40,6 +51,81 @@ var rpcStatuses = map[RPCStatus]codeInfo{
 		text: "the server refused the call: no right on the interface, or too low a security level",
 		remedy: "Check that the account may access the CA from the network and has the right Request Certificates " +
 			"on it.",
+		retry: RetryOperator,
+	},
+	ErrLogonFailure: {
+		name: "ERROR_LOGON_FAILURE",
+		text: "wrong user name or password",
+		remedy: "Check user name, domain and password; do not retry with the same password, since accounts get " +
+			"locked.",
+		retry: RetryOperator,
+	},
+	ErrAccountRestriction: {
+		name: "ERROR_ACCOUNT_RESTRICTION",
+		text: "account restrictions prevent the logon, for example an empty password",
+		remedy: "Correct what the message says about the account, then give the new credential; do not retry with " +
+			"the same one, since accounts get locked.",
+		retry: RetryOperator,
+	},
+	ErrLogonHours: {
+		name: "ERROR_INVALID_LOGON_HOURS",
+		text: "the account may not log on at this time",
+		remedy: "Correct what the message says about the account, then give the new credential; do not retry with " +
+			"the same one, since accounts get locked.",
+		retry: RetryOperator,
+	},
+	ErrLogonWorkstation: {
+		name: "ERROR_INVALID_WORKSTATION",
+		text: "the account may not log on from this host",
+		remedy: "Correct what the message says about the account, then give the new credential; do not retry with " +
+			"the same one, since accounts get locked.",
+		retry: RetryOperator,
+	},
+	ErrPasswordExpired: {
+		name: "ERROR_PASSWORD_EXPIRED",
+		text: "the account's password has expired",
+		remedy: "Correct what the message says about the account, then give the new credential; do not retry with " +
+			"the same one, since accounts get locked.",
+		retry: RetryOperator,
+	},
+	ErrAccountDisabled: {
+		name: "ERROR_ACCOUNT_DISABLED",
+		text: "the account is disabled",
+		remedy: "Correct what the message says about the account, then give the new credential; do not retry with " +
+			"the same one, since accounts get locked.",
+		retry: RetryOperator,
+	},
+	ErrLogonTypeNotGranted: {
+		name:   "ERROR_LOGON_TYPE_NOT_GRANTED",
+		text:   "the account may not log on to the CA's host over the network",
+		remedy: "Give the account the user right Access this computer from the network on the CA's host.",
+		retry:  RetryOperator,
+	},
+	ErrAccountExpired: {
+		name: "ERROR_ACCOUNT_EXPIRED",
+		text: "the account has expired",
+		remedy: "Correct what the message says about the account, then give the new credential; do not retry with " +
+			"the same one, since accounts get locked.",
+		retry: RetryOperator,
+	},
+	ErrPasswordMustChange: {
+		name: "ERROR_PASSWORD_MUST_CHANGE",
+		text: "the account's password must be changed before the first logon",
+		remedy: "Correct what the message says about the account, then give the new credential; do not retry with " +
+			"the same one, since accounts get locked.",
+		retry: RetryOperator,
+	},
+	ErrAccountLockedOut: {
+		name:   "ERROR_ACCOUNT_LOCKED_OUT",
+		text:   "the account is locked, after too many wrong passwords",
+		remedy: "Find out who used a wrong password, unlock the account, and only then try again.",
+		retry:  RetryOperator,
+	},
+	ErrLogonDenied: {
+		name: "SEC_E_LOGON_DENIED",
+		text: "the logon was denied",
+		remedy: "Check user name, domain and password; do not retry with the same password, since accounts get " +
+			"locked.",
 		retry: RetryOperator,
 	},
 	ErrRPCServerUnavailable: {
