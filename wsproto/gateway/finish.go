@@ -136,15 +136,7 @@ func (j *Job) conclude(o wsproto.Outcome, now time.Time, r *rules) {
 
 // forget removes the password from the order. The sealed part of the checkpoint goes too: nobody will open it.
 func (j *Job) forget() {
-	var members map[string]json.RawMessage
-	if json.Unmarshal(j.Order, &members) != nil {
-		j.Order = nil
-		return
-	}
-	if _, ok := members["password"]; ok {
-		delete(members, "password")
-		j.Order, _ = json.Marshal(members) // a map of valid JSON values marshals
-	}
+	j.Order, _ = withoutPassword(j.Order)
 	if j.Checkpoint != nil {
 		clear := *j.Checkpoint
 		clear.Sealed = nil
@@ -152,15 +144,33 @@ func (j *Job) forget() {
 	}
 }
 
+// withoutPassword returns the text of an order without that member, and nothing if it is no JSON object.
+func withoutPassword(order []byte) ([]byte, error) {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(order, &members); err != nil {
+		return nil, err
+	}
+	if _, ok := members["password"]; !ok {
+		return order, nil
+	}
+	delete(members, "password")
+	return json.Marshal(members)
+}
+
+// eventID makes the stable id of the job's nth outcome.
+func (j *Job) eventID(n int64) string { return fmt.Sprintf("%s/%d", j.ID, n) }
+
 // record counts an outcome and queues its event.
 func (j *Job) record(o wsproto.Outcome, extra bool, now time.Time, r *rules) {
 	j.Recorded++
+	if !extra {
+		j.OutcomeNumber = j.Recorded
+	}
 	if r.events {
 		if len(j.Events) == 0 {
 			j.DeliverAt, j.Deliveries = now, 0
 		}
-		id := fmt.Sprintf("%s/%d", j.ID, j.Recorded)
-		j.Events = append(j.Events, Event{ID: id, Time: now, Outcome: o, Extra: extra})
+		j.Events = append(j.Events, Event{ID: j.eventID(j.Recorded), Time: now, Outcome: o, Extra: extra})
 	}
 	j.schedule(now, r)
 }

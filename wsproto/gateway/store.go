@@ -147,8 +147,9 @@ type Job struct {
 	Ended time.Time
 	// Extra are certificates that were issued for older attempts besides the one in Outcome. Somebody must revoke them.
 	Extra []wsproto.Outcome
-	// Recorded counts outcomes; it makes the ids of events.
-	Recorded int64
+	// Recorded counts outcomes, extra ones too, and makes the ids of events. OutcomeNumber is the number of Outcome.
+	Recorded      int64
+	OutcomeNumber int64
 	// Events are outcomes that the embedder has not acknowledged, oldest first.
 	Events []Event
 	// DeliverAt is the earliest next delivery of the first event, Deliveries how often that was tried.

@@ -112,7 +112,7 @@ func fullJob() *gateway.Job {
 	}
 	job.Holders = []gateway.Holder{{Attempt: 2, Connector: "b"}, {Attempt: 3, Connector: "c"}}
 	job.Refusals = []gateway.Refusal{{Connector: "d", Until: base()}}
-	job.Outcome, job.Ended, job.Recorded = &outcome, base(), 2
+	job.Outcome, job.Ended, job.Recorded, job.OutcomeNumber = &outcome, base(), 2, 1
 	job.Extra = []wsproto.Outcome{outcome}
 	job.Events = []gateway.Event{{ID: "full/2", Time: base(), Outcome: outcome, Extra: true}}
 	job.DeliverAt, job.Deliveries = base().Add(time.Minute), 2

@@ -1,0 +1,401 @@
+package wsproto
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Request is a request or notification of the other side.
+type Request struct {
+	Method       string
+	Params       json.RawMessage // the exact bytes as they stood in the frame; nil when there are none
+	Notification bool            // nobody waits for an answer
+}
+
+// Decode decodes the params strictly (see [Unmarshal]) into one of the messages of this package, and checks its bounds.
+// The error is an *Error with [CodeInvalidParams], fit to be returned from a [Handler].
+func (r *Request) Decode(v any) error {
+	if len(r.Params) == 0 || r.Params[0] != '{' {
+		return Errorf(CodeInvalidParams, "the params are no object")
+	}
+	if err := decodeMessage(r.Params, v); err != nil {
+		return Errorf(CodeInvalidParams, "%v", err)
+	}
+	return nil
+}
+
+// decodeMessage decodes a message and checks its bounds.
+func decodeMessage(text []byte, v any) error {
+	if err := Unmarshal(text, v); err != nil {
+		return err
+	}
+	if m, ok := v.(interface{ Validate() error }); ok {
+		return m.Validate()
+	}
+	return nil
+}
+
+// Handler answers the requests of the other side. Requests are handled concurrently, each on a goroutine of its own;
+// notifications one after the other in their order, on another. It may block; ctx ends with the connection. A json.RawMessage
+// is sent as it is, a nil result as an empty object. To answer with an error, return an *Error or an [ErrorCode] itself, not
+// wrapped; anything else becomes [CodeInternal] without its text. [CloseAfter] answers and closes. The result of a
+// notification is dropped.
+type Handler func(ctx context.Context, r *Request) (any, error)
+
+// PeerOptions change a [Peer]. Zero fields mean the defaults.
+type PeerOptions struct {
+	Heartbeat    time.Duration // between two pings; default 25 s; negative: no pings
+	WriteTimeout time.Duration // for one message; then the connection ends; default 30 s
+	MaxMessage   int           // bytes that the other side accepts in one message; default DefaultMaxMessage
+}
+
+// Peer speaks JSON-RPC 2.0 in both directions on one connection. [Peer.Run] does the work; the other methods may be called
+// from any goroutine, also from a handler.
+type Peer struct {
+	transport Transport
+	handler   Handler
+	opts      PeerOptions
+
+	heartbeat  atomic.Int64 // nanoseconds
+	maxMessage atomic.Int64
+
+	out   chan outgoing
+	notes chan *Request
+	slots chan struct{} // one for each request of this side that has no answer yet
+	busy  atomic.Int64  // requests of the other side whose answer is not on its way yet
+
+	ended chan struct{} // closed when the connection has ended or is about to
+
+	mu      sync.Mutex // protects what follows
+	cause   *CloseError
+	nextID  uint64
+	pending map[string]chan *frame // by the text of the id; nil: nobody waits any more
+	running bool
+}
+
+// outgoing is a message on its way to the writer.
+type outgoing struct {
+	text   []byte
+	answer bool          // to a request of the other side
+	sent   chan struct{} // closed when it was handed to the transport; may be nil
+	after  *afterError   // close after it; may be nil
+}
+
+// NewPeer makes a Peer of a transport, which it owns from now on. handler may be nil: then every request is answered with
+// [CodeMethodNotFound]. opts may be nil.
+func NewPeer(t Transport, handler Handler, opts *PeerOptions) *Peer {
+	p := &Peer{
+		transport: t, handler: handler,
+		out:     make(chan outgoing),
+		notes:   make(chan *Request, MaxInFlight),
+		slots:   make(chan struct{}, MaxInFlight),
+		ended:   make(chan struct{}),
+		pending: make(map[string]chan *frame),
+	}
+	if opts != nil {
+		p.opts = *opts
+	}
+	if p.opts.Heartbeat == 0 {
+		p.opts.Heartbeat = 25 * time.Second
+	}
+	if p.opts.WriteTimeout <= 0 {
+		p.opts.WriteTimeout = 30 * time.Second
+	}
+	if p.opts.MaxMessage <= 0 {
+		p.opts.MaxMessage = DefaultMaxMessage
+	}
+	if p.handler == nil {
+		p.handler = func(context.Context, *Request) (any, error) { return nil, CodeMethodNotFound }
+	}
+	p.heartbeat.Store(int64(p.opts.Heartbeat))
+	p.maxMessage.Store(int64(p.opts.MaxMessage))
+	return p
+}
+
+// Apply takes over the limits that a gateway granted: the largest message, and the heartbeat if it is shorter than its own.
+func (p *Peer) Apply(l Limits) {
+	if l.MaxMessageBytes > 0 {
+		p.maxMessage.Store(int64(l.MaxMessageBytes))
+	}
+	if beat := int64(l.HeartbeatMS) * int64(time.Millisecond); beat > 0 && beat < p.heartbeat.Load() {
+		p.heartbeat.Store(beat)
+	}
+}
+
+// errRunTwice says that Run was called twice.
+var errRunTwice = errors.New("wsproto: Peer.Run was called twice")
+
+// Run reads, writes and pings until the connection ends, or closes it with [CloseGoingAway] when ctx ends. It waits for
+// every handler to return and says how the connection ended: the error is a *CloseError. It can be called once.
+func (p *Peer) Run(ctx context.Context) error {
+	p.mu.Lock()
+	if p.running {
+		p.mu.Unlock()
+		return errRunTwice
+	}
+	p.running = true
+	p.mu.Unlock()
+
+	// The connection's own context does not end with ctx: closing needs the read loop.
+	conn, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { p.Close(CloseGoingAway, "") })
+	defer stop()
+
+	var work sync.WaitGroup
+	work.Go(func() { p.writeLoop(conn) })
+	work.Go(func() { p.noteLoop(conn) })
+	work.Go(func() { p.pingLoop(conn) })
+	p.readLoop(conn, &work)
+	cancel()
+	p.transport.Close(CloseNormal, "")
+	work.Wait()
+	return p.Err()
+}
+
+// Err returns how the connection ended, a *CloseError, or nil while it lasts.
+func (p *Peer) Err() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.cause == nil {
+		return nil
+	}
+	return p.cause
+}
+
+// Done returns a channel that is closed when the connection has ended or is about to.
+func (p *Peer) Done() <-chan struct{} { return p.ended }
+
+// Close closes the connection. Calls that wait for an answer end with an error. It is idempotent, may be called from a
+// handler, and therefore does not wait for Run, which returns soon after.
+func (p *Peer) Close(code CloseCode, reason string) error {
+	p.end(&CloseError{Code: code, Reason: bound(reason, MaxCloseReason)})
+	return p.transport.Close(code, reason)
+}
+
+// end records how the connection ended, the first time.
+func (p *Peer) end(how *CloseError) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.cause == nil {
+		p.cause = how
+		close(p.ended)
+	}
+}
+
+// readLoop reads until the connection ends. It never waits for a handler or a caller.
+func (p *Peer) readLoop(ctx context.Context, work *sync.WaitGroup) {
+	for {
+		text, err := p.transport.Read(ctx)
+		if err != nil {
+			how, ok := errors.AsType[*CloseError](err)
+			if !ok {
+				how = &CloseError{Code: CloseAbnormal, Remote: true, Cause: err}
+			}
+			p.end(how)
+			return
+		}
+		f, err := decodeFrame(text)
+		if err != nil {
+			p.Close(CloseMalformed, err.Error())
+			return
+		}
+		if err := p.dispatch(ctx, f, work); err != nil {
+			p.Close(err.Code, err.Reason)
+			return
+		}
+	}
+}
+
+// dispatch passes a frame on. Its result says that the connection must be closed.
+func (p *Peer) dispatch(ctx context.Context, f *frame, work *sync.WaitGroup) *CloseError {
+	if !f.isRequest {
+		if f.id == "null" {
+			return &CloseError{Code: CloseMalformed, Reason: "an answer to nothing"}
+		}
+		p.deliver(f)
+		return nil
+	}
+	r := &Request{Method: f.method, Params: f.params, Notification: f.id == ""}
+	if r.Notification {
+		select {
+		case p.notes <- r:
+			return nil
+		default:
+			return &CloseError{Code: CloseFlood, Reason: "too many notifications"}
+		}
+	}
+	if p.busy.Add(1) > MaxInFlight {
+		return &CloseError{Code: CloseFlood, Reason: "too many requests in flight"}
+	}
+	work.Go(func() { p.serve(ctx, f.id, r) })
+	return nil
+}
+
+// deliver hands an answer to the call that waits for it. One that nobody waits for is dropped.
+func (p *Peer) deliver(f *frame) {
+	p.mu.Lock()
+	wait, ok := p.pending[f.id]
+	delete(p.pending, f.id)
+	p.mu.Unlock()
+	if !ok {
+		return
+	}
+	<-p.slots
+	if wait != nil {
+		wait <- f // it has room for one
+	}
+}
+
+// serve handles a request and answers it.
+func (p *Peer) serve(ctx context.Context, id string, r *Request) {
+	result, err := p.handler(ctx, r)
+	o := outgoing{answer: true}
+	if after, ok := err.(*afterError); ok {
+		o.after = after
+		err = after.answer
+	}
+	if err == nil {
+		o.text, err = p.encodeResult(id, result)
+	}
+	if err != nil {
+		o.text = appendError(nil, id, answerError(err))
+	}
+	select {
+	case p.out <- o:
+	case <-p.ended:
+	}
+}
+
+func (p *Peer) encodeResult(id string, result any) ([]byte, error) {
+	raw, err := encode(result)
+	if err != nil {
+		return nil, err
+	}
+	text := appendResult(nil, id, raw)
+	if int64(len(text)) > p.maxMessage.Load() {
+		return nil, Errorf(CodeLimit, "the answer is too large")
+	}
+	return text, nil
+}
+
+// answerError is the error object for what a handler returned. Errors of other origin may hold what is none of the other
+// side's business.
+func answerError(err error) *Error {
+	switch e := err.(type) {
+	case *Error:
+		return &Error{Code: e.Code, Message: bound(e.Message, maxRemoteText), Data: e.Data}
+	case ErrorCode:
+		return &Error{Code: e, Message: e.name()}
+	}
+	return &Error{Code: CodeInternal, Message: CodeInternal.name()}
+}
+
+// encode writes params or a result. A json.RawMessage stays as it is.
+func encode(v any) ([]byte, error) {
+	switch v := v.(type) {
+	case nil:
+		return []byte("{}"), nil
+	case json.RawMessage:
+		return v, nil
+	}
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("wsproto: encoding a message: %w", err)
+	}
+	return raw, nil
+}
+
+// writeLoop sends what is to be sent. It alone writes, so that the time for one message is its own.
+func (p *Peer) writeLoop(ctx context.Context) {
+	for {
+		select {
+		case <-p.ended:
+			return
+		case o := <-p.out:
+			if o.answer { // now, so that the other side never sees a slot free before it is
+				p.busy.Add(-1)
+			}
+			if err := p.write(ctx, o.text); err != nil {
+				p.writeFailed()
+				return
+			}
+			if o.sent != nil {
+				close(o.sent)
+			}
+			if o.after != nil {
+				p.Close(o.after.code, o.after.reason)
+				return
+			}
+		}
+	}
+}
+
+func (p *Peer) write(ctx context.Context, text []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, p.opts.WriteTimeout)
+	defer cancel()
+	return p.transport.Write(ctx, text)
+}
+
+// writeFailed waits a little for the read loop to learn why, since the other side may have closed with a code, and closes
+// the connection otherwise.
+func (p *Peer) writeFailed() {
+	timer := time.NewTimer(5 * time.Second)
+	defer timer.Stop()
+	select {
+	case <-p.ended:
+	case <-timer.C:
+		p.Close(CloseTimeout, "cannot write")
+	}
+}
+
+// noteLoop handles notifications in their order.
+func (p *Peer) noteLoop(ctx context.Context) {
+	for {
+		select {
+		case <-p.ended:
+			return
+		case r := <-p.notes:
+			_, err := p.handler(ctx, r)
+			if after, ok := err.(*afterError); ok {
+				p.Close(after.code, after.reason)
+				return
+			}
+		}
+	}
+}
+
+// pingLoop asks for a sign of life, the first time after a random part of the interval. Two intervals without one end
+// the connection.
+func (p *Peer) pingLoop(ctx context.Context) {
+	if p.opts.Heartbeat < 0 {
+		return
+	}
+	wait := time.Duration(rand.Int64N(p.heartbeat.Load()))
+	for {
+		timer := time.NewTimer(wait)
+		select {
+		case <-p.ended:
+			timer.Stop()
+			return
+		case <-timer.C:
+		}
+		wait = time.Duration(p.heartbeat.Load())
+		pong, cancel := context.WithTimeout(ctx, 2*wait)
+		err := p.transport.Ping(pong)
+		cancel()
+		if errors.Is(err, context.DeadlineExceeded) {
+			p.Close(CloseTimeout, "no sign of life")
+			return
+		}
+		if err != nil {
+			return // the read loop learns it too
+		}
+	}
+}
