@@ -1,0 +1,278 @@
+package adcstest
+
+import (
+	"errors"
+	"net/netip"
+
+	"github.com/adcskit/adcskit/internal/rpc"
+)
+
+// partialCall is a call whose fragments are coming in.
+type partialCall struct {
+	id      uint32
+	request rpc.Request // of the first fragment
+	syntax  presentation
+	auth    *authContext // the security context of every fragment; nil without authentication
+	stub    []byte       // so far
+	fault   Fault
+}
+
+// callContext is what a method knows of its call.
+type callContext struct {
+	conn   *conn
+	call   *partialCall
+	stub   []byte
+	wide   bool // NDR64
+	caller caller
+	local  netip.Addr // the address the client connected to
+}
+
+// handleRequest takes one fragment of a call. Whatever else is wrong with it, its protection is verified first.
+func (c *conn) handleRequest(p *rpc.PDU) error {
+	m, err := rpc.ParseRequest(p)
+	if err != nil {
+		return c.protocolError(p.Header)
+	}
+	auth, stub, status := c.open(p)
+	if status != 0 {
+		return c.hangUp(p.CallID, m.ContextID, status)
+	}
+	if p.Flags&rpc.FlagFirst == 0 && c.call == nil {
+		return c.oldFragment(p)
+	}
+	if p.Flags&rpc.FlagFirst != 0 {
+		if c.call != nil {
+			return c.protocolError(p.Header)
+		}
+		if err := c.begin(p, m, auth); err != nil || c.call == nil {
+			return err
+		}
+		if c.call.fault.Cut == CutBeforeLastFragment {
+			return errHangUp
+		}
+	}
+	if c.call.auth != auth {
+		return c.hangUp(p.CallID, m.ContextID, rpc.StatusAccessDenied)
+	}
+	last := p.Flags&rpc.FlagLast != 0
+	switch call := c.call; {
+	case p.CallID != call.id || m.ContextID != call.request.ContextID || m.Opnum != call.request.Opnum,
+		len(stub) == 0 && !last: // a fragment that brings nothing could be followed by any number of such
+		return c.protocolError(p.Header)
+	case len(stub) > maxStub-len(call.stub):
+		return c.hangUp(p.CallID, m.ContextID, rpc.StatusAccessDenied) // MS-RPCE section 3.3.3.5.4
+	}
+	c.call.stub = append(c.call.stub, stub...)
+	if !last {
+		return nil
+	}
+	call := c.call
+	c.call = nil
+	return c.run(call)
+}
+
+// begin starts a call with its first fragment. If it is refused, c.call stays nil, and what else comes of the call is
+// dropped: the client need not have sent it all to learn of it (MS-RPCE section 3.3.3.5.8).
+func (c *conn) begin(p *rpc.PDU, m *rpc.Request, auth *authContext) error {
+	c.callID = max(c.callID, p.CallID)
+	syntax, known := c.contexts[m.ContextID]
+	who := c.callerOf(auth)
+	var status rpc.Status
+	switch {
+	case !known || c.iface.off():
+		status = rpc.StatusUnknownIf
+	case who.level < c.iface.minLevel:
+		status = rpc.StatusAccessDenied
+	case int(m.Opnum) >= len(c.iface.methods) || c.iface.methods[m.Opnum] == nil:
+		status = rpc.StatusOpRange
+	}
+	if status != 0 {
+		return c.fault(p.CallID, m.ContextID, status, rpc.FlagDidNotExecute)
+	}
+	about := Call{EndpointMapper: c.iface.mapper, OpNum: m.Opnum, Level: AuthLevel(who.level)}
+	if auth != nil {
+		about.User = auth.who.Account()
+	}
+	c.call = &partialCall{
+		id: p.CallID, request: *m, syntax: syntax, auth: auth,
+		fault: c.server.faults.take(about),
+	}
+	return nil
+}
+
+// callerOf is the identity that a security context stands for.
+func (c *conn) callerOf(a *authContext) caller {
+	if a == nil {
+		return caller{level: levelNone}
+	}
+	level, _ := effectiveLevel(a.security.Level)
+	return c.server.accounts.caller(a.who, level)
+}
+
+// open verifies and decrypts a fragment with the security context that it names. The status is not 0 if it may not be
+// used.
+func (c *conn) open(p *rpc.PDU) (*authContext, []byte, rpc.Status) {
+	t, ok, err := p.Auth()
+	if err != nil {
+		return nil, nil, rpc.StatusProtocol
+	}
+	a := c.onlyConnectContext()
+	switch {
+	case ok:
+		a = c.auths[t.ContextID]
+		if a == nil || a.security.Type != t.Type || a.asked != t.Level {
+			return nil, nil, rpc.StatusAccessDenied
+		}
+	case len(c.auths) > 0 && a == nil:
+		return nil, nil, rpc.StatusAccessDenied // a fragment without the protection that was agreed
+	case a == nil:
+		stub, err := p.Stub()
+		if err != nil {
+			return nil, nil, rpc.StatusProtocol
+		}
+		return nil, stub, 0
+	}
+	switch a.state {
+	case authFailed:
+		return nil, nil, rpc.StatusSecPkgError
+	case authPending:
+		return nil, nil, rpc.StatusAccessDenied
+	}
+	stub, err := a.security.Open(p)
+	switch {
+	case errors.Is(err, rpc.ErrIntegrity):
+		return nil, nil, rpc.StatusAccessDenied
+	case err != nil:
+		return nil, nil, rpc.StatusProtocol
+	}
+	return a, stub, 0
+}
+
+// onlyConnectContext is the security context of a fragment that names none: the only one of the connection, if it is
+// of level connect (MS-RPCE section 3.3.1.5.4). A context that failed counts, so that the client learns why.
+func (c *conn) onlyConnectContext() *authContext {
+	if len(c.auths) != 1 {
+		return nil
+	}
+	for _, a := range c.auths {
+		if a.security.Level <= rpc.LevelConnect || a.state == authFailed {
+			return a
+		}
+	}
+	return nil
+}
+
+// oldFragment drops what is left of a call that has ended already; anything else is a protocol error (MS-RPCE section
+// 3.3.3.5.6).
+func (c *conn) oldFragment(p *rpc.PDU) error {
+	if c.callID-p.CallID < oldCallsWindow {
+		return nil
+	}
+	return c.protocolError(p.Header)
+}
+
+// run executes a complete call and answers it.
+func (c *conn) run(call *partialCall) error {
+	f := &call.fault
+	if f.Cut == CutBeforeLastFragment || f.Cut == CutAfterRequest {
+		return errHangUp
+	}
+	if f.Before != nil {
+		f.Before(c.ctx)
+	}
+	if f.Status != 0 && f.NotExecuted {
+		return c.fault(call.id, call.request.ContextID, rpc.Status(f.Status), rpc.FlagDidNotExecute)
+	}
+	out, err := c.dispatch(call)
+	var status rpc.Status
+	switch {
+	case errors.As(err, &status):
+		return c.fault(call.id, call.request.ContextID, status, rpc.FlagDidNotExecute)
+	case err != nil:
+		return c.fault(call.id, call.request.ContextID, rpc.StatusBadStubData, rpc.FlagDidNotExecute)
+	}
+	if f.After != nil {
+		f.After(c.ctx)
+	}
+	if f.Status != 0 {
+		return c.fault(call.id, call.request.ContextID, rpc.Status(f.Status), 0)
+	}
+	if f.Cut == CutBeforeAnswer {
+		return errHangUp
+	}
+	return c.answer(call, f.stub(out))
+}
+
+// dispatch runs the method of a call.
+func (c *conn) dispatch(call *partialCall) ([]byte, error) {
+	ctx := &callContext{
+		conn: c, call: call, stub: call.stub, wide: call.syntax.transfer == rpc.NDR64(),
+		caller: c.callerOf(call.auth), local: c.local,
+	}
+	return c.iface.methods[call.request.Opnum](ctx, &ndrReader{b: ctx.stub, wide: ctx.wide})
+}
+
+// answer sends a response in as many fragments as it needs.
+func (c *conn) answer(call *partialCall, stub []byte) error {
+	var security *rpc.Security
+	if call.auth != nil {
+		security = &call.auth.security
+	}
+	r := rpc.Call{Type: rpc.TypeResponse, CallID: call.id, ContextID: call.request.ContextID, Stub: stub}
+	list, err := r.Fragments(c.fragment, security)
+	if err != nil {
+		return err
+	}
+	for i, b := range list {
+		if call.fault.PDU != nil {
+			b = call.fault.PDU(i, b)
+		}
+		if call.fault.Cut == CutInAnswer && i == len(list)-1 {
+			b = b[:len(b)/2]
+		}
+		if err := c.write(b); err != nil {
+			return err
+		}
+	}
+	if call.fault.Cut == CutInAnswer {
+		return errHangUp
+	}
+	return nil
+}
+
+// checkTrailer compares the verification trailer, if the client sent one, with what came in the clear (MS-RPCE section
+// 2.2.2.13). The parameters ended at the given place of the stub.
+func (c *callContext) checkTrailer(end int) error {
+	v, err := rpc.ParseVerificationTrailer(c.stub, end)
+	if err != nil {
+		return rpc.StatusAccessDenied
+	}
+	if v == nil {
+		return nil
+	}
+	m := &c.call.request
+	switch {
+	case v.Bitmask != nil && *v.Bitmask&1 != 0 && c.conn.authSeen && !c.conn.clientSigns:
+	case v.Pcontext != nil && (v.Pcontext.Interface != c.call.syntax.interfaceID ||
+		v.Pcontext.Transfer != c.call.syntax.transfer):
+	case v.Header != nil && *v.Header != (rpc.VerifyHeader{
+		Type: rpc.TypeRequest, CallID: c.call.id, ContextID: m.ContextID, Opnum: m.Opnum,
+	}):
+	default:
+		return nil
+	}
+	return rpc.StatusAccessDenied
+}
+
+// handleCertServerRequest serves CertServerRequest (MS-ICPR section 3.2.4.1.1).
+func (s *Server) handleCertServerRequest(c *callContext, r *ndrReader) ([]byte, error) {
+	in, end, err := decodeCertServerRequest(r.b, c.wide)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.checkTrailer(end); err != nil {
+		return nil, err
+	}
+	out := s.authority.certServerRequest(c.caller, in, c.call.fault.Forge.tampering())
+	return encodeCertServerResponse(out, c.wide), nil
+}
