@@ -51,16 +51,26 @@ func (p *Peer) CallRaw(ctx context.Context, method string, params json.RawMessag
 	}
 	select {
 	case f := <-wait:
-		if f.failure != nil {
-			return nil, f.failure
-		}
-		return f.result, nil
+		return f.answer()
 	case <-p.ended:
-		return nil, p.lost(method)
+		select {
+		case f := <-wait: // it came just before
+			return f.answer()
+		default:
+			return nil, p.lost(method)
+		}
 	case <-ctx.Done():
 		p.abandon(key)
 		return nil, ctx.Err()
 	}
+}
+
+// answer returns the result, or the error object as an error.
+func (f *frame) answer() (json.RawMessage, error) {
+	if f.failure != nil {
+		return nil, f.failure
+	}
+	return f.result, nil
 }
 
 // Notify sends a notification. It returns when the message was handed to the transport; errors are those of [Peer.Call].

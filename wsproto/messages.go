@@ -5,20 +5,21 @@ import (
 	"time"
 )
 
-// Method names of protocol v1. The comment says who calls it.
+// Method names of protocol v1. The comment says who calls it, what the params are, and what the result is. Every one
+// is a request, answered with a result or an error, unless it is called a notification. See [Methods].
 const (
-	MethodHello          = "session.hello"          // connector: first request; the result is a SignedChallenge
-	MethodAuthenticate   = "session.authenticate"   // connector: second request; the result is a State
-	MethodReauthenticate = "session.reauthenticate" // tenant: asks for a fresh proof in a long session
-	MethodDrain          = "session.drain"          // both: no new jobs, finish, then close 1001
-	MethodApproved       = "registration.approved"  // tenant: notification while Pending
-	MethodRejected       = "registration.rejected"  // tenant: notification while Pending
-	MethodConfigure      = "connector.configure"    // tenant: the CAs assigned to this connector
-	MethodStatus         = "connector.status"       // connector: notification, health and load
-	MethodOffer          = "job.offer"              // tenant
-	MethodCheckpoint     = "job.checkpoint"         // connector: the result is a CheckpointAck with the lease
-	MethodFinish         = "job.finish"             // connector: the result says that the tenant has it durably
-	MethodCancel         = "job.cancel"             // tenant
+	MethodHello          = "session.hello"          // connector: Hello -> SignedChallenge; the first request
+	MethodAuthenticate   = "session.authenticate"   // connector: Authenticate -> State; the second request
+	MethodReauthenticate = "session.reauthenticate" // tenant: SignedChallenge -> Authenticate; see Binding.Again
+	MethodDrain          = "session.drain"          // both: Drain -> {}; no new jobs, finish, then close 1001
+	MethodApproved       = "registration.approved"  // tenant: notification, State; ends Pending
+	MethodRejected       = "registration.rejected"  // tenant: notification, State; close 4403 follows
+	MethodConfigure      = "connector.configure"    // tenant: Configure -> {}; the CAs assigned to this connector
+	MethodStatus         = "connector.status"       // connector: notification, Status
+	MethodOffer          = "job.offer"              // tenant: Offer -> OfferResult
+	MethodCheckpoint     = "job.checkpoint"         // connector: CheckpointParams -> CheckpointAck with the lease
+	MethodFinish         = "job.finish"             // connector: FinishParams -> FinishAck: the tenant has it durably
+	MethodCancel         = "job.cancel"             // tenant: Cancel -> CancelResult
 )
 
 // Hello is the first message of a connector.

@@ -148,11 +148,14 @@ func (p *Peer) Run(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { p.Close(CloseGoingAway, "") })
 	defer stop()
 
+	handlers, stopHandlers := context.WithCancel(conn)
+	defer stopHandlers()
 	var work sync.WaitGroup
+	work.Go(func() { <-p.ended; stopHandlers() })
 	work.Go(func() { p.writeLoop(conn) })
-	work.Go(func() { p.noteLoop(conn) })
+	work.Go(func() { p.noteLoop(handlers) })
 	work.Go(func() { p.pingLoop(conn) })
-	p.readLoop(conn, &work)
+	p.readLoop(conn, handlers, &work)
 	cancel()
 	p.transport.Close(CloseNormal, "")
 	work.Wait()
@@ -189,8 +192,8 @@ func (p *Peer) end(how *CloseError) {
 	}
 }
 
-// readLoop reads until the connection ends. It never waits for a handler or a caller.
-func (p *Peer) readLoop(ctx context.Context, work *sync.WaitGroup) {
+// readLoop reads until the connection ends. It never waits for a handler or a caller. handlers is the context of handlers.
+func (p *Peer) readLoop(ctx, handlers context.Context, work *sync.WaitGroup) {
 	for {
 		text, err := p.transport.Read(ctx)
 		if err != nil {
@@ -206,7 +209,7 @@ func (p *Peer) readLoop(ctx context.Context, work *sync.WaitGroup) {
 			p.Close(CloseMalformed, err.Error())
 			return
 		}
-		if err := p.dispatch(ctx, f, work); err != nil {
+		if err := p.dispatch(handlers, f, work); err != nil {
 			p.Close(err.Code, err.Reason)
 			return
 		}
