@@ -15,16 +15,17 @@ const maxMessage = 2048
 // a log might obey or that change how text reads (format characters such as bidirectional overrides, surrogates,
 // private use) go.
 func decodeMessage(b []byte) string {
-	cut := len(b)/2 > maxMessage
 	units := make([]uint16, 0, min(len(b)/2, maxMessage))
-	for len(b) >= 2 && len(units) < maxMessage {
+	cut := false
+	for ; len(b) >= 2; b = b[2:] {
 		u := binary.LittleEndian.Uint16(b)
 		if u == 0 {
-			cut = false
+			break
+		}
+		if cut = len(units) == maxMessage; cut {
 			break
 		}
 		units = append(units, u)
-		b = b[2:]
 	}
 	text := strings.Map(func(r rune) rune {
 		switch {
