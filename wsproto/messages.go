@@ -92,8 +92,8 @@ type State struct {
 
 // Configure assigns CAs to a connector.
 type Configure struct {
-	Revision int64          `json:"revision"`
-	CAs      []CAAssignment `json:"cas"`
+	Revision int64          `json:"revision"`      // a lower one than the last is stale and ignored
+	CAs      []CAAssignment `json:"cas,omitempty"` // absent: none
 }
 
 // CAAssignment names a CA. Host and Name must be in the connector's local policy.
