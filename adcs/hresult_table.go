@@ -63,7 +63,7 @@ const (
 	ErrPrecertificateMismatch       HResult = 0x8009481F // CERTSRV_E_REQUEST_PRECERTIFICATE_MISMATCH
 	ErrPendingClientResponse        HResult = 0x80094820 // CERTSRV_E_PENDING_CLIENT_RESPONSE
 	ErrDirectorySIDRequired         HResult = 0x80094821 // CERTSRV_E_SEC_EXT_DIRECTORY_SID_REQUIRED
-	ErrInvalidArgument              HResult = 0x80070057 // E_INVALIDARG
+	ErrInvalidArg                   HResult = 0x80070057 // E_INVALIDARG
 	ErrAccessDenied                 HResult = 0x80070005 // E_ACCESSDENIED
 	ErrFileNotFound                 HResult = 0x80070002 // ERROR_FILE_NOT_FOUND
 	ErrInvalidData                  HResult = 0x8007000D // ERROR_INVALID_DATA
@@ -451,7 +451,7 @@ var hresults = map[HResult]codeInfo{
 			"takes the subject from the request.",
 		retry: RetryOperator,
 	},
-	ErrInvalidArgument: {
+	ErrInvalidArg: {
 		name:   "E_INVALIDARG",
 		text:   "the CA refused an argument of the call, most often its own name",
 		remedy: "Check the CA's name: its common name alone, without the host (certutil -cainfo name shows it).",
