@@ -59,7 +59,11 @@ func (c *Call) Fragments(max int, sec *Security) ([][]byte, error) {
 // Its zero value with Max set is ready for a call.
 type Reassembler struct {
 	Max int // bytes of stub that are accepted at most
+	// Header makes it look at what a signature leaves out when there is no header signing: alloc_hint, and the reserved
+	// field of a response.
+	Header bool
 
+	hints []hint
 	head  Header
 	fixed [4]byte // what follows alloc_hint: context and operation, or context and cancel count
 	stub  []byte
@@ -94,17 +98,48 @@ func (r *Reassembler) Add(p *PDU, stub []byte) (done bool, err error) {
 	if len(stub) > r.Max-len(r.stub) {
 		return false, malformed("call of more than %d bytes", r.Max)
 	}
+	if r.Header {
+		r.hints = append(r.hints, hint{alloc: hintOf(p), at: len(r.stub), size: len(stub)})
+	}
 	r.stub = append(r.stub, stub...)
 	r.done = last
 	return last, nil
 }
 
-// Stub is the whole stub, after Add has returned true.
-func (r *Reassembler) Stub() []byte {
+// Stub is the whole stub, after Add has returned true. It fails if the fields that Header watches make no sense.
+func (r *Reassembler) Stub() ([]byte, error) {
 	if !r.done {
-		return nil
+		return nil, malformed("call is not complete")
 	}
-	return r.stub
+	if r.Header && r.head.Type == TypeResponse && r.fixed[3] != 0 {
+		return nil, broken("reserved field of a response is %d", r.fixed[3])
+	}
+	for _, h := range r.hints {
+		if !h.plausible(len(r.stub)) {
+			return nil, broken("alloc_hint %d in an answer of %d bytes", h.alloc, len(r.stub))
+		}
+	}
+	return r.stub, nil
+}
+
+// hint is the alloc_hint of a fragment, with where its stub begins and how long it is.
+type hint struct {
+	alloc    uint32
+	at, size int
+}
+
+// plausible reports whether a hint is one that servers send: nothing, what is left from this fragment on (Windows,
+// Samba), the whole, or this fragment; with or without padding.
+func (h hint) plausible(total int) bool {
+	if h.alloc == 0 {
+		return true
+	}
+	for _, n := range []int{total - h.at, total, h.size} {
+		if d := int64(h.alloc) - int64(n); d == 0 || d == int64(-n&3) || d == int64(-n&(bodyAlign-1)) {
+			return true
+		}
+	}
+	return false
 }
 
 // hintOf is the alloc_hint of a request or response.

@@ -44,34 +44,31 @@ type gssProtector struct {
 
 func (g *gssProtector) SignatureSize(seal bool) int { return -g.via.WrapSizeLimit(g.ctx, 0, seal) }
 
-// parts makes the payloads. The capabilities say what is done with each: without header signing, header and trailer
-// are left out altogether, since NTLM signs every buffer it sees (MS-NLMP section 3.4.6).
+// parts makes the payloads. Without header signing, header and trailer are there without a request for anything: NTLM
+// signs every buffer that it sees, whatever was negotiated (MS-NLMP section 3.4.6.1; Windows, Samba and impacket agree),
+// and other mechanisms leave them out.
 func (m *Message) parts() *gssapi.MessageTokenEx {
+	var frame gssapi.Cap
+	if m.SignHeader {
+		frame = gssapi.Integrity
+	}
 	body := gssapi.Integrity
 	if m.Seal {
 		body |= gssapi.Confidentiality
 	}
-	t := &gssapi.MessageTokenEx{Payloads: []*gssapi.PayloadEx{{Capabilities: body, Payload: m.Body}}}
-	if m.SignHeader {
-		t.Payloads = []*gssapi.PayloadEx{
-			{Capabilities: gssapi.Integrity, Payload: m.Header},
-			t.Payloads[0],
-			{Capabilities: gssapi.Integrity, Payload: m.Trailer},
-		}
-	}
-	return t
+	return &gssapi.MessageTokenEx{Payloads: []*gssapi.PayloadEx{
+		{Capabilities: frame, Payload: m.Header},
+		{Capabilities: body, Payload: m.Body},
+		{Capabilities: frame, Payload: m.Trailer},
+	}}
 }
 
 // take copies what came back: a mechanism may return other slices than it was given.
 func (m *Message) take(t *gssapi.MessageTokenEx) error {
-	i := 0
-	if m.SignHeader {
-		i = 1
-	}
-	if len(t.Payloads) <= i || len(t.Payloads[i].Payload) != len(m.Body) {
+	if len(t.Payloads) != 3 || len(t.Payloads[1].Payload) != len(m.Body) {
 		return errors.New("security mechanism changed the length of a message")
 	}
-	copy(m.Body, t.Payloads[i].Payload)
+	copy(m.Body, t.Payloads[1].Payload)
 	return nil
 }
 

@@ -18,7 +18,7 @@ type Message struct {
 	Header     []byte // common header and fixed part of the body
 	Body       []byte // stub and padding; encrypted and decrypted in place when Seal is set
 	Trailer    []byte // the 8 bytes of the security trailer
-	SignHeader bool   // Header and Trailer are signed along with Body
+	SignHeader bool   // header signing was agreed: Header and Trailer are signed along with Body
 	Seal       bool
 }
 

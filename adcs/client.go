@@ -1,0 +1,116 @@
+package adcs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Client submits requests to one CA as one user. It is safe for concurrent use. Make one with [New] and close it.
+type Client struct {
+	host, ca string
+	cred     Credential
+	opts     Options
+	endpoint endpoint
+	pool     *pool
+}
+
+// New makes a client for the CA with the common name ca on a host (its DNS name). It does no I/O: the first call
+// connects. Errors match [ErrInvalidRequest], or errors.ErrUnsupported for what is not supported yet.
+func New(host, ca string, cred Credential, opts *Options) (*Client, error) {
+	if err := checkName("host", host); err != nil {
+		return nil, err
+	}
+	if err := checkName("CA", ca); err != nil {
+		return nil, err
+	}
+	if err := cred.check(); err != nil {
+		return nil, err
+	}
+	o, err := opts.withDefaults(host)
+	if err != nil {
+		return nil, err
+	}
+	return &Client{host: host, ca: ca, cred: cred, opts: o, pool: newPool(o.Connections)}, nil
+}
+
+// Close cancels the calls that are under way, waits for them and closes every connection. Calls that come later return
+// net.ErrClosed. Close is idempotent; its error is always nil.
+func (c *Client) Close() error {
+	c.pool.close()
+	return nil
+}
+
+// Submit sends a certification request. The result is Issued, with the certificate, or Pending: use [Client.Wait] or
+// [Client.Retrieve] then, with the request id. Nothing about the certificate is checked; [Verify] does that.
+//
+// Errors: [ErrInvalidRequest] if the request was not sent because of what it is; *[RequestError] if the CA refused;
+// [ErrLogon]; *[RPCError] if the CA's host refused; errors of the network and of ctx if the request was not sent; and
+// *[OutcomeUnknownError], which matches [ErrOutcomeUnknown], if it was sent and there is no answer that can be used,
+// whatever the cause. A request whose outcome is unknown must not be submitted again. When ctx ends, so does the
+// connection, and the outcome is unknown unless nothing had been sent yet.
+func (c *Client) Submit(ctx context.Context, r Request) (*Result, error) {
+	prepared, err := r.prepare()
+	if err != nil {
+		return nil, err
+	}
+	ctx, leave, err := c.pool.enter(ctx, c.opts.Timeout)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	started := time.Now()
+	a, executed, err := c.call(ctx, &certServerRequest{
+		flags: flagsPKCS10, authority: c.ca, attributes: prepared.attributes, request: prepared.csr,
+	}, false)
+	var result *Result
+	if err == nil {
+		result, err = parseAnswer(a, 0)
+	}
+	var unusable *AnswerError
+	if err != nil && (a == nil && executed || errors.As(err, &unusable)) {
+		return nil, &OutcomeUnknownError{CA: c.ca, Time: started, PublicKeyHash: prepared.publicKeyHash, Err: err}
+	}
+	return result, err
+}
+
+// Retrieve asks for the outcome of a request. It changes nothing at the CA and is repeated once if a connection that had
+// been at rest was dead.
+//
+// Errors are those of [Client.Submit], without ErrOutcomeUnknown. A request that the CA does not know, and for most CAs
+// one of another requester, is a *[RequestError].
+func (c *Client) Retrieve(ctx context.Context, requestID uint32) (*Result, error) {
+	if requestID == 0 {
+		return nil, fmt.Errorf("%w: request id 0", ErrInvalidRequest)
+	}
+	ctx, leave, err := c.pool.enter(ctx, c.opts.Timeout)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	a, _, err := c.call(ctx, &certServerRequest{flags: flagsRetrieve, authority: c.ca, requestID: requestID}, true)
+	if err != nil {
+		return nil, err
+	}
+	return parseAnswer(a, requestID)
+}
+
+// pingID is the id of a request that cannot exist: a CA counts up from 1, and its ids are positive numbers of 32 bits.
+const pingID = 1<<32 - 1
+
+// Ping makes a harmless call with the client's credential: it retrieves a request that cannot exist. It returns nil if
+// the CA answers, whatever its answer, with one exception: a CA that was addressed by a wrong name answers
+// [ErrInvalidArg], which is returned as a *[RequestError]. Other errors are those of [Client.Retrieve].
+func (c *Client) Ping(ctx context.Context) error {
+	_, err := c.Retrieve(ctx, pingID)
+	if errors.Is(err, ErrInvalidArg) {
+		return err
+	}
+	var refused *RequestError
+	var odd *AnswerError
+	if errors.As(err, &refused) || errors.As(err, &odd) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,39 @@
+// Package adcs is a client of Microsoft Active Directory Certificate Services: it has certification requests signed by
+// an enterprise CA over DCE/RPC (MS-ICPR), from any operating system.
+//
+//	client, err := adcs.New("ca.corp.test", "Corp CA", adcs.Password(`CORP\alice`, password), &adcs.Options{AllowNTLM: true})
+//	if err != nil { … }
+//	defer client.Close()
+//	result, err := client.Submit(ctx, adcs.Request{CSR: csr, Template: "Machine"})
+//	switch {
+//	case errors.Is(err, adcs.ErrOutcomeUnknown): // never submit again; look it up at the CA
+//	case err != nil:                             // adcs.Explain(err) says what an administrator can do
+//	case result.Disposition == adcs.Pending:     // keep result.RequestID; client.Wait or client.Retrieve later
+//	default:                                     // adcs.Verify(result.Certificate, …) before it is used
+//	}
+//
+// # What is sent when
+//
+// [New] does no I/O. A call asks the endpoint mapper of the CA's host for the port of the CA, connects to that port on
+// the host that was configured, whatever address the endpoint mapper names, binds and authenticates, and keeps the
+// connection for later calls. Every call has its own deadline and carries one request; a connection is dropped after
+// any error.
+//
+// A request is sent twice only if nothing of it can have been executed. A failed [Client.Submit] whose request may have
+// reached the CA matches [ErrOutcomeUnknown].
+//
+// # Security
+//
+// Every call is signed and encrypted (packet privacy); there is no way to ask for less. The signature and sequence number of
+// every fragment of an answer are verified, and every field that the signature leaves out is checked. NTLM is used only
+// if the caller says so, as NTLMv2 with 128-bit keys or not at all; it does not prove the identity of the server.
+// A credential is a value of one client, never of the process, and does not show its secret when printed.
+//
+// The server is not trusted with the memory or the time of this process: lengths are bounded before anything is
+// allocated, and every call ends at its deadline.
+//
+// # Errors
+//
+// A pending request is a value. A refusal is a *[RequestError], which matches the CA's [HResult]. What the CA's host
+// says below the CA is an *[RPCError]. [Explain] turns each error of this package into a sentence and a remedy.
+package adcs

@@ -1,0 +1,124 @@
+package adcs
+
+import (
+	"context"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/adcskit/adcskit/internal/rpc/assoc"
+)
+
+// maxIdle is how long a connection may rest before it is not used again. Firewalls forget connections without telling
+// anybody, and a request that is lost on one leaves its outcome unknown; a new connection costs three round trips.
+const maxIdle = 10 * time.Second
+
+// checkIdle is the rest after which a connection is looked at before it is used.
+const checkIdle = 50 * time.Millisecond
+
+// pool bounds the associations of a client and keeps those that are at rest. It starts no goroutine; an association at
+// rest that is too old is closed when the next one is taken.
+type pool struct {
+	slots chan struct{} // one token for each association in use
+
+	mu     sync.Mutex
+	idle   []idleConn // the one that rested least comes last
+	closed bool
+	calls  sync.WaitGroup
+	done   context.Context // ends when the pool is closed
+	cancel context.CancelCauseFunc
+}
+
+type idleConn struct {
+	conn  *assoc.Conn
+	since time.Time
+}
+
+func newPool(size int) *pool {
+	p := &pool{slots: make(chan struct{}, size)}
+	p.done, p.cancel = context.WithCancelCause(context.Background())
+	return p
+}
+
+// enter begins a call: it ends with ctx, after timeout, or when the pool is closed, whatever is first. The returned
+// function ends it.
+func (p *pool) enter(ctx context.Context, timeout time.Duration) (context.Context, func(), error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, nil, net.ErrClosed
+	}
+	p.calls.Add(1)
+	ctx, cancelTimeout := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(p.done, func() { cancel(net.ErrClosed) })
+	return ctx, func() {
+		stop()
+		cancel(nil)
+		cancelTimeout()
+		p.calls.Done()
+	}, nil
+}
+
+// acquire takes the right to one association. release gives it back.
+func (p *pool) acquire(ctx context.Context) error {
+	select {
+	case p.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (p *pool) release() { <-p.slots }
+
+// take returns an association at rest that still works, or nil.
+func (p *pool) take() *assoc.Conn {
+	now := time.Now()
+	for {
+		p.mu.Lock()
+		if len(p.idle) == 0 {
+			p.mu.Unlock()
+			return nil
+		}
+		last := p.idle[len(p.idle)-1]
+		p.idle = p.idle[:len(p.idle)-1]
+		p.mu.Unlock()
+		rest := now.Sub(last.since)
+		if rest <= maxIdle && (rest < checkIdle || last.conn.Alive()) {
+			return last.conn
+		}
+		last.conn.Close()
+	}
+}
+
+// put returns an association that works.
+func (p *pool) put(c *assoc.Conn) {
+	now := time.Now()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		c.Close()
+		return
+	}
+	for len(p.idle) > 0 && now.Sub(p.idle[0].since) > maxIdle {
+		p.idle[0].conn.Close()
+		p.idle = p.idle[1:]
+	}
+	p.idle = append(p.idle, idleConn{c, now})
+}
+
+// close ends every call, waits for them, and closes what is at rest.
+func (p *pool) close() {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	p.cancel(net.ErrClosed)
+	p.calls.Wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.idle {
+		c.conn.Close()
+	}
+	p.idle = nil
+}

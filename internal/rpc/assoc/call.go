@@ -1,0 +1,135 @@
+package assoc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/adcskit/adcskit/internal/rpc"
+)
+
+// Request is one call.
+type Request struct {
+	Opnum  uint16
+	Object *rpc.UUID // nil for none
+	Stub   []byte    // in the transfer syntax of the association
+	// Verify adds a verification trailer with the interface, so that the server can find out that somebody changed the
+	// bind, which nothing protects. Windows adds one to the first request of an association (MS-RPCE section 2.2.2.13).
+	Verify bool
+}
+
+// Call sends a request and returns the stub of the answer. Its errors are *[CallError]; the association is closed then.
+func (c *Conn) Call(ctx context.Context, req Request) ([]byte, error) {
+	if c.err != nil {
+		return nil, &CallError{Err: c.err}
+	}
+	if err := context.Cause(ctx); err != nil {
+		return nil, &CallError{Err: err} // nothing was sent, the association stays good
+	}
+	release := watch(ctx, c.nc)
+	stub, sent, err := c.call(req)
+	release()
+	if err != nil {
+		c.err = errors.New("association was closed after an error")
+		c.nc.Close()
+		return nil, &CallError{Sent: sent, Err: cause(ctx, err)}
+	}
+	return stub, nil
+}
+
+// call does the work of Call.
+func (c *Conn) call(req Request) (stub []byte, sent bool, err error) {
+	c.callID++
+	stub = req.Stub
+	if req.Verify {
+		// The trailer is appended to a copy: the caller's stub has no room behind it.
+		mask := uint32(1)
+		v := rpc.VerificationTrailer{
+			Bitmask:  &mask,
+			Pcontext: &rpc.VerifyContext{Interface: c.cfg.Interface, Transfer: c.cfg.Transfer},
+		}
+		stub = v.Append(stub[:len(stub):len(stub)])
+	}
+	fragments, err := (&rpc.Call{
+		Type: rpc.TypeRequest, CallID: c.callID, ContextID: contextID, Opnum: req.Opnum, Object: req.Object, Stub: stub,
+	}).Fragments(c.maxSend, c.sec)
+	if err != nil {
+		return nil, false, err
+	}
+	if sent, err := c.send(fragments); err != nil {
+		return nil, sent, fmt.Errorf("sending a request: %w", err)
+	}
+	stub, err = c.receive()
+	return stub, true, err
+}
+
+// send writes the fragments. It reports whether anything of the last one may have left.
+func (c *Conn) send(fragments [][]byte) (sent bool, err error) {
+	for i, f := range fragments {
+		if n, err := c.nc.Write(f); err != nil {
+			return i == len(fragments)-1 && n > 0, err
+		}
+	}
+	return true, nil
+}
+
+// receive reads the fragments of the answer.
+func (c *Conn) receive() ([]byte, error) {
+	whole := rpc.Reassembler{Max: c.cfg.MaxResponse, Header: c.sec == nil || !c.sec.SignHeader}
+	for {
+		p, err := c.read()
+		if err != nil {
+			return nil, fmt.Errorf("waiting for the answer: %w", err)
+		}
+		if p.CallID != c.callID {
+			return nil, fmt.Errorf("%w: PDU of call %d in the answer to call %d", rpc.ErrMalformed, p.CallID, c.callID)
+		}
+		switch p.Type {
+		case rpc.TypeResponse:
+		case rpc.TypeFault:
+			return nil, c.fault(p)
+		case rpc.TypeBindNak: // how some servers say that they could not take AUTH3
+			reason, err := rpc.ParseBindNak(p)
+			if err != nil {
+				return nil, err
+			}
+			return nil, refused(1, &NakError{Reason: reason})
+		default:
+			return nil, fmt.Errorf("%w: PDU of type %d in an answer", rpc.ErrMalformed, p.Type)
+		}
+		if p.Flags&^(rpc.FlagFirst|rpc.FlagLast) != 0 {
+			return nil, fmt.Errorf("%w: answer with flags %#02x", rpc.ErrMalformed, uint8(p.Flags))
+		}
+		stub, err := c.sec.Open(p)
+		if err != nil {
+			return nil, err
+		}
+		done, err := whole.Add(p, stub)
+		if err != nil {
+			return nil, err
+		}
+		if r, err := rpc.ParseResponse(p); err != nil || r.ContextID != contextID || r.CancelCount != 0 {
+			return nil, fmt.Errorf("%w: answer of another presentation context, or to a cancel", rpc.ErrMalformed)
+		}
+		c.proved = c.sec != nil
+		if done {
+			c.answered = true
+			return whole.Stub()
+		}
+	}
+}
+
+// fault turns a fault to an error.
+func (c *Conn) fault(p *rpc.PDU) error {
+	f, signed, err := c.sec.OpenFault(p)
+	if err != nil {
+		return err
+	}
+	e := &FaultError{
+		Status: f.Status, DidNotExecute: p.Flags&rpc.FlagDidNotExecute != 0, Signed: signed, First: !c.answered,
+	}
+	if c.sec != nil && !signed && !c.proved && logonStatus(f.Status) {
+		return fmt.Errorf("%w (%w)", ErrLogon, e)
+	}
+	return e
+}
