@@ -1,0 +1,161 @@
+package pkcs12_test
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/elliptic"
+	"crypto/x509"
+	"encoding/asn1"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	gopkcs12 "software.sslmate.com/src/go-pkcs12"
+
+	"github.com/adcskit/adcskit/pkcs12"
+)
+
+// TestDecodeReadsOthers opens what go-pkcs12 writes with other parameters, and the leaf wherever it stands.
+func TestDecodeReadsOthers(t *testing.T) {
+	key := ecKey(t, elliptic.P256())
+	chain := newChain(t, key)
+	for name, enc := range map[string]*gopkcs12.Encoder{
+		"3DES": gopkcs12.LegacyDES.WithIterations(100_000), "AES": gopkcs12.Modern2023.WithIterations(600_000),
+	} {
+		t.Run(name, func(t *testing.T) {
+			file, err := enc.Encode(key, chain[1], chain[:1], "pässwörd") // the CA first
+			require.NoError(t, err)
+			gotKey, got, err := pkcs12.Decode(file, "pässwörd")
+			require.NoError(t, err)
+			assert.True(t, key.Equal(gotKey))
+			require.Len(t, got, 2)
+			assert.True(t, chain[0].Equal(got[0]), "the certificate of the key comes first")
+		})
+	}
+}
+
+func TestDecodeRefuses(t *testing.T) {
+	key := ecKey(t, elliptic.P256())
+	chain := newChain(t, key)
+	good, err := pkcs12.Encode(pkcs12.Compat(), key, chain, password)
+	require.NoError(t, err)
+	other := newChain(t, ecKey(t, elliptic.P256()))
+	encode := func(enc *gopkcs12.Encoder, leaf *x509.Certificate, password string) []byte {
+		file, err := enc.Encode(key, leaf, nil, password)
+		require.NoError(t, err)
+		return file
+	}
+	many := make([]*x509.Certificate, 70)
+	for i := range many {
+		many[i] = chain[1]
+	}
+	crowded, err := gopkcs12.LegacyDES.Encode(key, chain[0], many, password)
+	require.NoError(t, err)
+	store, err := gopkcs12.LegacyDES.EncodeTrustStore(chain, password)
+	require.NoError(t, err)
+	for name, tc := range map[string]struct {
+		file []byte
+		want error
+	}{
+		"nothing":          {nil, pkcs12.ErrMalformed},
+		"cut":              {good[:len(good)-1], pkcs12.ErrMalformed},
+		"something after":  {append(bytes.Clone(good), 0), pkcs12.ErrMalformed},
+		"too large":        {make([]byte, pkcs12.MaxFile+1), pkcs12.ErrLimit},
+		"BER":              {[]byte{0x30, 0x80, 0, 0}, pkcs12.ErrMalformed},
+		"RC2":              {encode(gopkcs12.LegacyRC2, chain[0], password), pkcs12.ErrUnsupported},
+		"PBMAC1":           {encode(gopkcs12.Modern2026, chain[0], password), pkcs12.ErrUnsupported},
+		"no password":      {encode(gopkcs12.Passwordless, chain[0], ""), pkcs12.ErrUnsupported},
+		"other leaf":       {encode(gopkcs12.LegacyDES, other[0], password), pkcs12.ErrKeyMismatch},
+		"no key":           {store, pkcs12.ErrUnsupported},
+		"many bags":        {crowded, pkcs12.ErrLimit},
+		"many iterations":  {encode(gopkcs12.LegacyDES.WithIterations(1_000_000), chain[0], password), pkcs12.ErrLimit},
+		"many iterations2": {encode(gopkcs12.Modern2023.WithIterations(1_000_000), chain[0], password), pkcs12.ErrLimit},
+	} {
+		t.Run(name, func(t *testing.T) {
+			gotKey, gotChain, err := pkcs12.Decode(tc.file, password)
+			assert.ErrorIs(t, err, tc.want)
+			assert.Nil(t, gotKey)
+			assert.Nil(t, gotChain)
+		})
+	}
+	for _, bad := range []string{"", "a\x00b", "\xff", "😀", string(make([]byte, 2000))} {
+		_, _, err := pkcs12.Decode(good, bad)
+		assert.ErrorIs(t, err, pkcs12.ErrPassword)
+	}
+}
+
+// TestDecodeBoundsHiddenWork puts 2^31-1 iterations where only someone who knows the password can: the MAC is right, so
+// nothing but the limit stands before an hour of hashing. In the outer MAC anybody can.
+func TestDecodeBoundsHiddenWork(t *testing.T) {
+	key := ecKey(t, elliptic.P256())
+	chain := newChain(t, key)
+	file, err := pkcs12.Encode(pkcs12.Modern(), key, chain, password)
+	require.NoError(t, err)
+	small, err := asn1.Marshal(2048)
+	require.NoError(t, err)
+	// The same length, so that nothing around it changes: 02 02 08 00 becomes 02 02 7f ff, which is within the limit
+	// and only breaks the MAC; the MAC's own count is the last one in the file.
+	require.Equal(t, 3, bytes.Count(file, small))
+	at := bytes.LastIndex(file, small)
+	changed := bytes.Clone(file)
+	changed[at+2], changed[at+3] = 0x7f, 0xff
+	_, _, err = pkcs12.Decode(changed, password)
+	assert.ErrorIs(t, err, pkcs12.ErrIncorrectPassword)
+
+	for name, where := range map[string]int{
+		"safe": pkcs12.WorkInSafe, "key": pkcs12.WorkInKey, "hidden key": pkcs12.WorkHiddenKey,
+	} {
+		t.Run(name, func(t *testing.T) {
+			start := time.Now()
+			_, _, err := pkcs12.Decode(pkcs12.FileWithWork(t, password, 1<<31-1, where), password)
+			assert.ErrorIs(t, err, pkcs12.ErrLimit)
+			assert.Less(t, time.Since(start), 30*time.Second)
+			_, _, err = pkcs12.Decode(pkcs12.FileWithWork(t, password, 1, where), password)
+			assert.ErrorIs(t, err, pkcs12.ErrMalformed, "with few iterations the work is done")
+		})
+	}
+}
+
+// TestEveryByteCounts changes each byte of a file: whatever still opens holds the same key and chain, since the MAC
+// covers both.
+func TestEveryByteCounts(t *testing.T) {
+	key := ecKey(t, elliptic.P256())
+	chain := newChain(t, key)
+	file, err := pkcs12.Encode(pkcs12.Compat(), key, chain, password)
+	require.NoError(t, err)
+	opened := 0
+	for i := range file {
+		changed := bytes.Clone(file)
+		changed[i] ^= 0x01
+		gotKey, gotChain, err := pkcs12.Decode(changed, password)
+		if err != nil {
+			require.Nil(t, gotKey)
+			continue
+		}
+		opened++
+		require.True(t, key.Equal(gotKey), "byte %d", i)
+		require.Len(t, gotChain, 2)
+	}
+	assert.Zero(t, opened)
+}
+
+// TestFIPS runs this test binary again under FIPS 140-3 enforcement.
+func TestFIPS(t *testing.T) {
+	if os.Getenv("PKCS12_TEST_FIPS") != "" {
+		_, err := pkcs12.Encode(pkcs12.Modern(), crypto.PrivateKey(nil), nil, password)
+		require.ErrorIs(t, err, pkcs12.ErrFIPS)
+		_, _, err = pkcs12.Decode(nil, password)
+		require.ErrorIs(t, err, pkcs12.ErrFIPS)
+		return
+	}
+	exe, err := os.Executable()
+	require.NoError(t, err)
+	cmd := exec.CommandContext(t.Context(), exe, "-test.run=^TestFIPS$", "-test.v")
+	cmd.Env = append(os.Environ(), "PKCS12_TEST_FIPS=1", "GODEBUG=fips140=only")
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	assert.Contains(t, string(out), "--- PASS: TestFIPS")
+}

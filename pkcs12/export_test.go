@@ -1,0 +1,156 @@
+package pkcs12
+
+import (
+	"bytes"
+	"crypto/cipher"
+	"crypto/des"
+	"crypto/sha1"
+	"crypto/x509"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/cryptobyte"
+	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+)
+
+// Where a file asks for many iterations.
+const (
+	WorkInSafe    = iota // to decrypt the certificates
+	WorkInKey            // to decrypt the key, visible to anybody
+	WorkHiddenKey        // the same, inside a safe that is itself encrypted with few iterations
+)
+
+// FileWithWork returns a file with a correct MAC that asks for so many iterations.
+func FileWithWork(t testing.TB, password string, iterations, where int) []byte {
+	t.Helper()
+	bmp, err := bmpPassword(password)
+	require.NoError(t, err)
+	key := der(t, func(b *cryptobyte.Builder) {
+		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+				addOID(b, oidShroudedKeyBag)
+				b.AddASN1(tag0, func(b *cryptobyte.Builder) {
+					b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+						addTripleDES(b, iterations)
+						b.AddASN1OctetString(make([]byte, 64))
+					})
+				})
+			})
+		})
+	})
+	outer, content := 1, encryptTripleDES(t, bmp, key)
+	if where == WorkInSafe {
+		outer, content = iterations, make([]byte, 64)
+	}
+	safe := func(b *cryptobyte.Builder) {
+		if where == WorkInKey {
+			addOID(b, oidData)
+			b.AddASN1(tag0, func(b *cryptobyte.Builder) { b.AddASN1OctetString(key) })
+			return
+		}
+		addOID(b, oidEncryptedData)
+		b.AddASN1(tag0, func(b *cryptobyte.Builder) { addEncryptedData(b, outer, content) })
+	}
+	return sealed(t, bmp, der(t, func(b *cryptobyte.Builder) {
+		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) { b.AddASN1(cbasn1.SEQUENCE, safe) })
+	}))
+}
+
+const testSalt = "saltsalt"
+
+func addTripleDES(b *cryptobyte.Builder, iterations int) {
+	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		addOID(b, oidTripleDES)
+		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddASN1OctetString([]byte(testSalt))
+			b.AddASN1Int64(int64(iterations))
+		})
+	})
+}
+
+func addEncryptedData(b *cryptobyte.Builder, iterations int, content []byte) {
+	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		b.AddASN1Int64(0)
+		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			addOID(b, oidData)
+			addTripleDES(b, iterations)
+			b.AddASN1(cbasn1.Tag(0).ContextSpecific(), func(b *cryptobyte.Builder) { b.AddBytes(content) })
+		})
+	})
+}
+
+// encryptTripleDES encrypts with one iteration.
+func encryptTripleDES(t testing.TB, bmp, plain []byte) []byte {
+	t.Helper()
+	d := digest{sha1.New, sha1.BlockSize}
+	block, err := des.NewTripleDESCipher(d.derive(purposeKey, bmp, []byte(testSalt), 1, 24))
+	require.NoError(t, err)
+	pad := des.BlockSize - len(plain)%des.BlockSize
+	out := append(bytes.Clone(plain), bytes.Repeat([]byte{byte(pad)}, pad)...)
+	cipher.NewCBCEncrypter(block, d.derive(purposeIV, bmp, []byte(testSalt), 1, 8)).CryptBlocks(out, out)
+	return out
+}
+
+// sealed puts an authenticated safe into a PFX with a correct MAC.
+func sealed(t testing.TB, bmp, safes []byte) []byte {
+	t.Helper()
+	salt := []byte(testSalt)
+	mac := digest{sha1.New, sha1.BlockSize}.mac(bmp, salt, 1, safes)
+	return der(t, func(b *cryptobyte.Builder) {
+		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddASN1Int64(3)
+			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+				addOID(b, oidData)
+				b.AddASN1(tag0, func(b *cryptobyte.Builder) { b.AddASN1OctetString(safes) })
+			})
+			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+				b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+					b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) { addOID(b, oidSHA1) })
+					b.AddASN1OctetString(mac)
+				})
+				b.AddASN1OctetString(salt)
+			})
+		})
+	})
+}
+
+func der(t testing.TB, build func(*cryptobyte.Builder)) []byte {
+	t.Helper()
+	var b cryptobyte.Builder
+	build(&b)
+	out, err := b.Bytes()
+	require.NoError(t, err)
+	return out
+}
+
+func addOID(b *cryptobyte.Builder, dotted string) {
+	oid, err := x509.ParseOID(dotted)
+	if err != nil {
+		b.SetError(err)
+		return
+	}
+	body, err := oid.MarshalBinary()
+	b.AddASN1(cbasn1.OBJECT_IDENTIFIER, func(b *cryptobyte.Builder) { b.AddBytes(body) })
+	if err != nil {
+		b.SetError(err)
+	}
+}
+
+// Sealed puts an authenticated safe into a PFX with a correct MAC.
+func Sealed(t testing.TB, password string, safes []byte) []byte {
+	t.Helper()
+	bmp, err := bmpPassword(password)
+	require.NoError(t, err)
+	return sealed(t, bmp, safes)
+}
+
+// AuthenticatedSafe returns what the MAC of a file protects.
+func AuthenticatedSafe(t testing.TB, file []byte) []byte {
+	t.Helper()
+	s := cryptobyte.String(file)
+	var pfx, safes cryptobyte.String
+	require.True(t, s.ReadASN1(&pfx, cbasn1.SEQUENCE) && pfx.SkipASN1(cbasn1.INTEGER))
+	_, content, ok := readContentInfo(&pfx)
+	require.True(t, ok && content.ReadASN1(&safes, cbasn1.OCTET_STRING))
+	return safes
+}

@@ -1,0 +1,98 @@
+//go:build integration
+
+package pkcs12_test
+
+import (
+	"encoding/pem"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/adcskit/adcskit/pkcs12"
+)
+
+// openssl runs a command in dir and returns what it says. A missing openssl is a failure.
+func openssl(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "openssl", args...)
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "openssl %s: %s", strings.Join(args, " "), out)
+	return string(out)
+}
+
+// TestOpenSSL opens each profile with each kind of key, signs with the key that comes out, and verifies with the
+// certificate and its chain.
+func TestOpenSSL(t *testing.T) {
+	algorithms := map[string]string{
+		"compat": "pbeWithSHA1And3-KeyTripleDES-CBC", "modern": "PBES2, PBKDF2, AES-256-CBC, Iteration 2048, PRF hmacWithSHA256",
+	}
+	macs := map[string]string{"compat": "MAC: sha1, Iteration 1", "modern": "MAC: sha256, Iteration 2048"}
+	for name, key := range keys(t) {
+		chain := newChain(t, key)
+		for _, profile := range profiles() {
+			t.Run(name+"/"+profile.String(), func(t *testing.T) {
+				dir := t.TempDir()
+				secret, err := pkcs12.NewPassword()
+				require.NoError(t, err)
+				file, err := pkcs12.Encode(profile, key, chain, secret)
+				require.NoError(t, err)
+				write(t, dir, "f.p12", file)
+				write(t, dir, "password", []byte(secret))
+				write(t, dir, "data", []byte("signed with the key of the file"))
+				write(t, dir, "ca.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: chain[1].Raw}))
+
+				info := openssl(t, dir, "pkcs12", "-info", "-nodes", "-in", "f.p12", "-passin", "file:password", "-out", "all.pem")
+				assert.Contains(t, info, macs[profile.String()])
+				assert.Equal(t, 2, strings.Count(info, algorithms[profile.String()]), "certificates and key: %s", info)
+				openssl(t, dir, "pkcs12", "-nodes", "-nocerts", "-in", "f.p12", "-passin", "file:password", "-out", "key.pem")
+				openssl(t, dir, "pkcs12", "-nokeys", "-clcerts", "-in", "f.p12", "-passin", "file:password", "-out", "leaf.pem")
+				openssl(t, dir, "dgst", "-sha256", "-sign", "key.pem", "-out", "signature", "data")
+				openssl(t, dir, "x509", "-in", "leaf.pem", "-noout", "-pubkey", "-out", "public.pem")
+				verified := openssl(t, dir, "dgst", "-sha256", "-verify", "public.pem", "-signature", "signature", "data")
+				assert.Contains(t, verified, "Verified OK")
+				assert.Contains(t, openssl(t, dir, "verify", "-CAfile", "ca.pem", "leaf.pem"), "leaf.pem: OK")
+			})
+		}
+	}
+}
+
+// TestOpenSSLFiles reads what OpenSSL writes, with its own parameters and with old ones.
+func TestOpenSSLFiles(t *testing.T) {
+	key := rsaKey(t, "rsa2048")
+	chain := newChain(t, key)
+	source, err := pkcs12.Encode(pkcs12.Modern(), key, chain, password)
+	require.NoError(t, err)
+	for name, args := range map[string][]string{
+		"default":     nil,
+		"3DES":        {"-certpbe", "PBE-SHA1-3DES", "-keypbe", "PBE-SHA1-3DES", "-macalg", "sha1"},
+		"AES-128":     {"-certpbe", "AES-128-CBC", "-keypbe", "AES-192-CBC", "-macalg", "sha512", "-iter", "10000"},
+		"plain certs": {"-certpbe", "NONE"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			write(t, dir, "f.p12", source)
+			write(t, dir, "password", []byte(password+"\n"))
+			openssl(t, dir, "pkcs12", "-nodes", "-in", "f.p12", "-passin", "file:password", "-out", "all.pem")
+			openssl(t, dir, append([]string{"pkcs12", "-export", "-in", "all.pem", "-out", "new.p12",
+				"-name", "a name", "-passout", "file:password"}, args...)...)
+			file, err := os.ReadFile(filepath.Join(dir, "new.p12"))
+			require.NoError(t, err)
+			gotKey, gotChain, err := pkcs12.Decode(file, password)
+			require.NoError(t, err)
+			assert.Equal(t, key, gotKey)
+			require.Len(t, gotChain, 2)
+			assert.True(t, gotChain[0].Equal(chain[0]))
+		})
+	}
+}
+
+func write(t *testing.T, dir, name string, data []byte) {
+	t.Helper()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, name), data, 0o600))
+}
