@@ -35,7 +35,9 @@ func ParseCMCResponse(data []byte) (status int, issuedHash []byte, err error) {
 }
 
 // EncodeAttributes calls encodeAttributes.
-func EncodeAttributes(template string, a Attributes) ([]byte, error) { return encodeAttributes(template, &a) }
+func EncodeAttributes(template string, a Attributes) ([]byte, error) {
+	return encodeAttributes(template, &a)
+}
 
 // DecodeMessage calls decodeMessage.
 func DecodeMessage(b []byte) string { return decodeMessage(b) }
