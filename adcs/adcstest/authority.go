@@ -2,8 +2,6 @@ package adcstest
 
 import (
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/asn1"
 	"fmt"
 	"sync"
 	"time"
@@ -266,13 +264,4 @@ func (a *authority) answer(r row, flags uint32, t tampering) certServerResponse 
 		return failed(hrServerSuspended)
 	}
 	return out
-}
-
-// nameString is a Name for people; "" if it is malformed.
-func nameString(der []byte) string {
-	var seq pkix.RDNSequence
-	if rest, err := asn1.Unmarshal(der, &seq); err != nil || len(rest) > 0 {
-		return ""
-	}
-	return seq.String()
 }

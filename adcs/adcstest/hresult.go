@@ -117,13 +117,13 @@ func certsrvText(code uint32) (name, text string) {
 func describe(code uint32) string {
 	name, text := hresultText(code)
 	if name == "" {
-		return fmt.Sprintf("%#010x (%d)", code, int32(code))
+		return fmt.Sprintf("0x%08x (%d)", code, int32(code))
 	}
 	switch facility := code >> 16 & 0x1FFF; facility {
 	case 7: // FACILITY_WIN32: Windows shows the Win32 error inside
-		return fmt.Sprintf("%s %#010x (WIN32: %d %s)", text, code, code&0xFFFF, name)
+		return fmt.Sprintf("%s 0x%08x (WIN32: %d %s)", text, code, code&0xFFFF, name)
 	default:
-		return fmt.Sprintf("%s %#010x (%d %s)", text, code, int32(code), name)
+		return fmt.Sprintf("%s 0x%08x (%d %s)", text, code, int32(code), name)
 	}
 }
 
@@ -155,7 +155,7 @@ func (r *refusal) message() string {
 		return r.stage + "  " + r.text
 	}
 	if r.detail != "" {
-		return fmt.Sprintf("%s  %#010x, %s\r\n%s", r.stage, r.code, r.detail, describe(r.code))
+		return fmt.Sprintf("%s  0x%08x, %s\r\n%s", r.stage, r.code, r.detail, describe(r.code))
 	}
 	return r.stage + "  " + describe(r.code)
 }

@@ -2,7 +2,7 @@ package adcstest
 
 import "fmt"
 
-// maxIntermediates bounds Profile.Intermediates; a chain of 30 P-256 CAs is longer than 20 KB.
+// maxIntermediates bounds Profile.Intermediates; a chain of 40 P-256 CAs is longer than 20 KB.
 const maxIntermediates = 100
 
 // Profile says what the CA itself looks like. The zero value is a P-256 issuing CA under an offline P-256 root.

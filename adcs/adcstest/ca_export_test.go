@@ -1,0 +1,91 @@
+package adcstest
+
+import (
+	"crypto/x509"
+	"time"
+)
+
+// Authority is the certification authority without the RPC server in front of it.
+type Authority struct{ a *authority }
+
+// AuthorityConfig is authorityConfig with fields that an external test can set.
+type AuthorityConfig struct {
+	Name, Host          string
+	Templates           []Template
+	Directory           []Entry
+	Managers, Enrollers []string
+	Profile             Profile
+	Now                 func() time.Time
+}
+
+// AuthorityCall is a CertServerRequest.
+type AuthorityCall struct {
+	Account            [2]string // domain and name
+	Flags, RequestID   uint32
+	Authority          string
+	Attributes, Raw    []byte
+	OtherKey           bool
+	Subject            string
+	RequestIDOffset    uint32
+	Expired            bool
+	OtherIssuer        bool
+	OtherLeaf, NoChain bool
+}
+
+// AuthorityAnswer is what it answers.
+type AuthorityAnswer struct {
+	RequestID, Disposition, Return uint32
+	Cert, EncodedCert, Message     []byte
+}
+
+func NewAuthority(c AuthorityConfig) (*Authority, error) {
+	a, err := newAuthority(authorityConfig{
+		name: c.Name, host: c.Host, templates: c.Templates, directory: c.Directory, managers: c.Managers,
+		enrollers: c.Enrollers, profile: c.Profile, now: c.Now,
+	})
+	return &Authority{a}, err
+}
+
+func (a *Authority) Call(c AuthorityCall) AuthorityAnswer {
+	out := a.a.certServerRequest(
+		caller{domain: c.Account[0], user: c.Account[1], level: levelPrivacy},
+		certServerRequest{
+			flags: c.Flags, authority: c.Authority, requestID: c.RequestID, attributes: c.Attributes, request: c.Raw,
+		},
+		tampering{
+			otherKey: c.OtherKey, subject: c.Subject, requestIDOffset: c.RequestIDOffset, expired: c.Expired,
+			otherIssuer: c.OtherIssuer, otherLeaf: c.OtherLeaf, omitChain: c.NoChain,
+		})
+	return AuthorityAnswer{out.requestID, out.disposition, out.ret, out.cert, out.encodedCert, out.message}
+}
+
+func (a *Authority) Approve(id uint32) error        { return a.a.approve(id) }
+func (a *Authority) Deny(id uint32) error           { return a.a.deny(id) }
+func (a *Authority) Requests() []RequestInfo        { return a.a.requests() }
+func (a *Authority) Certificate() *x509.Certificate { return a.a.certificate() }
+func (a *Authority) Chain() []*x509.Certificate     { return a.a.chain() }
+
+// Attribute is one parsed line of pctbAttribs.
+type Attribute struct{ Name, Value string }
+
+// ParseAttributes decodes and parses pctbAttribs.
+func ParseAttributes(blob []byte) ([]Attribute, bool) {
+	text, ok := attributeText(blob)
+	var list []Attribute
+	for _, a := range parseAttributes(text) {
+		list = append(list, Attribute{a.name, a.value})
+	}
+	return list, ok
+}
+
+// WireString encodes a string as it is on the wire.
+func WireString(s string) []byte { return wireString(s) }
+
+// NamesOf returns the three names of a CA.
+func NamesOf(name string) []string { return namesOf(name) }
+
+// EncodeDN encodes a distinguished name of the directory.
+func EncodeDN(dn string) ([]byte, error) { return encodeDN(dn) }
+
+// NameString is the subject as RequestInfo shows it.
+func NameString(der []byte) string { return nameString(der) }
