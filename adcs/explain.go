@@ -93,6 +93,8 @@ func explainLogon(err error) (Explanation, bool) {
 	info := rpcStatuses[ErrSecurityPackage]
 	if status, ok := errors.AsType[RPCStatus](err); ok && status.isLogon() {
 		info = rpcStatuses[status]
+	} else if reason, ok := errors.AsType[BindNak](err); ok {
+		info = bindNaks[reason]
 	}
 	return info.explain("The logon to the CA's host failed"), true
 }
