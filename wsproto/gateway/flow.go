@@ -310,3 +310,16 @@ func (j *Job) follows(c *wsproto.Checkpoint) error {
 func superseded(j *Job, attempt int64) error {
 	return wsproto.Errorf(wsproto.CodeSuperseded, "attempt %d is not the current one (%s, attempt %d)", attempt, j.State, j.Attempt)
 }
+
+// refused records the answer that no connector should be asked for this order. That ends a job that no connector can have
+// submitted; another one waits for a connector that knows better.
+func (j *Job) refused(a *wsproto.OfferResult, now time.Time, r *rules) {
+	if j.Checkpoint != nil {
+		j.declined(now.Add(maxPause), now, r)
+		return
+	}
+	j.release(j.Attempt)
+	j.conclude(wsproto.Outcome{
+		Kind: wsproto.Failed, Reason: a.Reason, Retry: wsproto.RetryNever, Message: a.Message,
+	}, now, r)
+}

@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"sync"
 	"time"
-
-	"github.com/adcskit/adcskit/wsproto"
 )
 
 // Config is the configuration of a Gateway. Tenant, TenantKey, Authority and Store are required.
