@@ -62,13 +62,13 @@ type Options struct {
 	// environment names (HTTPS_PROXY, NO_PROXY).
 	Dial func(ctx context.Context) (wsproto.Transport, error)
 	// Roots are trusted for the gateway's TLS certificate besides those of the system.
-	Roots *x509.CertPool
+	Roots []*x509.Certificate
 	// Pins are SHA-256 hashes of public keys (SubjectPublicKeyInfo). If there are any, the verified chain of the gateway
 	// must hold one of them.
 	Pins []wsproto.Fingerprint
 
-	// OnEvent is told about the connection. It is called from one goroutine of Run at a time, in order, and must not
-	// block: Run waits for it.
+	// OnEvent is told about the connection. It is called from goroutines of Run, one call at a time and in order, and must
+	// not block: the connection waits for it.
 	OnEvent func(Event)
 	// OnJob is told how each job ended, from the goroutine of the job. It must not block for long.
 	OnJob func(JobReport)

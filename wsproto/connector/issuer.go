@@ -80,7 +80,7 @@ type Lookup struct {
 
 // Prepared is a key pair with its certification request.
 type Prepared struct {
-	Key     crypto.Signer // a software key, *rsa.PrivateKey or *ecdsa.PrivateKey; wiped after use where Go allows it
+	Key     crypto.Signer // a software key, *rsa.PrivateKey or *ecdsa.PrivateKey; its encodings are wiped after use
 	Request []byte        // PKCS#10, DER
 }
 

@@ -36,58 +36,121 @@ type job struct {
 	secret   *wsproto.CheckpointSecret
 	keyHash  []byte
 
-	// early lives while the job may end without a trace at the CA: until its time is over, it is cancelled, or a newer
-	// attempt takes its place.
+	// current lives until a newer attempt takes the place of this one: then an outcome without a certificate is of no use.
+	current    context.Context
+	endCurrent context.CancelCauseFunc
+	// early lives while the job may also end without a trace at the CA: until its time is over or it is cancelled.
 	early    context.Context
 	endEarly context.CancelCauseFunc
-	stop     context.CancelFunc // frees early
+	stop     context.CancelFunc // frees both
 
 	accepted  atomic.Bool // the offer was answered
 	finishing atomic.Bool // the outcome is known and on its way
 
-	mu         sync.Mutex
-	committed  bool          // a request may be at the CA
-	settled    bool          // the outcome is known
-	superseded chan struct{} // closed when an outcome without a certificate is of no use any more
-	once       sync.Once     // closes superseded
+	mu        sync.Mutex
+	committed bool // a request may be at the CA
+	settled   bool // the outcome is known
 
-	sequence int64
-	timings  map[string]int64
+	sequence  int64
+	attempted time.Time // when the request may first have been submitted
+	timings   map[string]int64
 }
 
 // newJob makes the job of an offer. life is how long anything about it may go on.
 func newJob(life context.Context, c *Connector, o *wsproto.Offer) *job {
 	j := &job{
 		c: c, id: o.Job, attempt: o.Attempt, digest: wsproto.OrderDigest(o.Order),
-		superseded: make(chan struct{}), timings: make(map[string]int64),
+		timings: make(map[string]int64),
 	}
 	j.order.Job, j.order.Traceparent = o.Job, o.Traceparent
 	left := time.Duration(min(o.TimeLeftMS, maxTimeLeft.Milliseconds())) * time.Millisecond
-	ctx, end := context.WithCancelCause(life)
-	j.endEarly = end
-	j.early, j.stop = context.WithTimeoutCause(ctx, left, errExpired)
+	var cancelled context.Context
+	var stopTimer context.CancelFunc
+	j.current, j.endCurrent = context.WithCancelCause(life)
+	cancelled, j.endEarly = context.WithCancelCause(j.current)
+	j.early, stopTimer = context.WithTimeoutCause(cancelled, left, errExpired)
+	j.stop = func() {
+		stopTimer()
+		j.endEarly(nil)
+		j.endCurrent(nil)
+	}
 	return j
 }
 
 // run works on an accepted job until the tenant has its outcome, or until it is dropped.
 func (j *job) run(life context.Context) {
-	outcome, err := j.work(life)
-	report := JobReport{Job: j.id, Attempt: j.attempt, Order: j.order.Order, Err: err}
+	defer j.c.jobs.remove(j)
+	defer j.stop()
+	report := JobReport{Job: j.id, Attempt: j.attempt, Order: j.order.Order}
 	report.Order.Password = ""
+	outcome, err := j.work(life)
 	if outcome = j.settle(outcome); outcome != nil {
-		report.Outcome, report.Err = j.deliver(life, outcome), errors.Join(err, j.dropCause)
+		sent := j.deliver(life, outcome)
+		report.Outcome, err = *outcome, errors.Join(err, sent)
+		clear(outcome.PKCS12)
+		report.Outcome.PKCS12 = nil
+		if sent != nil {
+			report.Outcome = wsproto.Outcome{}
+		}
 	}
-	j.end()
+	report.Err = err
+	j.forget()
+	j.c.status.kick()
 	j.c.opts.OnJob(report)
 }
 
-// abort ends the job if nothing of it can be at the CA and its outcome is not known. It reports whether it did.
-func (j *job) abort(cause error) bool {
+// settle makes an outcome final: after it, nothing can be cancelled any more. A cancellation that was granted stands,
+// whatever else went wrong meanwhile.
+func (j *job) settle(o *wsproto.Outcome) *wsproto.Outcome {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.settled = true
+	j.finishing.Store(true)
+	if o != nil && !j.committed && errors.Is(context.Cause(j.early), errCancelled) {
+		return j.earlyEnd(errCancelled)
+	}
+	return o
+}
+
+// abort ends the job because the tenant cancelled it, if nothing of it can be at the CA and its outcome is not known. It
+// reports whether it did.
+func (j *job) abort() bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.committed || j.settled {
 		return false
 	}
-	j.endEarly(cause)
-	return context.Cause(j.early) == cause
+	j.endEarly(errCancelled)
+	return errors.Is(context.Cause(j.early), errCancelled)
+}
+
+// supersede ends the job because the tenant has given this attempt up. What may be at the CA is still waited for, since
+// a certificate is always told.
+func (j *job) supersede() { j.endCurrent(errSuperseded) }
+
+// commit is the last step before a request leaves: it fails if the job has ended meanwhile. After it the job goes on to
+// its outcome.
+func (j *job) commit() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if cause := context.Cause(j.early); cause != nil {
+		return cause
+	}
+	j.committed = true
+	return nil
+}
+
+// forget wipes what would open or be the private key. The key object itself cannot be wiped: the standard library holds
+// copies inside it.
+func (j *job) forget() {
+	if j.secret != nil {
+		clear(j.secret.PrivateKey)
+	}
+	j.secret, j.prepared, j.order.Password = nil, nil, ""
+}
+
+// stage measures a stage of the job: it returns what ends the measurement.
+func (j *job) stage(name string) func() {
+	begin := time.Now()
+	return func() { j.timings[name] += time.Since(begin).Milliseconds() }
 }

@@ -2,6 +2,8 @@ package connector
 
 import (
 	"context"
+	"crypto"
+	"crypto/x509"
 	"errors"
 	"sync"
 	"time"
@@ -116,21 +118,22 @@ func (t *jobs) idle(ctx context.Context) int {
 	}
 }
 
-// offer answers an offer and begins the job if it is accepted.
-func (c *Connector) offer(ctx context.Context, o *wsproto.Offer) *wsproto.OfferResult {
-	j := newJob(c, o)
+// offer answers an offer and begins the job if it is accepted. ctx is that of the call, life that of jobs.
+func (c *Connector) offer(ctx, life context.Context, o *wsproto.Offer) *wsproto.OfferResult {
+	j := newJob(life, c, o)
 	if answer := c.jobs.reserve(j, c.opts.Capacity, unacknowledgedFactor*c.opts.Capacity); answer != nil {
+		j.stop()
 		return answer
 	}
 	if answer := j.admit(ctx, o); answer != nil {
-		j.secret.wipe()
+		j.forget()
 		j.stop()
 		c.jobs.remove(j)
 		return answer
 	}
 	j.accepted.Store(true)
 	c.status.kick()
-	go j.run()
+	go j.run(life)
 	return &wsproto.OfferResult{Answer: wsproto.OfferAccepted}
 }
 
@@ -149,7 +152,8 @@ func (j *job) admit(ctx context.Context, o *wsproto.Offer) *wsproto.OfferResult 
 		return refused(wsproto.RefusedNever, wsproto.ReasonOrderInvalid, err.Error())
 	}
 	j.order.Order = *order
-	j.order.Retrieval = o.Checkpoint != nil && o.Checkpoint.RequestID != 0
+	// Without a request id it is only looked up, unless the order allows to submit again.
+	j.order.Retrieval = o.Checkpoint != nil && (o.Checkpoint.RequestID != 0 || !order.Resubmit)
 	if err := j.c.cfg.Policy(ctx, j.order); err != nil {
 		return refusedByPolicy(err)
 	}
@@ -183,10 +187,15 @@ func (j *job) open(o *wsproto.Offer) *wsproto.OfferResult {
 		}
 		return refused(wsproto.RefusedElsewhere, reason, err.Error())
 	}
-	j.secret = secret
-	j.resumed = o.Checkpoint
-	j.keyHash = o.Checkpoint.PublicKeyHash
-	j.submitted = true // as far as anyone knows: too late to cancel or to call it expired
+	key, err := x509.ParsePKCS8PrivateKey(secret.PrivateKey)
+	signer, ok := key.(crypto.Signer)
+	if err != nil || !ok {
+		return refused(wsproto.RefusedElsewhere, wsproto.ReasonCheckpointKey, "the key in the checkpoint cannot be used")
+	}
+	j.prepared = &Prepared{Key: signer, Request: secret.Request}
+	j.secret, j.resumed, j.keyHash = secret, o.Checkpoint, o.Checkpoint.PublicKeyHash
+	j.attempted = o.Checkpoint.Time
+	j.committed = true // an earlier attempt may have submitted: too late to cancel or to call it expired
 	return nil
 }
 
@@ -208,5 +217,5 @@ func (c *Connector) cancel(m *wsproto.Cancel) (*wsproto.CancelResult, error) {
 	if j == nil || j.attempt != m.Attempt {
 		return nil, wsproto.Errorf(wsproto.CodeUnknownJob, "attempt %d of the job is not here", m.Attempt)
 	}
-	return &wsproto.CancelResult{Cancelled: j.abort(errCancelled)}, nil
+	return &wsproto.CancelResult{Cancelled: j.abort()}, nil
 }

@@ -58,25 +58,23 @@ func (l *link) get() (tenant, <-chan struct{}) {
 	return l.active, l.changed
 }
 
-// repeat calls the tenant until an answer settles the matter: it returns nil, an error that repeating does not change, or
-// the cause of ctx. Before each try it calls sending with the session in use.
-func (l *link) repeat(ctx context.Context, method string, params, result any, sending func(tenant)) error {
+// repeat makes a call until an answer settles the matter: it returns nil, an error that repeating does not change, or the
+// cause of ctx. The call gets the session in use and a context of its own time.
+func (l *link) repeat(ctx context.Context, call func(context.Context, tenant) error) error {
 	backoff := wsproto.NewBackoff(nil)
 	for {
 		s, changed := l.get()
-		if s == nil {
-			select {
-			case <-changed:
-				continue
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			}
-		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		sending(s)
-		err := callOnce(ctx, s, method, params, result)
+		if s == nil {
+			select {
+			case <-changed:
+			case <-ctx.Done():
+			}
+			continue
+		}
+		err := callOnce(ctx, s, call)
 		if err == nil || !repeatable(err) {
 			return err
 		}
@@ -91,10 +89,10 @@ func (l *link) repeat(ctx context.Context, method string, params, result any, se
 	}
 }
 
-func callOnce(ctx context.Context, s tenant, method string, params, result any) error {
+func callOnce(ctx context.Context, s tenant, call func(context.Context, tenant) error) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	return s.call(ctx, method, params, result)
+	return call(ctx, s)
 }
 
 // repeatable reports whether a failed call may succeed when it is repeated. Only answers of the tenant that say otherwise,

@@ -1,0 +1,83 @@
+package connector
+
+import (
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/adcskit/adcskit/wsproto"
+)
+
+// health remembers how each CA looked when it was last used.
+type health struct {
+	changed func()
+
+	mu       sync.Mutex
+	assigned []wsproto.CAAssignment
+	cas      map[wsproto.CAAssignment]wsproto.CAHealth
+}
+
+// used records the end of a call to a CA and says what it tells about the credential.
+func (h *health) used(ca wsproto.CAAssignment, err error) use {
+	e := classify(err)
+	state := wsproto.CAHealth{CA: ca, Healthy: true}
+	result := useWorked
+	if e != nil {
+		switch e.Kind {
+		case CALogon:
+			state.Healthy, state.Reason, result = false, wsproto.ReasonCALogon, useRefused
+		case CAUnavailable, CAUnknown:
+			state.Healthy, state.Reason, result = false, wsproto.ReasonCAUnavailable, useNone
+		case CAInvalid:
+			return useNone
+		case CARefused:
+		}
+	}
+	h.set(state)
+	return result
+}
+
+func (h *health) set(state wsproto.CAHealth) {
+	h.mu.Lock()
+	if h.cas == nil {
+		h.cas = make(map[wsproto.CAAssignment]wsproto.CAHealth)
+	}
+	old, known := h.cas[state.CA]
+	if known || len(h.cas) < wsproto.MaxCAs {
+		h.cas[state.CA] = state
+	}
+	h.mu.Unlock()
+	if !known || old != state {
+		h.changed()
+	}
+}
+
+// assign takes over the CAs that the tenant assigns. serves says which of them can be used.
+func (h *health) assign(cas []wsproto.CAAssignment, serves func(wsproto.CAAssignment) bool) {
+	h.mu.Lock()
+	h.assigned = slices.Clone(cas)
+	for _, ca := range cas {
+		if h.cas == nil {
+			h.cas = make(map[wsproto.CAAssignment]wsproto.CAHealth)
+		}
+		if _, known := h.cas[ca]; !known && !serves(ca) && len(h.cas) < wsproto.MaxCAs {
+			h.cas[ca] = wsproto.CAHealth{CA: ca, Reason: wsproto.ReasonPolicyCA, Message: "this connector has no credential for the CA"}
+		}
+	}
+	h.mu.Unlock()
+	h.changed()
+}
+
+// list returns the state of every CA that was used or assigned and cannot be, in a stable order.
+func (h *health) list() []wsproto.CAHealth {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	out := make([]wsproto.CAHealth, 0, len(h.cas))
+	for _, state := range h.cas {
+		out = append(out, state)
+	}
+	slices.SortFunc(out, func(a, b wsproto.CAHealth) int {
+		return strings.Compare(a.CA.Host+"\\"+a.CA.Name, b.CA.Host+"\\"+b.CA.Name)
+	})
+	return out
+}
