@@ -2,6 +2,7 @@ package adcstest
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -87,50 +88,45 @@ func (c *conn) acknowledge(p *rpc.PDU, t rpc.PacketType, flags rpc.Flags, result
 // negotiate answers a list of presentation contexts, one result for each (MS-RPCE sections 3.3.1.5.3 and 3.3.1.5.6).
 // It is false if the connection would have too many of them.
 func (c *conn) negotiate(list []rpc.Context) ([]rpc.Result, bool) {
-	wide := c.offersNDR64(list)
 	results := make([]rpc.Result, len(list))
 	for i, e := range list {
 		if f, ok := c.features(e); ok {
 			results[i] = rpc.Result{Verdict: rpc.VerdictNegotiateAck, Reason: uint16(f)}
 			continue
 		}
-		r := rpc.Result{Verdict: rpc.VerdictReject, Reason: rpc.ReasonTransferSyntax}
-		switch t, ok := c.chooseTransfer(e, wide); {
-		case c.iface.off() || !compatible(c.iface.syntax, e.Abstract):
-			r.Reason = rpc.ReasonAbstractSyntax
-		case ok:
-			r = rpc.Result{Verdict: rpc.VerdictAccept, Transfer: t}
-			c.contexts[e.ID] = presentation{interfaceID: e.Abstract, transfer: t}
+		results[i] = rpc.Result{Verdict: rpc.VerdictReject, Reason: rpc.ReasonAbstractSyntax}
+		iface := c.lookup(e.Abstract)
+		if iface == nil || iface.off() {
+			continue
 		}
-		results[i] = r
+		results[i].Reason = rpc.ReasonTransferSyntax
+		if t := c.preferred(list, e.Abstract); slices.Contains(e.Transfer, t) {
+			results[i] = rpc.Result{Verdict: rpc.VerdictAccept, Transfer: t}
+			c.contexts[e.ID] = presentation{iface: iface, abstract: e.Abstract, transfer: t}
+		}
 	}
 	return results, len(c.contexts) <= maxContexts
 }
 
-// offersNDR64 says whether the server's preferred transfer syntax is offered anywhere in the list. If it is, the
-// elements that offer only NDR are rejected: at most one syntax is accepted.
-func (c *conn) offersNDR64(list []rpc.Context) bool {
-	for _, e := range list {
-		for _, t := range e.Transfer {
-			if !c.server.opts.Wire.NoNDR64 && t == rpc.NDR64() && compatible(c.iface.syntax, e.Abstract) {
-				return true
-			}
+// lookup finds the interface that serves a client of this one.
+func (c *conn) lookup(abstract rpc.Syntax) *rpcInterface {
+	for _, i := range c.ifaces {
+		if compatible(i.syntax, abstract) {
+			return i
 		}
 	}
-	return false
+	return nil
 }
 
-func (c *conn) chooseTransfer(e rpc.Context, wide bool) (rpc.Syntax, bool) {
-	want := rpc.NDR()
-	if wide {
-		want = rpc.NDR64()
-	}
-	for _, t := range e.Transfer {
-		if t == want {
-			return t, true
+// preferred is the transfer syntax that the server takes for an interface: NDR64 if the client offers it in any
+// element of the list, and then no other, since at most one is accepted.
+func (c *conn) preferred(list []rpc.Context, abstract rpc.Syntax) rpc.Syntax {
+	for _, e := range list {
+		if !c.server.opts.Wire.NoNDR64 && e.Abstract == abstract && slices.Contains(e.Transfer, rpc.NDR64()) {
+			return rpc.NDR64()
 		}
 	}
-	return rpc.Syntax{}, false
+	return rpc.NDR()
 }
 
 // features answers an element that negotiates features instead of a syntax.
@@ -174,6 +170,11 @@ func (c *conn) authenticate(p *rpc.PDU) (*rpc.Auth, rpc.Flags, *bindRefusal) {
 	if no != nil {
 		return nil, 0, no
 	}
+	if a.state == authEstablished {
+		// Samba repeats its last token when it adds an interface to a connection. Nothing comes of the token: the
+		// identity stays what it is.
+		return nil, c.headerSigning(), nil
+	}
 	if !c.authSeen {
 		c.authSeen = true
 		c.clientSigns = p.Flags&rpc.FlagSignHeader != 0
@@ -200,7 +201,7 @@ func (c *conn) headerSigning() rpc.Flags {
 // authContext finds the security context that a token belongs to, or makes a new one.
 func (c *conn) authContext(t rpc.Auth) (*authContext, *bindRefusal) {
 	if a := c.auths[t.ContextID]; a != nil {
-		if a.state != authPending || a.security.Type != t.Type || a.asked != t.Level {
+		if a.state == authFailed || a.security.Type != t.Type || a.asked != t.Level {
 			return nil, &bindRefusal{rpc.NakProtocolVersion, rpc.StatusProtocol}
 		}
 		return a, nil

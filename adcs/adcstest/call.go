@@ -79,23 +79,23 @@ func (c *conn) begin(p *rpc.PDU, m *rpc.Request, auth *authContext) error {
 	who := c.callerOf(auth)
 	var status rpc.Status
 	switch {
-	case !known || c.iface.off():
+	case !known || syntax.iface.off():
 		status = rpc.StatusUnknownIf
-	case who.level < c.iface.minLevel:
+	case who.level < syntax.iface.minLevel:
 		status = rpc.StatusAccessDenied
-	case int(m.Opnum) >= len(c.iface.methods) || c.iface.methods[m.Opnum] == nil:
+	case syntax.iface.method(m.Opnum) == nil:
 		status = rpc.StatusOpRange
 	}
 	if status != 0 {
 		return c.fault(p.CallID, m.ContextID, status, rpc.FlagDidNotExecute)
 	}
-	about := Call{EndpointMapper: c.iface.mapper, OpNum: m.Opnum, Level: AuthLevel(who.level)}
-	if auth != nil {
-		about.User = auth.who.Account()
-	}
-	c.call = &partialCall{
-		id: p.CallID, request: *m, syntax: syntax, auth: auth,
-		fault: c.server.faults.take(about),
+	c.call = &partialCall{id: p.CallID, request: *m, syntax: syntax, auth: auth}
+	if !syntax.iface.quiet {
+		about := Call{EndpointMapper: syntax.iface.mapper, OpNum: m.Opnum, Level: AuthLevel(who.level)}
+		if auth != nil {
+			about.User = auth.who.Account()
+		}
+		c.call.fault = c.server.faults.take(about)
 	}
 	return nil
 }
@@ -209,7 +209,7 @@ func (c *conn) dispatch(call *partialCall) ([]byte, error) {
 		conn: c, call: call, stub: call.stub, wide: call.syntax.transfer == rpc.NDR64(),
 		caller: c.callerOf(call.auth), local: c.local,
 	}
-	return c.iface.methods[call.request.Opnum](ctx, &ndrReader{b: ctx.stub, wide: ctx.wide})
+	return call.syntax.iface.method(call.request.Opnum)(ctx, &ndrReader{b: ctx.stub, wide: ctx.wide})
 }
 
 // answer sends a response in as many fragments as it needs.
@@ -253,7 +253,7 @@ func (c *callContext) checkTrailer(end int) error {
 	m := &c.call.request
 	switch {
 	case v.Bitmask != nil && *v.Bitmask&1 != 0 && c.conn.authSeen && !c.conn.clientSigns:
-	case v.Pcontext != nil && (v.Pcontext.Interface != c.call.syntax.interfaceID ||
+	case v.Pcontext != nil && (v.Pcontext.Interface != c.call.syntax.abstract ||
 		v.Pcontext.Transfer != c.call.syntax.transfer):
 	case v.Header != nil && *v.Header != (rpc.VerifyHeader{
 		Type: rpc.TypeRequest, CallID: c.call.id, ContextID: m.ContextID, Opnum: m.Opnum,

@@ -18,7 +18,7 @@ type conn struct {
 	server *Server
 	ctx    context.Context // ends when the server is closed
 	nc     net.Conn
-	iface  *rpcInterface
+	ifaces []*rpcInterface
 	port   uint16
 	local  netip.Addr // the address the client connected to
 	remote netip.Addr
@@ -39,8 +39,9 @@ type conn struct {
 
 // presentation is a row of the table of presentation contexts.
 type presentation struct {
-	interfaceID rpc.Syntax
-	transfer    rpc.Syntax
+	iface    *rpcInterface
+	abstract rpc.Syntax // as the client named it
+	transfer rpc.Syntax
 }
 
 const (
@@ -53,9 +54,9 @@ const (
 // errHangUp ends a connection whose last word has been said.
 var errHangUp = errors.New("connection closed by the server")
 
-func (s *Server) newConn(ctx context.Context, nc net.Conn, iface *rpcInterface, port uint16) *conn {
+func (s *Server) newConn(ctx context.Context, nc net.Conn, l *listener) *conn {
 	return &conn{
-		server: s, ctx: ctx, nc: nc, iface: iface, port: port,
+		server: s, ctx: ctx, nc: nc, ifaces: l.ifaces, port: l.port,
 		local: addrOf(nc.LocalAddr()), remote: addrOf(nc.RemoteAddr()),
 		fragment: s.opts.Wire.MaxFragment,
 		contexts: map[uint16]presentation{}, auths: map[uint32]*authContext{},

@@ -11,17 +11,19 @@ import (
 	"github.com/adcskit/adcskit/internal/rpc"
 )
 
-// listener is one TCP port and the interface behind it.
+// listener is one TCP port and the interfaces behind it.
 type listener struct {
-	ln    net.Listener
-	port  uint16
-	iface *rpcInterface
+	ln     net.Listener
+	port   uint16
+	ifaces []*rpcInterface
 }
 
 // rpcInterface is an RPC interface that the server has.
 type rpcInterface struct {
 	syntax rpc.Syntax
 	mapper bool
+	// quiet calls take no faults.
+	quiet bool
 	// minLevel is the lowest authentication level that is served; levelNone serves everybody.
 	minLevel authLevel
 	// off says that the interface is not registered at the moment.
@@ -33,6 +35,14 @@ type rpcInterface struct {
 // method runs one call: it decodes its parameters from r, checks the verification trailer with c.checkTrailer, and
 // returns the encoded results. An error that is an [rpc.Status] is the fault; errStub is RPC_X_BAD_STUB_DATA.
 type method func(c *callContext, r *ndrReader) ([]byte, error)
+
+// method returns the method of an operation, nil if there is none.
+func (i *rpcInterface) method(opnum uint16) method {
+	if int(opnum) < len(i.methods) {
+		return i.methods[opnum]
+	}
+	return nil
+}
 
 func (s *Server) caInterface() *rpcInterface {
 	return &rpcInterface{
@@ -54,7 +64,9 @@ func (s *Server) listen(port int, iface *rpcInterface) (*listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &listener{ln: ln, port: uint16(ln.Addr().(*net.TCPAddr).Port), iface: iface}
+	l := &listener{
+		ln: ln, port: uint16(ln.Addr().(*net.TCPAddr).Port), ifaces: []*rpcInterface{iface, mgmtInterface(iface)},
+	}
 	s.group.run(func() { s.acceptLoop(l) })
 	return l, nil
 }
@@ -72,7 +84,7 @@ func (s *Server) acceptLoop(l *listener) {
 				return
 			}
 		default:
-			s.group.serve(nc, func(ctx context.Context) { s.newConn(ctx, nc, l.iface, l.port).serve() })
+			s.group.serve(nc, func(ctx context.Context) { s.newConn(ctx, nc, l).serve() })
 		}
 	}
 }
