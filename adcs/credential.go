@@ -15,16 +15,23 @@ import (
 type Credential struct {
 	user     string // name, or name@realm
 	domain   string
-	password string
+	password *hidden
 }
+
+// hidden is a secret behind a pointer. The methods of Credential are not called for one in an unexported field of a struct
+// that is printed, for instance of a [Client]: fmt then shows fields as they are, but of a pointer the address only.
+type hidden struct{ secret string }
+
+// String is for printers that follow pointers.
+func (*hidden) String() string { return "(hidden)" }
 
 // Password is a user with a password. User is DOMAIN\name, name@realm or name; with a name alone, the server decides
 // which domain is meant.
 func Password(user, password string) Credential {
 	if domain, name, ok := strings.Cut(user, `\`); ok {
-		return Credential{user: name, domain: domain, password: password}
+		return Credential{user: name, domain: domain, password: &hidden{password}}
 	}
-	return Credential{user: user, password: password}
+	return Credential{user: user, password: &hidden{password}}
 }
 
 // maxName bounds names of users, domains, hosts and CAs, in bytes.
@@ -32,7 +39,7 @@ const maxName = 256
 
 // check refuses what no server could accept. An empty password is refused too: it would be an anonymous logon for some.
 func (c Credential) check() error {
-	if c.user == "" || c.password == "" {
+	if c.user == "" || c.password == nil || c.password.secret == "" {
 		return fmt.Errorf("%w: credential without user or password", ErrInvalidRequest)
 	}
 	for _, s := range []string{c.user, c.domain} {
@@ -40,7 +47,7 @@ func (c Credential) check() error {
 			return fmt.Errorf("%w: name of the user", ErrInvalidRequest)
 		}
 	}
-	if len(c.password) > 4*maxName || !utf8.ValidString(c.password) {
+	if len(c.password.secret) > 4*maxName || !utf8.ValidString(c.password.secret) {
 		return fmt.Errorf("%w: password is not UTF-8 or too long", ErrInvalidRequest)
 	}
 	return nil
@@ -68,5 +75,5 @@ func (c Credential) LogValue() slog.Value { return slog.StringValue(c.String()) 
 
 // ntlm is the credential as NTLM takes it, for a service on a host.
 func (c Credential) ntlm(host string) assoc.Password {
-	return assoc.Password{User: c.user, Domain: c.domain, Password: c.password, Target: "host/" + host}
+	return assoc.Password{User: c.user, Domain: c.domain, Password: c.password.secret, Target: "host/" + host}
 }
