@@ -1,0 +1,68 @@
+package cli
+
+import (
+	"bytes"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"io"
+)
+
+const (
+	maxConfig = 1 << 20
+	maxPEM    = 4 << 20
+)
+
+// LoadJSON reads a configuration file into v: one JSON value, no key that v does not know.
+func LoadJSON(path string, v any) error {
+	b, err := ReadFile(path, maxConfig)
+	if err != nil {
+		return err
+	}
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return fmt.Errorf("%s: more after the configuration", path)
+	}
+	return nil
+}
+
+// Certificates reads the certificates of a PEM file. There must be one at least; blocks of other types are refused.
+func Certificates(path string) ([]*x509.Certificate, error) {
+	b, err := ReadFile(path, maxPEM)
+	if err != nil {
+		return nil, err
+	}
+	var certs []*x509.Certificate
+	for {
+		block, rest := pem.Decode(b)
+		if block == nil {
+			break
+		}
+		if block.Type != "CERTIFICATE" {
+			return nil, fmt.Errorf("%s holds a %q, not only certificates", path, block.Type)
+		}
+		cert, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, fmt.Errorf("%s: certificate %d: %w", path, len(certs)+1, err)
+		}
+		certs, b = append(certs, cert), rest
+	}
+	if len(certs) == 0 {
+		return nil, fmt.Errorf("%s holds no certificate in PEM", path)
+	}
+	return certs, nil
+}
+
+// EncodeCertificates returns certificates in PEM.
+func EncodeCertificates(certs ...*x509.Certificate) []byte {
+	var b []byte
+	for _, c := range certs {
+		b = append(b, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})...)
+	}
+	return b
+}
