@@ -13,25 +13,22 @@ import (
 // Credential is who a client logs on as. It is a value: it is never stored anywhere but in the clients that it is given
 // to. It does not show its secret when it is printed or logged.
 type Credential struct {
-	user     string // name, or name@realm
-	domain   string
-	password *hidden
+	user   string // name, or name@realm
+	domain string
+
+	// password is a function, since the methods of Credential are not called for one in an unexported field of a struct
+	// that is printed, for instance of a [Client]: fmt then shows the fields as they are, but of a function only the
+	// address.
+	password func() string
 }
-
-// hidden is a secret behind a pointer. The methods of Credential are not called for one in an unexported field of a struct
-// that is printed, for instance of a [Client]: fmt then shows fields as they are, but of a pointer the address only.
-type hidden struct{ secret string }
-
-// String is for printers that follow pointers.
-func (*hidden) String() string { return "(hidden)" }
 
 // Password is a user with a password. User is DOMAIN\name, name@realm or name; with a name alone, the server decides
 // which domain is meant.
 func Password(user, password string) Credential {
 	if domain, name, ok := strings.Cut(user, `\`); ok {
-		return Credential{user: name, domain: domain, password: &hidden{password}}
+		return Credential{user: name, domain: domain, password: func() string { return password }}
 	}
-	return Credential{user: user, password: &hidden{password}}
+	return Credential{user: user, password: func() string { return password }}
 }
 
 // maxName bounds names of users, domains, hosts and CAs, in bytes.
@@ -39,7 +36,7 @@ const maxName = 256
 
 // check refuses what no server could accept. An empty password is refused too: it would be an anonymous logon for some.
 func (c Credential) check() error {
-	if c.user == "" || c.password == nil || c.password.secret == "" {
+	if c.user == "" || c.password == nil || c.password() == "" {
 		return fmt.Errorf("%w: credential without user or password", ErrInvalidRequest)
 	}
 	for _, s := range []string{c.user, c.domain} {
@@ -47,7 +44,7 @@ func (c Credential) check() error {
 			return fmt.Errorf("%w: name of the user", ErrInvalidRequest)
 		}
 	}
-	if len(c.password.secret) > 4*maxName || !utf8.ValidString(c.password.secret) {
+	if len(c.password()) > 4*maxName || !utf8.ValidString(c.password()) {
 		return fmt.Errorf("%w: password is not UTF-8 or too long", ErrInvalidRequest)
 	}
 	return nil
@@ -75,5 +72,5 @@ func (c Credential) LogValue() slog.Value { return slog.StringValue(c.String()) 
 
 // ntlm is the credential as NTLM takes it, for a service on a host.
 func (c Credential) ntlm(host string) assoc.Password {
-	return assoc.Password{User: c.user, Domain: c.domain, Password: c.password.secret, Target: "host/" + host}
+	return assoc.Password{User: c.user, Domain: c.domain, Password: c.password(), Target: "host/" + host}
 }
