@@ -238,7 +238,7 @@ func (o *Outcome) Validate() error {
 	c.that(o.Retry == "" || o.Retry == RetryNever || o.Retry == RetryAfter || o.Retry == RetryOperator, "outcome.retry")
 	c.number(o.RetryAfterMS, 0, maxMillis, "outcome.retryAfterMs")
 	c.text(o.Message, 0, MaxText, "outcome.message")
-	c.text(o.Serial, 0, maxID, "outcome.serial")
+	c.that(len(o.Serial) <= maxID && isHex(o.Serial), "outcome.serial")
 	c.that(len(o.Thumbprint) == 0 || len(o.Thumbprint) == hashSize, "outcome.thumbprint")
 	c.that(len(o.PublicKeyHash) == 0 || len(o.PublicKeyHash) == hashSize, "outcome.publicKeyHash")
 	c.that(len(o.TimingsMS) <= maxTimings, "outcome.timingsMs")
@@ -259,6 +259,15 @@ func (o *Outcome) Validate() error {
 		c.that(len(o.PKCS12) == 0 && len(o.Sealed) == 0, "outcome.pkcs12")
 	}
 	return c.err
+}
+
+func isHex(s string) bool {
+	for _, c := range []byte(s) {
+		if !(c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F') {
+			return false
+		}
+	}
+	return true
 }
 
 // Validate checks the bounds of a cancellation.
