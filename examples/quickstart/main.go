@@ -1,0 +1,96 @@
+// Quickstart runs the whole path in one process, on loopback: a CA (adcstest), a gateway, and a connector that enrolls,
+// takes orders over a WebSocket and delivers .p12 files that the CA signed over DCE/RPC. It needs no network, no root and
+// no flags. Exit status 0 means that every order ended as it should.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/adcskit/adcskit/keygen"
+)
+
+type options struct {
+	count    int
+	key      string
+	out      string
+	parallel int
+}
+
+func main() {
+	var o options
+	flag.IntVar(&o.count, "n", 4, "how many certificates to order, besides one that is held, one denied and one refused")
+	flag.StringVar(&o.key, "key", "", "key algorithm, such as rsa2048 or p256; empty takes turns between these two")
+	flag.StringVar(&o.out, "out", "quickstart-out", "folder for the .p12 files, their passwords and the CA's certificates")
+	flag.IntVar(&o.parallel, "parallel", 4, "how many orders the connector works on at once")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, o, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "quickstart:", err)
+		os.Exit(1)
+	}
+}
+
+func (o *options) check() error {
+	if flag.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q", flag.Arg(0))
+	}
+	if o.count < 0 || o.count > 10_000 {
+		return fmt.Errorf("-n %d is not in 0 to 10000", o.count)
+	}
+	if o.parallel < 1 || o.parallel > 64 {
+		return fmt.Errorf("-parallel %d is not in 1 to 64", o.parallel)
+	}
+	if o.key != "" {
+		_, err := keygen.ParseAlgorithm(o.key)
+		return err
+	}
+	return nil
+}
+
+func run(ctx context.Context, o options, w io.Writer) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	started := time.Now()
+	say := func(format string, args ...any) {
+		fmt.Fprintf(w, "%6.2f s  %s\n", time.Since(started).Seconds(), fmt.Sprintf(format, args...))
+	}
+	l, err := startLab(ctx, &o, say)
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	orders, err := makeOrders(&o, l.ca)
+	if err != nil {
+		return err
+	}
+	results := l.work(ctx, orders, say)
+	if err := writeCA(o.out, l.ca.Chain()); err != nil {
+		return err
+	}
+	wrong := 0
+	for i := range results {
+		r := &results[i]
+		if r.err == nil && r.outcome.Kind == "issued" {
+			r.err = r.deliver(o.out, l.ca.Chain())
+		}
+		if r.err != nil {
+			wrong++
+		}
+	}
+	printTable(w, results)
+	fmt.Fprintf(w, "\nNAME.p12, NAME.password and ca.pem are in %s. To look into one:\n"+
+		"  openssl pkcs12 -info -nokeys -in %[1]s/held.p12 -passin file:%[1]s/held.password\n", o.out)
+	if wrong > 0 {
+		return fmt.Errorf("%d of %d orders did not end as they should", wrong, len(results))
+	}
+	return l.err()
+}
