@@ -11,30 +11,27 @@ const pipeBuffer = 64
 
 // Pipe returns the two ends of a connection in memory, for tests. It works inside testing/synctest.
 func Pipe() (*PipeEnd, *PipeEnd) {
-	p := &pipe{closed: make(chan struct{}), cut: make(chan struct{})}
-	a := &PipeEnd{pipe: p, in: make(chan pipeMessage, pipeBuffer)}
-	b := &PipeEnd{pipe: p, in: make(chan pipeMessage, pipeBuffer)}
+	network := &pipeNetwork{cut: make(chan struct{})}
+	a := &PipeEnd{network: network, in: make(chan pipeMessage, pipeBuffer), closed: make(chan struct{})}
+	b := &PipeEnd{network: network, in: make(chan pipeMessage, pipeBuffer), closed: make(chan struct{})}
 	a.other, b.other = b, a
 	return a, b
 }
 
 // PipeEnd is one end of a [Pipe].
 type PipeEnd struct {
-	pipe  *pipe
-	in    chan pipeMessage
-	other *PipeEnd
+	network *pipeNetwork
+	in      chan pipeMessage
+	other   *PipeEnd
+	closed  chan struct{} // this end knows that the connection is over
+	how     *CloseError   // written before closed is closed
 }
 
-// pipe is what both ends share.
-type pipe struct {
-	closed chan struct{}
-	mu     sync.Mutex // protects what follows
-	closer *PipeEnd   // nil: nobody, it broke
-	code   CloseCode
-	reason string
-	isOver bool
-	cut    chan struct{} // closed by Partition
-	isCut  bool
+// pipeNetwork is what lies between the ends.
+type pipeNetwork struct {
+	mu    sync.Mutex    // protects isCut, and how of both ends
+	cut   chan struct{} // closed by Partition
+	isCut bool
 }
 
 // pipeMessage is a message, or a ping to be answered.
@@ -43,63 +40,47 @@ type pipeMessage struct {
 	pong chan struct{}
 }
 
-func (p *pipe) end(closer *PipeEnd, code CloseCode, reason string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.isOver {
-		return
+// end ends the connection for this end and, unless the network swallows it, for the other.
+func (e *PipeEnd) end(here, there CloseError) {
+	e.network.mu.Lock()
+	defer e.network.mu.Unlock()
+	e.learn(here)
+	if !e.network.isCut {
+		e.other.learn(there)
 	}
-	p.isOver, p.closer, p.code, p.reason = true, closer, code, bound(reason, MaxCloseReason)
-	close(p.closed)
 }
 
-// err returns how the connection ended, as this end sees it.
-func (e *PipeEnd) err() error {
-	e.pipe.mu.Lock()
-	defer e.pipe.mu.Unlock()
-	return &CloseError{Code: e.pipe.code, Reason: e.pipe.reason, Remote: e.pipe.closer != e}
+func (e *PipeEnd) learn(how CloseError) {
+	if e.how == nil {
+		e.how = &how
+		close(e.closed)
+	}
 }
 
 // Read implements [Transport].
 func (e *PipeEnd) Read(ctx context.Context) ([]byte, error) {
 	for {
+		var m pipeMessage
 		select {
-		case m := <-e.in: // what was sent before the close arrives before it
-			if text, ok := m.arrive(); ok {
-				return text, nil
+		case m = <-e.in:
+		case <-e.closed:
+			select {
+			case m = <-e.in: // what was sent before the close arrives before it
+				if !e.how.Remote {
+					return nil, e.how
+				}
+			default:
+				return nil, e.how
 			}
-			continue
-		default:
-		}
-		select {
-		case m := <-e.in:
-			if text, ok := m.arrive(); ok {
-				return text, nil
-			}
-		case <-e.pipe.closed:
-			if len(e.in) > 0 && e.isRemoteClose() {
-				continue
-			}
-			return nil, e.err()
 		case <-ctx.Done():
-			e.pipe.end(nil, CloseAbnormal, "")
+			e.Cut()
 			return nil, ctx.Err()
 		}
-	}
-}
-
-func (e *PipeEnd) isRemoteClose() bool {
-	e.pipe.mu.Lock()
-	defer e.pipe.mu.Unlock()
-	return e.pipe.closer != e
-}
-
-func (m pipeMessage) arrive() ([]byte, bool) {
-	if m.pong != nil {
+		if m.pong == nil {
+			return m.text, nil
+		}
 		close(m.pong)
-		return nil, false
 	}
-	return m.text, true
 }
 
 // Write implements [Transport].
@@ -109,21 +90,21 @@ func (e *PipeEnd) Write(ctx context.Context, message []byte) error {
 
 func (e *PipeEnd) send(ctx context.Context, m pipeMessage) error {
 	select {
-	case <-e.pipe.closed:
-		return e.err()
-	case <-e.pipe.cut:
+	case <-e.closed:
+		return e.how
+	case <-e.network.cut:
 		return nil // the network swallows it
 	default:
 	}
 	select {
 	case e.other.in <- m:
 		return nil
-	case <-e.pipe.cut:
+	case <-e.network.cut:
 		return nil
-	case <-e.pipe.closed:
-		return e.err()
+	case <-e.closed:
+		return e.how
 	case <-ctx.Done():
-		e.pipe.end(nil, CloseAbnormal, "")
+		e.Cut()
 		return ctx.Err()
 	}
 }
@@ -137,8 +118,8 @@ func (e *PipeEnd) Ping(ctx context.Context) error {
 	select {
 	case <-pong:
 		return nil
-	case <-e.pipe.closed:
-		return e.err()
+	case <-e.closed:
+		return e.how
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -146,25 +127,24 @@ func (e *PipeEnd) Ping(ctx context.Context) error {
 
 // Close implements [Transport]. In a partition the other end does not learn of it.
 func (e *PipeEnd) Close(code CloseCode, reason string) error {
-	select {
-	case <-e.pipe.cut:
-		e.pipe.end(nil, CloseAbnormal, "")
-	default:
-		e.pipe.end(e, code, reason)
-	}
+	reason = bound(reason, MaxCloseReason)
+	e.end(CloseError{Code: code, Reason: reason}, CloseError{Code: code, Reason: reason, Remote: true})
 	return nil
 }
 
 // Cut breaks the connection without a close frame: both ends see [CloseAbnormal].
-func (e *PipeEnd) Cut() { e.pipe.end(nil, CloseAbnormal, "") }
+func (e *PipeEnd) Cut() {
+	broken := CloseError{Code: CloseAbnormal, Remote: true}
+	e.end(broken, broken)
+}
 
 // Partition makes the network between the ends swallow everything from now on, without either end noticing but by the
 // silence: writes succeed, pings are not answered.
 func (e *PipeEnd) Partition() {
-	e.pipe.mu.Lock()
-	defer e.pipe.mu.Unlock()
-	if !e.pipe.isCut {
-		e.pipe.isCut = true
-		close(e.pipe.cut)
+	e.network.mu.Lock()
+	defer e.network.mu.Unlock()
+	if !e.network.isCut {
+		e.network.isCut = true
+		close(e.network.cut)
 	}
 }

@@ -179,7 +179,7 @@ func newWebSocket(conn *websocket.Conn, maxMessage int) *WebSocket {
 func (w *WebSocket) Read(ctx context.Context) ([]byte, error) {
 	kind, r, err := w.conn.Reader(ctx)
 	if err != nil {
-		return nil, w.broken(err)
+		return nil, w.broken(w.abort(ctx, err))
 	}
 	if kind != websocket.MessageText {
 		w.Close(CloseUnsupported, "binary message")
@@ -187,7 +187,7 @@ func (w *WebSocket) Read(ctx context.Context) ([]byte, error) {
 	}
 	text, err := io.ReadAll(r)
 	if err != nil {
-		return nil, w.broken(err)
+		return nil, w.broken(w.abort(ctx, err))
 	}
 	return text, nil
 }
@@ -195,7 +195,7 @@ func (w *WebSocket) Read(ctx context.Context) ([]byte, error) {
 // Write implements [Transport].
 func (w *WebSocket) Write(ctx context.Context, message []byte) error {
 	if err := w.conn.Write(ctx, websocket.MessageText, message); err != nil {
-		return w.failed(err)
+		return w.failed(w.abort(ctx, err))
 	}
 	return nil
 }
@@ -221,6 +221,14 @@ func (w *WebSocket) Close(code CloseCode, reason string) error {
 	w.conn.Close(websocket.StatusCode(code), reason) // fails when the other side is gone, which is no failure to close
 	w.conn.CloseNow()
 	return nil
+}
+
+// abort closes the connection if ctx has ended: the library does so in most places, but not where it waits for its locks.
+func (w *WebSocket) abort(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		w.conn.CloseNow()
+	}
+	return err
 }
 
 // end records how the connection ended, the first time, and returns it.
