@@ -8,10 +8,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
-	"sync"
 	"time"
 
 	"github.com/adcskit/adcskit/adcs"
@@ -22,25 +20,11 @@ import (
 	"github.com/adcskit/adcskit/wsproto/gateway"
 )
 
-const tenant = "quickstart"
-
-// lab is the three parts that a company has in three places.
-type lab struct {
-	ca      *adcstest.Server
-	gateway *gateway.Gateway
-	http    *http.Server
-	issuer  *issuer.Issuer
-	folder  string // of the connector's identity
-
-	stop    context.CancelFunc
-	running sync.WaitGroup
-	mu      sync.Mutex
-	errs    []error
-}
-
 func startLab(ctx context.Context, o *options, say func(string, ...any)) (l *lab, err error) {
 	l = &lab{}
-	ctx, l.stop = context.WithCancel(ctx)
+	connectorCtx, stopConnector := context.WithCancel(ctx)
+	gatewayCtx, stopGateway := context.WithCancel(ctx)
+	l.stopConnector, l.stopGateway = stopConnector, stopGateway
 	defer func() {
 		if err != nil {
 			l.close()
@@ -50,12 +34,12 @@ func startLab(ctx context.Context, o *options, say func(string, ...any)) (l *lab
 		return nil, err
 	}
 	say("CA %q listens, endpoint mapper on %s", l.ca.Name(), l.ca.EndpointMapper())
-	url, root, err := l.startGateway(ctx, say)
+	url, root, err := l.startGateway(gatewayCtx, say)
 	if err != nil {
 		return nil, err
 	}
 	say("gateway listens on %s", url)
-	return l, l.startConnector(ctx, o, url, root, say)
+	return l, l.startConnector(connectorCtx, o, url, root, say)
 }
 
 // startGateway serves the tenant's half over TLS.
@@ -85,8 +69,8 @@ func (l *lab) startGateway(ctx context.Context, say func(string, ...any)) (strin
 		return "", nil, errors.Join(err, listener.Close())
 	}
 	l.http = &http.Server{Handler: l.gateway, ReadHeaderTimeout: 10 * time.Second}
-	l.running.Go(func() { l.fail(l.http.Serve(listener)) })
-	l.running.Go(func() { l.fail(l.gateway.Run(ctx)) })
+	l.serving.Go(func() { l.fail(l.http.Serve(listener)) })
+	l.serving.Go(func() { l.fail(l.gateway.Run(ctx)) })
 	return url, root, nil
 }
 
@@ -140,7 +124,7 @@ func (l *lab) startConnector(ctx context.Context, o *options, url string, root *
 	if err != nil {
 		return err
 	}
-	l.running.Go(func() { l.fail(c.Run(ctx)) })
+	l.connecting.Go(func() { l.fail(c.Run(ctx)) })
 	return nil
 }
 
@@ -149,41 +133,4 @@ func describe(e connector.Event) string {
 		return fmt.Sprintf("%s (%v)", e.State, e.Err)
 	}
 	return string(e.State)
-}
-
-// fail keeps an error of something that runs in the background.
-func (l *lab) fail(err error) {
-	if err == nil || errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed) || errors.Is(err, context.Canceled) {
-		return
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.errs = append(l.errs, err)
-}
-
-func (l *lab) err() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return errors.Join(l.errs...)
-}
-
-// close stops everything, the connector first, and removes its identity.
-func (l *lab) close() {
-	l.stop()
-	if l.gateway != nil {
-		l.fail(l.gateway.Close())
-	}
-	if l.http != nil {
-		l.fail(l.http.Close())
-	}
-	l.running.Wait()
-	if l.issuer != nil {
-		l.fail(l.issuer.Close())
-	}
-	if l.ca != nil {
-		l.ca.Close()
-	}
-	if l.folder != "" {
-		l.fail(os.RemoveAll(l.folder))
-	}
 }

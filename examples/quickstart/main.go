@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 
@@ -55,14 +56,22 @@ func (o *options) check() error {
 	return nil
 }
 
+// progress returns a function that prints lines with the time since now. It is safe for concurrent use.
+func progress(w io.Writer) func(format string, args ...any) {
+	started := time.Now()
+	var mu sync.Mutex
+	return func(format string, args ...any) {
+		mu.Lock()
+		defer mu.Unlock()
+		fmt.Fprintf(w, "%6.2f s  %s\n", time.Since(started).Seconds(), fmt.Sprintf(format, args...))
+	}
+}
+
 func run(ctx context.Context, o options, w io.Writer) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	started := time.Now()
-	say := func(format string, args ...any) {
-		fmt.Fprintf(w, "%6.2f s  %s\n", time.Since(started).Seconds(), fmt.Sprintf(format, args...))
-	}
+	say := progress(w)
 	l, err := startLab(ctx, &o, say)
 	if err != nil {
 		return err
@@ -73,6 +82,7 @@ func run(ctx context.Context, o options, w io.Writer) error {
 		return err
 	}
 	results := l.work(ctx, orders, say)
+	l.close()
 	if err := writeCA(o.out, l.ca.Chain()); err != nil {
 		return err
 	}
