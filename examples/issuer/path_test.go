@@ -1,0 +1,148 @@
+package issuer_test
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"math/big"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/adcskit/adcskit/adcs"
+	"github.com/adcskit/adcskit/adcs/adcstest"
+	"github.com/adcskit/adcskit/examples/issuer"
+	"github.com/adcskit/adcskit/wsproto"
+	"github.com/adcskit/adcskit/wsproto/connector"
+	"github.com/adcskit/adcskit/wsproto/gateway"
+)
+
+const pathTenant = "acme"
+
+// path is the whole path in one process, as quickstart has it.
+type path struct {
+	ca      *adcstest.Server
+	gateway *gateway.Gateway
+	served  wsproto.CAAssignment
+	cfg     connector.Config
+}
+
+// startPath starts CA, gateway and connector, and stops them with the test.
+func startPath(tb testing.TB, capacity int) *path {
+	tb.Helper()
+	ca, err := adcstest.NewServer(nil)
+	require.NoError(tb, err)
+	tb.Cleanup(ca.Close)
+	p := &path{ca: ca, served: wsproto.CAAssignment{Host: ca.Host(), Name: ca.Name()}}
+	server := p.startGateway(tb)
+	p.startConnector(tb, server, capacity)
+	return p
+}
+
+func (p *path) startGateway(tb testing.TB) *httptest.Server {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(tb, err)
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.gateway.ServeHTTP(w, r) }))
+	server.StartTLS()
+	tb.Cleanup(server.Close)
+	authority, err := wsproto.Authority("wss" + server.URL[len("https"):])
+	require.NoError(tb, err)
+	p.gateway, err = gateway.New(gateway.Config{
+		Tenant:    func(*http.Request) (string, error) { return pathTenant, nil },
+		TenantKey: func(context.Context, string) (crypto.Signer, error) { return key, nil },
+		Authority: authority,
+		Store:     gateway.NewMemoryStore(),
+		OnError:   func(err error) { tb.Error(err) },
+	})
+	require.NoError(tb, err)
+	p.run(tb, p.gateway.Run)
+	tb.Cleanup(func() { require.NoError(tb, p.gateway.Close()) })
+	return server
+}
+
+// run runs something until the test ends, and waits for it.
+func (p *path) run(tb testing.TB, f func(context.Context) error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- f(ctx) }()
+	tb.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil && ctx.Err() == nil {
+			tb.Error(err)
+		}
+	})
+}
+
+func (p *path) startConnector(tb testing.TB, server *httptest.Server, capacity int) {
+	code, _, err := p.gateway.NewEnrollmentCode(tb.Context(), pathTenant, &gateway.CodeOptions{CAs: []wsproto.CAAssignment{p.served}})
+	require.NoError(tb, err)
+	identity, err := connector.LoadOrCreateIdentity(filepath.Join(tb.TempDir(), "identity"))
+	require.NoError(tb, err)
+	roots := x509.NewCertPool()
+	roots.AddCert(p.ca.Chain()[len(p.ca.Chain())-1])
+	user := p.ca.User()
+	i, err := issuer.New(issuer.CA{
+		Host: p.ca.Host(), Name: p.ca.Name(), Roots: roots, Credential: adcs.Password(user.Account(), user.Password),
+		Options: &adcs.Options{Auth: adcs.AuthNTLM, DialContext: p.ca.DialContext, Connections: capacity},
+	})
+	require.NoError(tb, err)
+	tb.Cleanup(func() { require.NoError(tb, i.Close()) })
+	rules, err := (&connector.Policy{
+		CAs: []wsproto.CAAssignment{p.served}, Templates: []string{"Device", "DeviceHeld", "DeviceDenied", "Nowhere"},
+		Keys: []string{"rsa2048", "p256"}, Subjects: []string{"CN=*"}, DNS: []string{".devices.corp.test"},
+		OrdersPerHour: 1_000_000, Passwords: true,
+	}).Compile()
+	require.NoError(tb, err)
+	c, err := connector.New(connector.Config{
+		URL: "wss" + server.URL[len("https"):], Tenant: pathTenant, Enrollment: code,
+		Identity: identity.Signer(), Decryption: identity.Decryption(), Instance: identity.Instance(),
+		Issuer: i, Policy: rules.Allow,
+		Options: &connector.Options{
+			Capacity: capacity, Roots: []*x509.Certificate{server.Certificate()}, OnRegistered: identity.Register,
+			PendingRetry: 100 * time.Millisecond,
+		},
+	})
+	require.NoError(tb, err)
+	p.run(tb, c.Run)
+}
+
+// device is an order for a device's certificate.
+func (p *path) device(algorithm string) wsproto.Order {
+	return wsproto.Order{
+		CA: p.served, Template: "Device", Subject: "CN=bench", DNS: []string{"bench.devices.corp.test"}, Key: algorithm,
+		Password: "correct-horse-battery-staple",
+	}
+}
+
+func selfSigned(tb testing.TB, key crypto.Signer) *x509.Certificate {
+	return create(tb, &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Floor CA"}, IsCA: true, BasicConstraintsValid: true,
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageCertSign,
+	}, nil, key, key.Public())
+}
+
+func certify(tb testing.TB, issuer *x509.Certificate, caKey crypto.Signer, public crypto.PublicKey) *x509.Certificate {
+	return create(tb, &x509.Certificate{
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "bench"}, DNSNames: []string{"bench.devices.corp.test"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageDigitalSignature,
+	}, issuer, caKey, public)
+}
+
+func create(tb testing.TB, template, parent *x509.Certificate, key crypto.Signer, public crypto.PublicKey) *x509.Certificate {
+	if parent == nil {
+		parent = template
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, public, key)
+	require.NoError(tb, err)
+	cert, err := x509.ParseCertificate(der)
+	require.NoError(tb, err)
+	return cert
+}
