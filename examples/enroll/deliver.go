@@ -1,0 +1,127 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/adcskit/adcskit/adcs"
+	"github.com/adcskit/adcskit/examples/internal/cli"
+	"github.com/adcskit/adcskit/pkcs12"
+)
+
+// rejectedError says that what was issued is not what was asked for.
+type rejectedError struct{ err error }
+
+func (e *rejectedError) Error() string { return e.err.Error() }
+func (e *rejectedError) Unwrap() error { return e.err }
+
+// deliver checks what was issued and writes it. Whatever fails, the key stays on the disk until the .p12 is there.
+func (e *enrollment) deliver(result *adcs.Result) error {
+	r := e.report
+	r.RequestID, r.KeyFile = result.RequestID, e.keyFile
+	if result.Certificate == nil {
+		return errors.New("the CA has issued the certificate, but hands it out elsewhere")
+	}
+	r.describe(result.Certificate)
+	chain, err := e.verify(result)
+	if err != nil {
+		return &rejectedError{err}
+	}
+	r.ChainVerified = e.roots != nil
+	file, err := pkcs12.Encode(e.profile, e.key, chain, e.p12Password)
+	if err != nil {
+		return err
+	}
+	if e.madeP12Pass {
+		r.P12PasswordFile = e.beside(".password")
+		if err := cli.WritePrivate(r.P12PasswordFile, []byte(e.p12Password+"\n")); err != nil {
+			return err
+		}
+	}
+	if err := cli.WritePrivate(e.out, file); err != nil {
+		return err
+	}
+	r.P12 = e.out
+	if e.retrieve != 0 {
+		return nil // the key file was given to us; it is not ours to remove
+	}
+	r.KeyFile = ""
+	return os.Remove(e.keyFile)
+}
+
+// verify compares the certificate with the request and returns what goes into the .p12: the certificate and the CAs
+// above it, but the root, which the reader of the file has to get by other means if it is to mean anything.
+func (e *enrollment) verify(result *adcs.Result) ([]*x509.Certificate, error) {
+	expect, err := e.expect()
+	if err != nil {
+		return nil, err
+	}
+	expect.Intermediates = result.Chain
+	expect.InsecureSkipChain = e.roots == nil
+	if e.roots != nil {
+		expect.Roots = x509.NewCertPool()
+		for _, root := range e.roots {
+			expect.Roots.AddCert(root)
+		}
+	}
+	chain, err := adcs.Verify(result.Certificate, expect)
+	if err != nil {
+		return nil, err
+	}
+	if e.roots == nil {
+		chain = asSent(result)
+	}
+	return slices.DeleteFunc(chain, isRoot), nil
+}
+
+// expect is what the certificate must be: what the request asks for, unless the template takes it from the directory.
+func (e *enrollment) expect() (adcs.Expect, error) {
+	if e.csr == nil {
+		return adcs.Expect{PublicKey: e.key.Public(), FromDirectory: true}, nil
+	}
+	expect, err := adcs.ExpectRequest(e.csr)
+	if err != nil {
+		return expect, fmt.Errorf("the request in %s: %w", e.keyFile, err)
+	}
+	csr, err := x509.ParseCertificateRequest(e.csr)
+	if err != nil {
+		return expect, fmt.Errorf("the request in %s: %w", e.keyFile, err)
+	}
+	expect.PublicKey, expect.Template = e.key.Public(), e.template
+	if expect.FromDirectory = e.fromDirectory || isEmptyName(csr.RawSubject) && len(csr.Extensions) == 0; expect.FromDirectory {
+		expect.Subject = nil
+	}
+	return expect, nil
+}
+
+func isEmptyName(der []byte) bool { return bytes.Equal(der, []byte{0x30, 0}) }
+
+func isRoot(c *x509.Certificate) bool { return bytes.Equal(c.RawSubject, c.RawIssuer) }
+
+// asSent puts the certificates that the CA sent in order, by name and signature. Nobody vouches for the result.
+func asSent(result *adcs.Result) []*x509.Certificate {
+	chain := []*x509.Certificate{result.Certificate}
+	for last := result.Certificate; !isRoot(last) && len(chain) <= len(result.Chain); last = chain[len(chain)-1] {
+		i := slices.IndexFunc(result.Chain, func(c *x509.Certificate) bool {
+			return bytes.Equal(c.RawSubject, last.RawIssuer) && last.CheckSignatureFrom(c) == nil
+		})
+		if i < 0 {
+			break
+		}
+		chain = append(chain, result.Chain[i])
+	}
+	return chain
+}
+
+// describe notes what was issued.
+func (r *report) describe(c *x509.Certificate) {
+	sum := sha256.Sum256(c.Raw)
+	r.Subject, r.Issuer, r.Serial = c.Subject.String(), c.Issuer.String(), hex.EncodeToString(c.SerialNumber.Bytes())
+	r.SHA256, r.NotBefore, r.NotAfter = hex.EncodeToString(sum[:]), &c.NotBefore, &c.NotAfter
+}

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/adcskit/adcskit/adcs"
+	"github.com/adcskit/adcskit/keygen"
+	"github.com/adcskit/adcskit/pkcs12"
+)
+
+type flags struct {
+	host, epm, ca, template string
+	user, passwordFile      string
+	auth, transport         string
+	request                 keygen.Request
+	fromDirectory           bool
+	rootsFile, out          string
+	p12PasswordFile         string
+	keyFile                 string
+	retrieve                uint
+	wait, timeout           time.Duration
+	json                    bool
+
+	algorithm keygen.Algorithm
+	profile   pkcs12.Profile
+}
+
+// usageError is a mistake of whoever called the program.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+func parseFlags(args []string, out io.Writer) (flags, error) {
+	var f flags
+	s := flag.NewFlagSet("enroll", flag.ContinueOnError)
+	s.SetOutput(out)
+	s.StringVar(&f.host, "host", "", "DNS `name` of the CA's host")
+	s.StringVar(&f.epm, "epm", "", "`host:port` of the endpoint mapper; port 135 of -host if empty")
+	s.StringVar(&f.ca, "ca", "", "common `name` of the CA")
+	s.StringVar(&f.template, "template", "", "`name` of the certificate template (not its display name)")
+	s.StringVar(&f.user, "user", "", "`account`: DOMAIN\\name, name@realm or name")
+	s.StringVar(&f.passwordFile, "password-file", "", "`file` with the account's password; $ADCS_PASSWORD if empty")
+	s.StringVar(&f.auth, "auth", "negotiate",
+		"negotiate (SPNEGO, with NTLM in it until Kerberos is supported), ntlm, or kerberos (not supported yet)")
+	s.StringVar(&f.transport, "transport", "auto", "auto, tcp, np or dcom (np and dcom are not supported yet)")
+	f.requestFlags(s)
+	s.BoolVar(&f.fromDirectory, "from-directory", false,
+		"the template takes subject and names from the directory; implied if neither is given")
+	s.StringVar(&f.rootsFile, "roots", "", "PEM `file` with the roots that the certificate must chain to")
+	s.StringVar(&f.out, "out", "certificate.p12", "`file` to write")
+	s.StringVar(&f.p12PasswordFile, "p12-password-file", "",
+		"`file` with the password of the .p12; if empty $P12_PASSWORD, or one is made and written beside the .p12")
+	profile := s.String("profile", "compat", "profile of the .p12: compat or modern")
+	s.UintVar(&f.retrieve, "retrieve", 0, "`id` of a held request to retrieve, with -key-file, instead of a new one")
+	s.StringVar(&f.keyFile, "key-file", "", "`file` for the key while there is no certificate; -out with .key if empty")
+	s.DurationVar(&f.wait, "wait", 0, "how long to wait for a manager's decision")
+	s.DurationVar(&f.timeout, "timeout", 2*time.Minute, "how long one call may take, the CA's thinking included")
+	s.BoolVar(&f.json, "json", false, "print one JSON object for programs")
+	if err := s.Parse(args); err != nil {
+		return f, err
+	}
+	var err error
+	if f.profile, err = pkcs12.ParseProfile(*profile); err != nil {
+		return f, err
+	}
+	return f, f.check(s.Args())
+}
+
+// requestFlags are those that say what the certificate is for.
+func (f *flags) requestFlags(s *flag.FlagSet) {
+	f.algorithm = keygen.ECDSAP256
+	s.Func("key", "kind of key: rsa2048, rsa3072, rsa4096, p256 (default), p384 or p521", func(name string) (err error) {
+		f.algorithm, err = keygen.ParseAlgorithm(name)
+		return err
+	})
+	r := &f.request
+	s.StringVar(&r.Subject, "subject", "", "subject as an RFC 4514 `name`, say CN=device,O=Corp")
+	list := func(into *[]string, name, usage string) {
+		s.Func(name, usage, func(v string) error {
+			*into = append(*into, v)
+			return nil
+		})
+	}
+	list(&r.DNSNames, "dns", "DNS `name`; may be given several times, as the next four")
+	list(&r.EmailAddresses, "email", "e-mail `address`")
+	list(&r.URIs, "uri", "`URI`")
+	list(&r.UPNs, "upn", "user principal `name`")
+	s.Func("ip", "IP `address`", func(v string) error {
+		ip, err := netip.ParseAddr(v)
+		r.IPAddresses = append(r.IPAddresses, ip)
+		return err
+	})
+	s.StringVar(&r.SID, "sid", "", "`SID` of the account that the certificate is for (strong mapping)")
+	s.StringVar((*string)(&r.SIDForm), "sid-form", "", "where the SID goes: extension (default), uri or both")
+}
+
+// check looks for what is missing or contradicts itself.
+func (f *flags) check(rest []string) error {
+	r := f.request
+	names := len(r.DNSNames) + len(r.EmailAddresses) + len(r.URIs) + len(r.UPNs) + len(r.IPAddresses)
+	asked := r.Subject != "" || names > 0 || r.SID != ""
+	switch {
+	case len(rest) > 0:
+		return fmt.Errorf("unknown argument %q", rest[0])
+	case f.host == "" || f.ca == "" || f.user == "":
+		return errors.New("-host, -ca and -user are required")
+	case f.out == "":
+		return errors.New("-out must name a file")
+	case f.retrieve > 1<<32-1:
+		return errors.New("-retrieve: a request id has 32 bits")
+	case f.retrieve == 0 && f.template == "":
+		return errors.New("-template is required")
+	case f.retrieve != 0 && f.keyFile == "":
+		return errors.New("-retrieve needs -key-file, the file that was written when the request was sent")
+	case f.retrieve != 0 && (asked || f.fromDirectory):
+		return errors.New("-retrieve takes what was asked for from -key-file")
+	}
+	f.fromDirectory = f.fromDirectory || !asked
+	if f.keyFile == "" {
+		f.keyFile = f.beside(".key")
+	}
+	return nil
+}
+
+// beside is a file name like that of the .p12.
+func (f *flags) beside(extension string) string { return strings.TrimSuffix(f.out, ".p12") + extension }
+
+// options are those of the client.
+func (f *flags) options() *adcs.Options {
+	return &adcs.Options{
+		Auth: adcs.Auth(f.auth), AllowNTLM: true, Transport: adcs.Transport(f.transport),
+		EndpointMapper: f.epm, Timeout: f.timeout, Connections: 1,
+	}
+}
