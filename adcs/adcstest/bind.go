@@ -56,11 +56,11 @@ func (c *conn) handleAlter(p *rpc.PDU) error {
 func (c *conn) handleAuth3(p *rpc.PDU) error {
 	t, ok, err := p.Auth()
 	if err != nil || !ok {
-		return errHangUp
+		return errCut
 	}
 	a := c.auths[t.ContextID]
 	if a == nil || a.state != authPending || t.Type != a.security.Type || t.Level != a.asked {
-		return errHangUp
+		return errCut
 	}
 	reply, err := a.accept(t.Value)
 	if err == nil && (a.state != authEstablished || len(reply) > 0 && t.Type == rpc.AuthNTLM) {

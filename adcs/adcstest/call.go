@@ -48,7 +48,7 @@ func (c *conn) handleRequest(p *rpc.PDU) error {
 			return err
 		}
 		if c.call.fault.Cut == CutBeforeLastFragment {
-			return errHangUp
+			return errCut
 		}
 	}
 	if c.call.auth != auth {
@@ -175,7 +175,7 @@ func (c *conn) oldFragment(p *rpc.PDU) error {
 func (c *conn) run(call *partialCall) error {
 	f := &call.fault
 	if f.Cut == CutBeforeLastFragment || f.Cut == CutAfterRequest {
-		return errHangUp
+		return errCut
 	}
 	if f.Before != nil {
 		f.Before(c.ctx)
@@ -198,7 +198,7 @@ func (c *conn) run(call *partialCall) error {
 		return c.fault(call.id, call.request.ContextID, rpc.Status(f.Status), 0)
 	}
 	if f.Cut == CutBeforeAnswer {
-		return errHangUp
+		return errCut
 	}
 	return c.answer(call, f.stub(out))
 }
@@ -235,7 +235,7 @@ func (c *conn) answer(call *partialCall, stub []byte) error {
 		}
 	}
 	if call.fault.Cut == CutInAnswer {
-		return errHangUp
+		return errCut
 	}
 	return nil
 }

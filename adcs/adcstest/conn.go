@@ -54,6 +54,16 @@ const (
 // errHangUp ends a connection whose last word has been said.
 var errHangUp = errors.New("connection closed by the server")
 
+// errCut ends a connection without a word.
+var errCut = errors.New("connection cut by the server")
+
+// What the server reads of a peer that it has hung up on, so that its last word is not lost: a connection that is
+// closed with unread data in it is reset, and the peer's system throws away what it had received.
+const (
+	lingerTime  = 2 * time.Second
+	lingerBytes = 8 << 20
+)
+
 func (s *Server) newConn(ctx context.Context, nc net.Conn, l *listener) *conn {
 	return &conn{
 		server: s, ctx: ctx, nc: nc, ifaces: l.ifaces, port: l.port,
@@ -79,9 +89,21 @@ func (c *conn) serve() {
 			err = c.handle(p)
 		}
 		if err != nil {
+			if errors.Is(err, errHangUp) {
+				c.linger()
+			}
 			return
 		}
 	}
+}
+
+// linger closes the server's half of the connection and reads on for a moment.
+func (c *conn) linger() {
+	half, ok := c.nc.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil || c.nc.SetReadDeadline(time.Now().Add(lingerTime)) != nil {
+		return
+	}
+	_, _ = io.CopyN(io.Discard, c.nc, lingerBytes) // whatever the reason, this is the end
 }
 
 // idle says that nothing is under way, so that the client may take its time.
@@ -184,7 +206,7 @@ func (c *conn) handle(p *rpc.PDU) error {
 func (c *conn) protocolError(h rpc.Header) error {
 	switch h.Type {
 	case rpc.TypeAuth3:
-		return errHangUp
+		return errCut
 	case rpc.TypeBind:
 		return c.nak(h.CallID, rpc.NakProtocolVersion)
 	}

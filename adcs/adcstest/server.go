@@ -138,6 +138,22 @@ func NewServer(opts *Options) (*Server, error) {
 }
 
 func newServer(opts *Options) (*Server, error) {
+	s, err := prepare(opts)
+	if err != nil {
+		return nil, err
+	}
+	if s.ca, err = s.listen(s.opts.Wire.Port, s.caInterface()); err != nil {
+		return nil, err
+	}
+	if s.mapper, err = s.listen(s.opts.Wire.EndpointMapperPort, s.mapperInterface()); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// prepare makes a server that does not listen yet.
+func prepare(opts *Options) (*Server, error) {
 	o, err := opts.withDefaults()
 	if err != nil {
 		return nil, err
@@ -154,13 +170,6 @@ func newServer(opts *Options) (*Server, error) {
 		return nil, err
 	}
 	s.group = newConnGroup(o.Wire.MaxConnections)
-	if s.ca, err = s.listen(o.Wire.Port, s.caInterface()); err != nil {
-		return nil, err
-	}
-	if s.mapper, err = s.listen(o.Wire.EndpointMapperPort, s.mapperInterface()); err != nil {
-		s.Close()
-		return nil, err
-	}
 	return s, nil
 }
 
