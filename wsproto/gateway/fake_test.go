@@ -173,6 +173,7 @@ type fake struct {
 	mu     sync.Mutex
 	answer func(wsproto.Offer) (wsproto.OfferResult, error)
 	cancel func(wsproto.Cancel) wsproto.CancelResult
+	prover func(*wsproto.Request) (any, error)
 }
 
 // connect opens a connection in memory and does nothing on it.
@@ -236,6 +237,13 @@ func (f *fake) handle(_ context.Context, r *wsproto.Request) (any, error) {
 		}
 		f.drains <- m
 		return nil, nil
+	case wsproto.MethodReauthenticate:
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if f.prover == nil {
+			return nil, wsproto.CodeMethodNotFound
+		}
+		return f.prover(r)
 	case wsproto.MethodApproved, wsproto.MethodRejected:
 		f.notes <- r.Method
 		return nil, nil

@@ -55,10 +55,7 @@ func (s *session) takeDrain(r *wsproto.Request) error {
 	if err := r.Decode(&drain); err != nil {
 		return err
 	}
-	s.g.mu.Lock()
-	defer s.g.mu.Unlock()
-	s.leaving = true
-	s.tell()
+	s.stopOffers()
 	return nil
 }
 

@@ -109,7 +109,7 @@ func (s *session) hello(ctx context.Context, r *wsproto.Request) (any, error) {
 	if err != nil {
 		return nil, failure(wsproto.CodeInvalidParams, wsproto.CloseMalformed, "the identity key is not a P-256 key")
 	}
-	signed, binding, err := s.challenge(ctx, r.Params)
+	signed, binding, err := s.challenge(ctx, r.Params, false)
 	if err != nil {
 		s.g.report(err)
 		return nil, failure(wsproto.CodeUnavailable, wsproto.CloseUnavailable, "no challenge can be made now")
@@ -122,7 +122,7 @@ func (s *session) hello(ctx context.Context, r *wsproto.Request) (any, error) {
 }
 
 // challenge makes the tenant's half of the handshake for the exact bytes of a hello.
-func (s *session) challenge(ctx context.Context, hello []byte) (*wsproto.SignedChallenge, *wsproto.Binding, error) {
+func (s *session) challenge(ctx context.Context, hello []byte, again bool) (*wsproto.SignedChallenge, *wsproto.Binding, error) {
 	key, err := s.g.tenantKey(ctx, s.tenant)
 	if err != nil {
 		return nil, nil, err
@@ -144,7 +144,7 @@ func (s *session) challenge(ctx context.Context, hello []byte) (*wsproto.SignedC
 	if err != nil {
 		return nil, nil, err
 	}
-	b := wsproto.Binding{Tenant: s.tenant, Authority: s.g.cfg.Authority, Hello: hello, Challenge: text}
+	b := wsproto.Binding{Tenant: s.tenant, Authority: s.g.cfg.Authority, Hello: hello, Challenge: text, Again: again}
 	signature, err := wsproto.SignChallenge(key, b)
 	if err != nil {
 		return nil, nil, err
@@ -185,6 +185,25 @@ func (s *session) authenticate(ctx context.Context, r *wsproto.Request) (any, er
 	h.finish(s.g, s.tenant)
 	close(h.proved)
 	return state, nil
+}
+
+// reauthenticate has the connector prove its key again in a long session, and ends the session if it does not.
+func (s *session) reauthenticate(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, s.g.timing.Authenticate)
+	defer cancel()
+	signed, binding, err := s.challenge(ctx, s.handshake.binding.Hello, true)
+	if err != nil {
+		s.g.report(err)
+		return // the tenant's failure, not the connector's
+	}
+	var proof wsproto.Authenticate
+	if err := s.call(ctx, wsproto.MethodReauthenticate, signed, &proof); err != nil {
+		s.peer.Close(wsproto.CloseNotAuthenticated, "no new proof in time")
+		return
+	}
+	if wsproto.VerifyAuthenticate(s.handshake.hello.IdentityKey, *binding, proof.Signature) != nil {
+		s.peer.Close(wsproto.CloseNotAuthenticated, "the new proof does not verify")
+	}
 }
 
 // refusal turns an error of register into an answer. Errors of the store are for the operator, not for the connector.

@@ -393,6 +393,45 @@ func TestTakeover(t *testing.T) {
 	})
 }
 
+func TestReauthenticate(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, w *world) {
+		i := newIdentity(t)
+		f := w.connect(i)
+		b, _, err := f.greet()
+		require.NoError(t, err)
+		require.NoError(t, f.peer.Call(t.Context(), wsproto.MethodAuthenticate, f.proof(b, w.code()), nil))
+		proofs, key := 0, i.key
+		f.mu.Lock()
+		f.prover = func(r *wsproto.Request) (any, error) {
+			var signed wsproto.SignedChallenge
+			if err := r.Decode(&signed); err != nil {
+				return nil, err
+			}
+			again := b
+			again.Challenge, again.Again = signed.Challenge, true
+			if _, err := wsproto.VerifyChallenge(w.fingerprint(), again, signed.Signature); err != nil {
+				return nil, err
+			}
+			proofs++
+			signature, err := wsproto.SignAuthenticate(key, again)
+			return wsproto.Authenticate{Signature: signature}, err
+		}
+		f.mu.Unlock()
+		time.Sleep(25 * time.Hour)
+		require.Nil(t, f.peer.Err())
+		f.mu.Lock()
+		require.Equal(t, 2, proofs)
+		key = newKey(t)
+		f.mu.Unlock()
+		require.Equal(t, wsproto.CloseNotAuthenticated, closeCode(t, <-f.ended))
+
+		f = w.again(i)
+		start := time.Now()
+		require.Equal(t, wsproto.CloseNotAuthenticated, closeCode(t, <-f.ended), "it does not know the method")
+		require.InDelta(t, 12*time.Hour, time.Since(start), float64(time.Minute))
+	})
+}
+
 func TestDuplicateKeyIsAnAlarm(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, w *world) {
 		i := newIdentity(t)

@@ -44,9 +44,8 @@ func (s *session) detach(ctx context.Context) {
 	if newest {
 		delete(t.sessions, id)
 	}
-	s.leaving = true
-	s.tell()
 	s.g.mu.Unlock()
+	s.stopOffers()
 	if !newest {
 		return
 	}
@@ -109,7 +108,7 @@ func (s *session) refresh(ctx context.Context) {
 	case c.State == wsproto.StateRevoked:
 		s.revoked(ctx, before)
 	case c.Session != s.name:
-		s.leave(ctx, wsproto.CloseSuperseded, "a newer session took over")
+		s.superseded(ctx)
 	case c.State == wsproto.StateActive:
 		s.activate(ctx, c, before)
 	}
@@ -158,17 +157,36 @@ func (s *session) activate(ctx context.Context, c *Connector, before wsproto.Reg
 	s.g.poke(s.tenant)
 }
 
+// superseded ends a session that a newer one of the same connector has replaced. It gets no offers, and has some time to
+// finish what it is about; the connector may close it earlier. It is not told to drain: that would make it connect again.
+func (s *session) superseded(ctx context.Context) {
+	s.stopOffers()
+	timer := time.NewTimer(s.g.timing.Drain)
+	defer timer.Stop()
+	select {
+	case <-s.peer.Done():
+	case <-ctx.Done():
+	case <-timer.C:
+		s.peer.Close(wsproto.CloseSuperseded, "a newer session took over")
+	}
+}
+
+// stopOffers makes the session get no new jobs.
+func (s *session) stopOffers() {
+	s.g.mu.Lock()
+	defer s.g.mu.Unlock()
+	s.leaving = true
+	s.tell()
+}
+
 // leave drains the session and closes it: when the connector holds no job, or has closed by itself, or when the time for
-// it is over. The jobs of a connector that goes on in another session do not keep this one.
+// it is over.
 func (s *session) leave(ctx context.Context, code wsproto.CloseCode, reason string) {
 	ctx, cancel := context.WithTimeout(ctx, s.g.timing.Drain)
 	defer cancel()
-	s.g.mu.Lock()
-	s.leaving = true
-	s.tell()
-	s.g.mu.Unlock()
+	s.stopOffers()
 	drain := wsproto.Drain{Reason: reason, DeadlineMS: s.g.timing.Drain.Milliseconds()}
-	if s.call(ctx, wsproto.MethodDrain, drain, nil) == nil && code != wsproto.CloseSuperseded {
+	if s.call(ctx, wsproto.MethodDrain, drain, nil) == nil {
 		s.idle(ctx)
 	}
 	s.peer.Close(code, reason)

@@ -154,6 +154,8 @@ func (s *session) watch(ctx context.Context) {
 	}
 	beat := time.NewTicker(s.g.timing.Heartbeat)
 	defer beat.Stop()
+	again := time.NewTicker(s.g.timing.Reauthenticate)
+	defer again.Stop()
 	for {
 		s.refresh(ctx)
 		select {
@@ -161,6 +163,8 @@ func (s *session) watch(ctx context.Context) {
 			return
 		case <-s.looks:
 		case <-beat.C:
+		case <-again.C:
+			s.reauthenticate(ctx)
 		}
 	}
 }

@@ -16,6 +16,8 @@ type Timing struct {
 	Authenticate time.Duration
 	// Heartbeat is the interval of pings; a connection that misses two is dropped. Default 25 seconds.
 	Heartbeat time.Duration
+	// Reauthenticate is the age at which a session must prove its key again. Default 12 hours.
+	Reauthenticate time.Duration
 	// Offer is how long a connector may take to answer an offer. Default 15 seconds.
 	Offer time.Duration
 	// Stall is how long a connected connector may do nothing visible for a job before that is offered again. Default
@@ -58,6 +60,7 @@ func (t *Timing) withDefaults() Timing {
 	orDefault(&c.Hello, 10*time.Second)
 	orDefault(&c.Authenticate, 30*time.Second)
 	orDefault(&c.Heartbeat, 25*time.Second)
+	orDefault(&c.Reauthenticate, 12*time.Hour)
 	orDefault(&c.Offer, 15*time.Second)
 	orDefault(&c.Stall, 5*time.Minute)
 	orDefault(&c.Life, time.Hour)
