@@ -89,14 +89,15 @@ func (c *Conn) Alive() bool {
 	return errors.Is(err, os.ErrDeadlineExceeded)
 }
 
-// watch makes reads and writes on nc end with ctx. The function that it returns ends that, and has to be called.
+// watch makes reads and writes on nc end with ctx. The function that it returns ends that, and has to be called. When
+// ctx ends, nc is closed: connections exist that know no deadlines, those inside of an SSH tunnel for instance.
 func watch(ctx context.Context, nc net.Conn) (release func()) {
 	deadline, _ := ctx.Deadline() // the zero time is no deadline
 	_ = nc.SetDeadline(deadline)  // on a closed connection the next read or write fails anyway
 	done := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(done)
-		_ = nc.SetDeadline(time.Unix(1, 0))
+		_ = nc.Close()
 	})
 	return func() {
 		if !stop() {
