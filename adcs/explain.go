@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/adcskit/adcskit/internal/rpc"
 )
 
 // RetryClass says whether it helps to try again after an error.
@@ -33,7 +35,8 @@ func Explain(err error) Explanation {
 	}
 	// The order matters: what happened to the request comes before the cause, which may be wrapped in the same error.
 	for _, explain := range []func(error) (Explanation, bool){
-		explainUnknown, explainVerify, explainLogon, explainRefusal, explainLocal, explainRPC, explainContext, explainNetwork,
+		explainUnknown, explainVerify, explainLogon, explainRefusal, explainLocal, explainRPC,
+		explainContext, explainBroken, explainNetwork,
 	} {
 		if e, ok := explain(err); ok {
 			return e
@@ -156,6 +159,13 @@ func explainDisposition(what string, d Disposition) Explanation {
 }
 
 func explainLocal(err error) (Explanation, bool) {
+	if errors.Is(err, errors.ErrUnsupported) {
+		return Explanation{
+			Summary: "This version does not support what was asked for.",
+			Remedy:  "Choose another authentication or transport, as the error says, or use a newer version.",
+			Retry:   RetryNever,
+		}, true
+	}
 	if errors.Is(err, ErrInvalidRequest) {
 		return Explanation{
 			Summary: "The request was not sent, since it is not one that a CA could or should accept.",
@@ -167,6 +177,26 @@ func explainLocal(err error) (Explanation, bool) {
 		return Explanation{
 			Summary: "The answer of the CA could not be used: " + e.Reason + ".",
 			Remedy:  "Check that host and port belong to a CA and that nothing in between changes traffic; please report it.",
+			Retry:   RetryOperator,
+		}, true
+	}
+	return Explanation{}, false
+}
+
+// explainBroken is for peers that do not speak the protocol, or not as the one that knows the session's key.
+func explainBroken(err error) (Explanation, bool) {
+	switch {
+	case errors.Is(err, rpc.ErrIntegrity):
+		return Explanation{
+			Summary: "What arrived is not what the CA's host signed and encrypted.",
+			Remedy: "Something between here and the CA changes traffic, or the other side is not the CA: find out which. Nothing of " +
+				"the answer was used.",
+			Retry: RetryOperator,
+		}, true
+	case errors.Is(err, rpc.ErrMalformed):
+		return Explanation{
+			Summary: "The other side does not speak RPC as a CA does.",
+			Remedy:  "Check that host and port belong to a CA and not to something else, such as a web server or a proxy.",
 			Retry:   RetryOperator,
 		}, true
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/adcskit/adcskit/adcs"
+	"github.com/adcskit/adcskit/internal/rpc"
 )
 
 const secret = "hunter2-do-not-print"
@@ -105,6 +106,9 @@ func TestExplain(t *testing.T) {
 			adcs.RetryOperator},
 		{"an unknown reason", &adcs.RPCError{Phase: adcs.PhaseBind, Err: adcs.BindNak(77)}, `in phase "bind"`,
 			adcs.RetryOperator},
+		{"a bit was changed on the way", fmt.Errorf("%s: %w", secret, rpc.ErrIntegrity), "signed and encrypted", adcs.RetryOperator},
+		{"a web server", fmt.Errorf("%s: %w", secret, rpc.ErrMalformed), "does not speak RPC", adcs.RetryOperator},
+		{"not supported yet", errors.ErrUnsupported, "does not support", adcs.RetryNever},
 		{"deadline", fmt.Errorf("%s: %w", secret, context.DeadlineExceeded), "did not answer in time", adcs.RetryAfter},
 		{"cancelled", context.Canceled, "cancelled here", adcs.RetryAfter},
 		{"refused", dial(syscall.ECONNREFUSED), "refuses connections", adcs.RetryAfter},
