@@ -221,7 +221,9 @@ func TestPendingRegistrationsAreBounded(t *testing.T) {
 	})
 }
 
-func (w *world) again2(i *identity) (wsproto.State, error) { return w.connect(i).prove(wsproto.EnrollmentCode{}) }
+func (w *world) again2(i *identity) (wsproto.State, error) {
+	return w.connect(i).prove(wsproto.EnrollmentCode{})
+}
 
 func TestRevoke(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, w *world) {

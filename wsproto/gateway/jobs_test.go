@@ -479,7 +479,9 @@ func TestLostWhenNobodyCanOpenIt(t *testing.T) {
 }
 
 // slow is for tests that take weeks.
-func slow(c *gateway.Config) { c.Timing = &gateway.Timing{Poll: time.Minute, Heartbeat: 10 * time.Minute} }
+func slow(c *gateway.Config) {
+	c.Timing = &gateway.Timing{Poll: time.Minute, Heartbeat: 10 * time.Minute}
+}
 
 func TestHeldHasAnEnd(t *testing.T) {
 	bubble(t, slow, func(t *testing.T, w *world) {
