@@ -44,10 +44,13 @@ func TestAttributes(t *testing.T) {
 func TestNames(t *testing.T) {
 	long := strings.Repeat("a", 50)
 	for name, want := range map[string][3]string{
-		"Corp CA":      {"Corp CA", "Corp CA", "Corp CA"},
-		"R&D (Köln)":   {"R&D (Köln)", "R!0026D !0028K!00f6ln!0029", "R!0026D !0028K!00f6ln!0029"},
-		"a\\b\x01":     {"a\\b\x01", "a!005cb!0001", "a!005cb!0001"},
-		long + "b":     {long + "b", long + "b", long + "b"},
+		"Corp CA":    {"Corp CA", "Corp CA", "Corp CA"},
+		"R&D (Köln)": {"R&D (Köln)", "R!0026D !0028K!00f6ln!0029", "R!0026D !0028K!00f6ln!0029"},
+		"a\\b\x01":   {"a\\b\x01", "a!005cb!0001", "a!005cb!0001"},
+		long + "b":   {long + "b", long + "b", long + "b"},
+		long + "bThe quick brown fox jumps": {
+			long + "bThe quick brown fox jumps", long + "bThe quick brown fox jumps", long + "b-57312",
+		},
 		long + "bc":    {long + "bc", long + "bc", long + "b-00099"},
 		long + "bcd":   {long + "bcd", long + "bcd", long + "b-00298"},           // 2*99 + 100
 		long + "&":     {long + "&", long + "!0026", long + "-01258"},            // the cut sequence is hashed whole

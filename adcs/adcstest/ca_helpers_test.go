@@ -41,6 +41,7 @@ func templates() []adcstest.Template {
 		{Name: "OnlyRSA", KeyAlgorithms: []string{"RSA"}},
 		{Name: "Signed", OID: heldOID + ".2", Signatures: 1},
 		{Name: "Closed", Enroll: []string{`CORP\bob`, "Admins", "S-1-5-21-1-2-3-9"}},
+		{Name: "Computers", Enroll: []string{"domain computers"}},
 		{Name: "NoSID", NoSecurityExtension: true},
 		fromDirectory("User", adcstest.DirectorySubject{UPN: true}),
 		fromDirectory("Mail", adcstest.DirectorySubject{Email: true, DN: true}),

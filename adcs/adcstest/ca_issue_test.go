@@ -3,6 +3,7 @@ package adcstest_test
 import (
 	"crypto"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/x509"
@@ -11,6 +12,8 @@ import (
 	"encoding/hex"
 	"math/big"
 	"net/netip"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -133,23 +136,26 @@ func requestWithPair(t *testing.T, sequenceOf bool) []byte {
 		value, err = asn1.Marshal([]asn1.RawValue{{FullBytes: value}})
 		require.NoError(t, err)
 	}
-	key := newKey(t)
-	// The standard library cannot write such an attribute, so that this is done by hand.
-	type attr struct {
-		Type   asn1.ObjectIdentifier
-		Values []asn1.RawValue `asn1:"set"`
-	}
+	return handmade(t, newKey(t), handmadeAttribute{[]int{1, 3, 6, 1, 4, 1, 311, 13, 2, 1}, []asn1.RawValue{{FullBytes: value}}})
+}
+
+type handmadeAttribute struct {
+	Type   asn1.ObjectIdentifier
+	Values []asn1.RawValue `asn1:"set"`
+}
+
+// handmade makes a request with attributes that the standard library cannot write. The key signs with P-256, whatever
+// its public key says.
+func handmade(t *testing.T, key crypto.Signer, attributes ...handmadeAttribute) []byte {
+	t.Helper()
 	spki, err := x509.MarshalPKIXPublicKey(key.Public())
 	require.NoError(t, err)
 	info, err := asn1.Marshal(struct {
 		Version    int
 		Subject    pkix.RDNSequence
 		PublicKey  asn1.RawValue
-		Attributes []attr `asn1:"tag:0,set"`
-	}{
-		0, pkix.Name{CommonName: "device"}.ToRDNSequence(), asn1.RawValue{FullBytes: spki},
-		[]attr{{asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 311, 13, 2, 1}, []asn1.RawValue{{FullBytes: value}}}},
-	})
+		Attributes []handmadeAttribute `asn1:"tag:0,set"`
+	}{0, pkix.Name{CommonName: "device"}.ToRDNSequence(), asn1.RawValue{FullBytes: spki}, attributes})
 	require.NoError(t, err)
 	sum := sha256.Sum256(info)
 	signature, err := key.Sign(rand.Reader, sum[:], crypto.SHA256)
@@ -165,6 +171,50 @@ func requestWithPair(t *testing.T, sequenceOf bool) []byte {
 	})
 	require.NoError(t, err)
 	return der
+}
+
+// extensionRequest is an attribute with requested extensions: that of PKCS#9, or Microsoft's older one.
+func extensionRequest(t *testing.T, microsoft bool, extensions ...pkix.Extension) handmadeAttribute {
+	t.Helper()
+	value, err := asn1.Marshal(extensions)
+	require.NoError(t, err)
+	oid := asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 14}
+	if microsoft {
+		oid = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 311, 2, 1, 14}
+	}
+	return handmadeAttribute{oid, []asn1.RawValue{{FullBytes: value}}}
+}
+
+// hugeKey says that its public key has 20,000 bits.
+type hugeKey struct{ crypto.Signer }
+
+func (hugeKey) Public() crypto.PublicKey {
+	return &rsa.PublicKey{N: new(big.Int).SetBit(big.NewInt(1), 20_000, 1), E: 65537}
+}
+
+func TestRequestsMadeByHand(t *testing.T) {
+	name, again := templateName(t, "WebServer"), templateName(t, "Held")
+	many := make([]pkix.Extension, 101)
+	for i := range many {
+		many[i] = pkix.Extension{Id: []int{1, 2, 3, i}, Value: []byte{5, 0}}
+	}
+	key := newKey(t)
+	for label, tc := range map[string]struct {
+		der  []byte
+		want uint32
+	}{
+		"PKCS#9 attribute":      {handmade(t, key, extensionRequest(t, false, name)), issued},
+		"Microsoft's attribute": {handmade(t, key, extensionRequest(t, true, name)), issued},
+		"twice in one":          {handmade(t, key, extensionRequest(t, true, name, again)), 0x8009310B},
+		"once in each":          {handmade(t, key, extensionRequest(t, true, name), extensionRequest(t, false, again)), 0x8009310B},
+		"100 extensions":        {handmade(t, key, extensionRequest(t, true, append(many[:99:99], name)...)), issued},
+		"101 extensions":        {handmade(t, key, extensionRequest(t, true, append(many[:100:100], name)...)), 0x8009310B},
+		"20,000 bits":           {handmade(t, hugeKey{key}, extensionRequest(t, false, name)), 0x80094016},
+	} {
+		ca := newAuthority(t)
+		out := ca.Call(adcstest.AuthorityCall{Account: alice(), Authority: caName, Raw: tc.der})
+		assert.Equal(t, tc.want, out.Disposition, "%s: %#x %s", label, out.Disposition, text(t, out.Message))
+	}
 }
 
 func TestIssuedFromDirectory(t *testing.T) {
@@ -205,6 +255,10 @@ func TestIssuedFromDirectory(t *testing.T) {
 			names, err := adcsasn1.SANFromExtension(extension(cert, adcsasn1.OIDSubjectAltName()))
 			require.NoError(t, err)
 			assert.Equal(t, tc.names, names)
+			critical := slices.ContainsFunc(cert.Extensions, func(e pkix.Extension) bool {
+				return e.Critical && e.Id.Equal(adcsasn1.OIDSubjectAltName())
+			})
+			assert.Equal(t, tc.subject == "", critical, "RFC 5280: names are critical where there is no subject")
 			sid, err := adcsasn1.SIDFromExtension(extension(cert, adcsasn1.OIDSIDExtension()))
 			require.NoError(t, err)
 			if tc.sid != "" {
@@ -235,6 +289,11 @@ func TestEnrollRights(t *testing.T) {
 	ca := newAuthority(t)
 	for account, want := range map[string]uint32{"bob": issued, "admin": issued, "BOB": issued, "alice": 0x80094012} {
 		c := submission(t, "Closed")
+		c.Account[1] = account
+		assert.Equal(t, want, ca.Call(c).Disposition, account)
+	}
+	for account, want := range map[string]uint32{"PC1$": issued, "PC77$": issued, "alice": 0x80094012} {
+		c := submission(t, "Computers")
 		c.Account[1] = account
 		assert.Equal(t, want, ca.Call(c).Disposition, account)
 	}
@@ -273,6 +332,8 @@ func TestRetrieve(t *testing.T) {
 	bySerial := retrieve(alice(), 77)
 	bySerial.Attributes = attributes(ca.Requests()[0].Serial)
 	assert.Equal(t, got.EncodedCert, ca.Call(bySerial).EncodedCert, "attributes are a serial number")
+	bySerial.Attributes = attributes(strings.Repeat("0", 64) + ca.Requests()[0].Serial)
+	assert.Equal(t, uint32(0x80094004), ca.Call(bySerial).Return, "of at most 64 digits")
 
 	out = ca.Call(submission(t, "Held"))
 	require.NoError(t, ca.Deny(out.RequestID))

@@ -22,7 +22,7 @@ type RequestInfo struct {
 	Message string
 	// Serial is the serial number of the issued certificate in lower-case hexadecimal, "" if none was issued.
 	Serial string
-	// Subject is the subject of the issued certificate, or else of the request, as an RFC 2253 string.
+	// Subject is the subject of the issued certificate, or else of the request, as an RFC 4514 string.
 	Subject string
 	// PublicKeyHash is the SHA-256 of the SubjectPublicKeyInfo in the request; zero if it could not be parsed.
 	PublicKeyHash [sha256.Size]byte
