@@ -174,7 +174,11 @@ func (w *world) wait(id string) wsproto.Outcome {
 	ctx, cancel := context.WithTimeout(w.ctx, 3*time.Hour)
 	defer cancel()
 	o, err := w.gateway.Wait(ctx, tenantName, id)
-	require.NoError(w.t, err)
+	if err != nil {
+		info, _ := w.gateway.Job(w.ctx, tenantName, id)
+		connectors, _ := w.gateway.Connectors(w.ctx, tenantName)
+		require.NoError(w.t, err, "state %s, attempt %d, outcome %+v\nconnectors %+v", info.State, info.Attempt, info.Outcome, connectors)
+	}
 	return o
 }
 

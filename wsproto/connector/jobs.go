@@ -151,6 +151,9 @@ func (j *job) admit(ctx context.Context, o *wsproto.Offer) *wsproto.OfferResult 
 	if err != nil {
 		return refused(wsproto.RefusedNever, wsproto.ReasonOrderInvalid, err.Error())
 	}
+	if err := checkSense(order); err != nil {
+		return refused(wsproto.RefusedNever, wsproto.ReasonOrderInvalid, err.Error())
+	}
 	j.order.Order = *order
 	// Without a request id it is only looked up, unless the order allows to submit again.
 	j.order.Retrieval = o.Checkpoint != nil && (o.Checkpoint.RequestID != 0 || !order.Resubmit)

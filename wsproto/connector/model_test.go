@@ -170,6 +170,7 @@ type modelIssuer struct {
 	ca      *modelCA
 	account string
 	prepare chan struct{} // if not nil, Prepare waits for it
+	padding int           // makes bundles larger
 
 	mu      sync.Mutex
 	submits int // calls of Submit
@@ -276,7 +277,8 @@ func (i *modelIssuer) Finish(_ context.Context, _ *connector.Order, p *connector
 		return nil, err
 	}
 	bundle := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})
-	return &connector.Bundle{PKCS12: append(bundle, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: r.Certificate})...)}, nil
+	bundle = append(bundle, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: r.Certificate})...)
+	return &connector.Bundle{PKCS12: append(bundle, make([]byte, i.padding)...)}, nil
 }
 
 // submitted returns how often Submit was called.

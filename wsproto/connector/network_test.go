@@ -2,6 +2,7 @@ package connector_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net"
 	"net/http"
@@ -20,6 +21,14 @@ type network struct {
 	mu     sync.Mutex
 	links  []*memConn
 	silent bool
+	next   *network // where dials go instead
+}
+
+// moved makes dials arrive at another network, as when a gateway restarts.
+func (n *network) moved(to *network) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.next = to
 }
 
 func newNetwork() *network {
@@ -55,6 +64,11 @@ var errUnreachable = errors.New("network: unreachable")
 
 func (n *network) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	n.mu.Lock()
+	if n.next != nil {
+		to := n.next
+		n.mu.Unlock()
+		return to.dial(ctx, "", "")
+	}
 	if n.silent {
 		n.mu.Unlock()
 		return nil, errUnreachable
@@ -140,7 +154,9 @@ func (c *memConn) Close() error {
 	return c.Conn.Close()
 }
 
-func (c *memConn) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(198, 51, 100, 7), Port: 4711} }
+func (c *memConn) RemoteAddr() net.Addr {
+	return &net.TCPAddr{IP: net.IPv4(198, 51, 100, 7), Port: 4711}
+}
 
 // webSocket dials the gateway over this network.
 func (n *network) webSocket(ctx context.Context) (wsproto.Transport, error) {
@@ -172,4 +188,23 @@ func (t *tapped) Write(ctx context.Context, m []byte) error {
 		t.tap(true, m)
 	}
 	return err
+}
+
+// onMessage calls f with the method of every request or notification, right after it was sent or received.
+func (n *node) onMessage(f func(sent bool, method string)) {
+	dial := n.dial
+	n.dial = func(ctx context.Context) (wsproto.Transport, error) {
+		t, err := dial(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return &tapped{t, func(sent bool, m []byte) {
+			var frame struct {
+				Method string `json:"method"`
+			}
+			if json.Unmarshal(m, &frame) == nil && frame.Method != "" {
+				f(sent, frame.Method)
+			}
+		}}, nil
+	}
 }

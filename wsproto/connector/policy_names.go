@@ -8,25 +8,15 @@ import (
 	"github.com/adcskit/adcskit/wsproto"
 )
 
-// The values of wsproto.Order.SubjectSource and SIDForm.
-const (
-	subjectFromRequest   = "request"
-	subjectFromDirectory = "directory"
-)
-
 func (r *Rules) allowSubject(o *Order) *PolicyError {
-	switch o.SubjectSource {
-	case subjectFromDirectory:
+	if err := checkSense(&o.Order); err != nil {
+		return refuse("subjects", "%v", err)
+	}
+	if o.SubjectSource == subjectFromDirectory {
 		if !r.directory {
 			return refuse("directorySubject", "a subject from the directory is not allowed")
 		}
-		if o.Subject != "" {
-			return refuse("directorySubject", "the order names a subject and also leaves it to the directory")
-		}
 		return nil
-	case "", subjectFromRequest:
-	default:
-		return refuse("subjects", "the subject source %s is not known", quote(o.SubjectSource))
 	}
 	subject, err := parseSubject(o.Subject)
 	if err != nil {
@@ -138,11 +128,6 @@ func (r *Rules) allowIP(o *Order) *PolicyError {
 const minimumRID = 1000
 
 func (r *Rules) allowSID(o *Order) *PolicyError {
-	switch o.SIDForm {
-	case "", "extension", "uri", "both":
-	default:
-		return refuse("sids", "the form %s is not known", quote(o.SIDForm))
-	}
 	if o.SID == "" {
 		return nil
 	}
@@ -168,14 +153,10 @@ func (r *Rules) allowSID(o *Order) *PolicyError {
 }
 
 func (r *Rules) allowDelivery(o *Order) *PolicyError {
-	switch {
-	case o.Password != "" && o.Recipient != nil:
-		return refuse("passwords", "the order names a password and also a recipient")
-	case o.Recipient != nil:
+	if o.Recipient != nil {
 		return r.allowRecipient(o.Recipient)
-	case o.Password == "":
-		return refuse("passwords", "the order names neither a password nor a recipient")
-	case !r.passwords:
+	}
+	if !r.passwords {
 		return refuse("passwords", "delivery by a password of the tenant's choice is not allowed")
 	}
 	return nil

@@ -27,6 +27,7 @@ func (c *Connector) sessions(ctx, life context.Context) error {
 	var retiring sync.WaitGroup
 	defer retiring.Wait()
 	once := false
+	var ghosts ghosts
 	for {
 		c.event(Event{State: StateConnecting})
 		s, end := c.session(ctx, life)
@@ -36,9 +37,13 @@ func (c *Connector) sessions(ctx, life context.Context) error {
 			}
 			return nil
 		}
+		if end.drained && c.takenOver(ctx, s) {
+			end = endingOf(s.end)
+		}
 		if end.drained {
 			retiring.Go(s.retire)
 		}
+		ghosts.excuse(&end)
 		if end.active {
 			once = false
 		}
@@ -64,6 +69,53 @@ func (c *Connector) sessions(ctx, life context.Context) error {
 			return nil
 		}
 	}
+}
+
+// ghosts finds out when a session was superseded by nothing but an earlier connection of this very process, whose proof
+// the tenant looked at late: the connection was lost, this process came back, and only then was the old one registered.
+type ghosts struct {
+	lost    time.Time // when the connection before this session was lost
+	excused bool      // it was taken for that once, and no session was stable since
+}
+
+// How long the tenant may take to notice: a handshake, and the time for which it lets a superseded session be.
+const (
+	ghostDelay = 2 * time.Minute
+	ghostLife  = 5 * time.Minute
+)
+
+// excuse lets the connector come back once, and not soon, if a ghost may have superseded it. Two processes with one
+// identity still end with one: each is excused at most once.
+func (g *ghosts) excuse(end *ending) {
+	closed, ok := errors.AsType[*wsproto.CloseError](end.err)
+	superseded := ok && closed.Remote && closed.Code == wsproto.CloseSuperseded
+	began := time.Now().Add(-end.lived)
+	if end.lived > ghostLife && !superseded {
+		g.excused = false
+	}
+	if superseded && !g.excused && end.lived < ghostLife && !g.lost.IsZero() && began.Sub(g.lost) < ghostDelay {
+		g.excused, end.policy = true, wsproto.ReconnectLater
+	}
+	if end.err != nil {
+		g.lost = time.Now()
+	}
+}
+
+// takeoverWait is how long the end of a drained session is waited for that says why.
+const takeoverWait = time.Second
+
+// takenOver reports whether the session was drained because another process with this identity has connected. Coming back
+// would make that one drain, and so on for ever. The tenant closes such a session at once.
+func (c *Connector) takenOver(ctx context.Context, s *session) bool {
+	timer := time.NewTimer(takeoverWait)
+	defer timer.Stop()
+	select {
+	case <-s.done:
+		return endingOf(s.end).policy == wsproto.ReconnectStop
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return false
 }
 
 // session opens one and attends to it until it ends, or until the tenant drains it.
