@@ -3,6 +3,8 @@ package adcstest
 import (
 	"errors"
 	"net"
+
+	"github.com/adcskit/adcskit/internal/rpc"
 )
 
 // ServeConn serves one connection to the CA's interface (or the endpoint mapper's) on this goroutine, so that tests can
@@ -80,3 +82,19 @@ func EncodeCertServerResponse(v CertServer, wide bool) []byte {
 
 // IsBadStub says whether err is the one for stub data that cannot be decoded.
 func IsBadStub(err error) bool { return errors.Is(err, errStub) }
+
+// AcceptTokens feeds tokens to an acceptor of the server and returns the account that logged on, "" if none did.
+func (s *Server) AcceptTokens(authType uint8, tokens ...[]byte) (account string, replies [][]byte) {
+	a := &authContext{acceptor: s.newAcceptor(rpc.AuthType(authType))}
+	for _, token := range tokens {
+		reply, err := a.accept(token)
+		if err != nil {
+			return "", replies
+		}
+		replies = append(replies, reply)
+	}
+	if a.state != authEstablished {
+		return "", replies
+	}
+	return a.who.Account(), replies
+}

@@ -1,0 +1,302 @@
+package adcstest_test
+
+import (
+	"fmt"
+	"net"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/adcskit/adcskit/adcs/adcstest"
+	"github.com/adcskit/adcskit/internal/rpc"
+)
+
+func TestDialContext(t *testing.T) {
+	s := newServer(t, nil)
+	_, mapperPort, _ := net.SplitHostPort(s.EndpointMapper())
+	_, caPort, _ := net.SplitHostPort(s.Addr())
+	for addr, want := range map[string]string{
+		"ca.corp.test:135": s.EndpointMapper(), "[::1]:135": s.EndpointMapper(),
+		"elsewhere.test:" + mapperPort: s.EndpointMapper(), "ca.corp.test:" + caPort: s.Addr(),
+	} {
+		nc, err := s.DialContext(t.Context(), "tcp", addr)
+		require.NoError(t, err, addr)
+		assert.Equal(t, want, nc.RemoteAddr().String(), addr)
+		nc.Close()
+	}
+	for _, addr := range []string{"ca.corp.test:445", "ca.corp.test", ""} {
+		_, err := s.DialContext(t.Context(), "tcp", addr)
+		assert.ErrorContains(t, err, "adcstest", addr)
+	}
+}
+
+func TestOptions(t *testing.T) {
+	s := newServer(t, nil)
+	assert.Equal(t, "Test CA", s.Name())
+	assert.Equal(t, "ca.corp.test", s.Host())
+	assert.Equal(t, "CORP", s.User().Domain)
+	assert.GreaterOrEqual(t, len(s.User().Password), 20)
+	for want, o := range map[string]adcstest.Options{
+		"no password":   {Users: []adcstest.User{{Name: "a"}}},
+		"domain in it":  {Users: []adcstest.User{{Name: `CORP\a`, Password: "p"}}},
+		"named twice":   {Users: []adcstest.User{{Name: "a", Password: "p"}, {Name: "A", Domain: "corp", Password: "q"}}},
+		"nobody log on": {Users: []adcstest.User{}},
+		"fragment size": {Wire: adcstest.Wire{MaxFragment: 100}},
+		"not an IP":     {Wire: adcstest.Wire{Address: "localhost"}},
+		"negative":      {Wire: adcstest.Wire{IdleTimeout: -1}},
+		"invalid port":  {Wire: adcstest.Wire{Port: 70000}},
+	} {
+		_, err := adcstest.NewServer(&o)
+		assert.ErrorContains(t, err, want)
+	}
+	// A port that is taken, and nothing of the server is left.
+	_, port, _ := net.SplitHostPort(s.Addr())
+	var taken int
+	fmt.Sscan(port, &taken)
+	_, err := adcstest.NewServer(&adcstest.Options{Wire: adcstest.Wire{EndpointMapperPort: taken}})
+	assert.Error(t, err)
+}
+
+func TestUserRedactsItself(t *testing.T) {
+	u := adcstest.User{Name: "alice", Domain: "CORP", Password: "secret"}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+		assert.NotContains(t, fmt.Sprintf(verb, u), "secret", verb)
+		assert.Contains(t, fmt.Sprintf(verb, u), "alice", verb)
+	}
+}
+
+// Close ends every connection, whatever it waits for, and every goroutine; twice is fine.
+func TestClose(t *testing.T) {
+	before := runtime.NumGoroutine()
+	s, err := adcstest.NewServer(nil)
+	require.NoError(t, err)
+	silent := dialRaw(t, s.Addr())
+	half := dialRaw(t, s.EndpointMapper())
+	half.send([]byte{5, 0, 11})
+	idle := loggedOn(t, s)
+	idle.request(submitStub(s.Name(), nil))
+	idle.answer()
+	s.Close()
+	s.Close()
+	for _, p := range []*rawPeer{silent, half, idle} {
+		p.wantClosed()
+	}
+	_, err = net.Dial("tcp", s.Addr())
+	assert.Error(t, err)
+	assert.LessOrEqual(t, runtime.NumGoroutine(), before)
+}
+
+// Connections over the limit are closed, and there is room again when others end.
+func TestMaxConnections(t *testing.T) {
+	s := newServer(t, &adcstest.Options{Wire: adcstest.Wire{MaxConnections: 2}})
+	one, two := dialRaw(t, s.Addr()), dialRaw(t, s.Addr())
+	one.bind()
+	two.bind()
+	dialRaw(t, s.EndpointMapper()).wantClosed()
+	two.nc.Close()
+	require.Eventually(t, func() bool {
+		nc, err := net.Dial("tcp", s.Addr())
+		require.NoError(t, err)
+		p := newRawPeer(t, nc)
+		if _, err := nc.Write(p.encode(rpc.TypeBind, whole, bindBody(), nil)); err != nil {
+			return false // closed already
+		}
+		_, err = rpc.ReadPDU(nc, rpc.MaxFragment)
+		return err == nil
+	}, 20*time.Second, time.Millisecond)
+}
+
+// A peer that falls silent is given up: soon in the middle of something, later between calls.
+func TestTimeouts(t *testing.T) {
+	for name, c := range map[string]struct {
+		do   func(p *rawPeer)
+		want time.Duration
+	}{
+		"at the start": {func(p *rawPeer) {}, 30 * time.Second},
+		"in a header":  {func(p *rawPeer) { p.nc.Write([]byte{5, 0}) }, 30 * time.Second},
+		"in a PDU":     {func(p *rawPeer) { p.nc.Write(p.encode(rpc.TypeBind, whole, bindBody(), nil)[:30]) }, 30 * time.Second},
+		"bound":        {func(p *rawPeer) { p.bind() }, 10 * time.Minute},
+		"in a logon": {func(p *rawPeer) {
+			l := newLogOn(adcstest.User{Name: "a", Domain: "CORP"}, "x", rpc.LevelPrivacy, 1)
+			p.nc.Write(p.encode(rpc.TypeBind, whole, bindBody(), l.negotiate(p.t)))
+			p.recv()
+		}, 30 * time.Second},
+		"does not read": {func(p *rawPeer) { p.nc.Write(p.encode(rpc.TypeBind, whole, bindBody(), nil)) }, 30 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, err := adcstest.NewUnlistened(nil)
+			require.NoError(t, err)
+			synctest.Test(t, func(t *testing.T) {
+				ours, theirs := net.Pipe()
+				start := time.Now()
+				ended := make(chan time.Duration)
+				go func() {
+					s.ServeConn(theirs, false)
+					ended <- time.Since(start)
+				}()
+				c.do(&rawPeer{t: t, nc: ours})
+				assert.Equal(t, c.want, <-ended)
+				ours.Close()
+			})
+		})
+	}
+}
+
+// What a bind negotiates beside syntaxes: one answer for each element, in their order.
+func TestNegotiation(t *testing.T) {
+	feature := rpc.BindFeatures(3)
+	accept := func(t rpc.Syntax) rpc.Result { return rpc.Result{Verdict: rpc.VerdictAccept, Transfer: t} }
+	reject := rpc.Result{Verdict: rpc.VerdictReject, Reason: rpc.ReasonTransferSyntax}
+	for name, c := range map[string]struct {
+		wire  adcstest.Wire
+		offer []rpc.Syntax
+		want  []rpc.Result
+	}{
+		"NDR":   {adcstest.Wire{}, []rpc.Syntax{rpc.NDR()}, []rpc.Result{accept(rpc.NDR())}},
+		"NDR64": {adcstest.Wire{}, []rpc.Syntax{rpc.NDR64()}, []rpc.Result{accept(rpc.NDR64())}},
+		"Windows": {adcstest.Wire{}, []rpc.Syntax{rpc.NDR(), rpc.NDR64(), feature},
+			[]rpc.Result{reject, accept(rpc.NDR64()), {Verdict: rpc.VerdictNegotiateAck, Reason: 3}}},
+		"no NDR64": {adcstest.Wire{NoNDR64: true}, []rpc.Syntax{rpc.NDR(), rpc.NDR64(), feature},
+			[]rpc.Result{accept(rpc.NDR()), reject, {Verdict: rpc.VerdictNegotiateAck, Reason: 3}}},
+		"no features": {adcstest.Wire{NoFeatureNegotiation: true}, []rpc.Syntax{rpc.NDR(), feature},
+			[]rpc.Result{accept(rpc.NDR()), reject}},
+		"reserved bits": {adcstest.Wire{}, []rpc.Syntax{rpc.BindFeatures(0xfd)},
+			[]rpc.Result{{Verdict: rpc.VerdictNegotiateAck, Reason: 1}}},
+	} {
+		s := newServer(t, &adcstest.Options{Wire: c.wire})
+		p := dialRaw(t, s.Addr())
+		p.send(p.encode(rpc.TypeBind, whole, bindBody(c.offer...), nil))
+		ack := p.bindAck()
+		assert.Equal(t, c.want, ack.Results, name)
+		assert.True(t, strings.HasSuffix(s.Addr(), ":"+ack.SecondaryAddress), name)
+	}
+}
+
+// Association groups: a new one for 0, the same again for its members.
+func TestAssociationGroups(t *testing.T) {
+	s := newServer(t, nil)
+	first := dialRaw(t, s.Addr()).bind().AssocGroup
+	assert.NotZero(t, first)
+	assert.NotEqual(t, first, dialRaw(t, s.Addr()).bind().AssocGroup)
+	for _, id := range []uint32{first, 0xfffffff0} {
+		p := dialRaw(t, s.Addr())
+		m := rpc.Bind{MaxXmit: 5840, MaxRecv: 5840, AssocGroup: id, Contexts: []rpc.Context{
+			{Abstract: rpc.ICertPassage(), Transfer: []rpc.Syntax{rpc.NDR()}},
+		}}
+		p.send(p.encode(rpc.TypeBind, whole, m.Append(nil), nil))
+		assert.Equal(t, id, p.bindAck().AssocGroup)
+	}
+}
+
+// A long request and a long answer go in many fragments, none longer than agreed, with alloc_hint counting down.
+func TestFragments(t *testing.T) {
+	s := newServer(t, &adcstest.Options{
+		Profile: adcstest.Profile{Intermediates: 30}, Wire: adcstest.Wire{MaxFragment: 1432},
+	})
+	p := loggedOn(t, s)
+	for _, b := range p.fragments(1432, submitStub(s.Name(), make([]byte, 200<<10))) {
+		p.send(b)
+	}
+	p.answer()
+	require.Len(t, s.Requests()[0].Raw, 200<<10)
+	for _, b := range p.fragments(1432, submitStub(s.Name(), newCSR(t, "long"))) {
+		p.send(b)
+	}
+	var stub []byte
+	var hints []uint32
+	for last := false; !last; {
+		pdu := p.recv()
+		last = pdu.Flags&rpc.FlagLast != 0
+		assert.LessOrEqual(t, int(pdu.FragLength), 1432)
+		r, err := rpc.ParseResponse(pdu)
+		require.NoError(t, err)
+		part, err := p.sec.Open(pdu)
+		require.NoError(t, err)
+		hints = append(hints, r.AllocHint+uint32(len(stub)))
+		stub = append(stub, part...)
+	}
+	assert.Greater(t, len(stub), 12000)
+	for _, h := range hints {
+		assert.EqualValues(t, len(stub), h)
+	}
+	assert.EqualValues(t, 3, disposition(t, stub))
+}
+
+// What the verification trailer says has to be what came in the clear.
+func TestVerificationTrailer(t *testing.T) {
+	one, zero := uint32(1), uint32(0)
+	context := &rpc.VerifyContext{Interface: rpc.ICertPassage(), Transfer: rpc.NDR()}
+	other := &rpc.VerifyContext{Interface: rpc.ICertPassage(), Transfer: rpc.NDR64()}
+	for name, c := range map[string]struct {
+		trailer func(p *rawPeer) rpc.VerificationTrailer
+		signs   bool
+		status  rpc.Status
+	}{
+		"none": {func(p *rawPeer) rpc.VerificationTrailer { return rpc.VerificationTrailer{} }, true, 0},
+		"header": {func(p *rawPeer) rpc.VerificationTrailer {
+			return rpc.VerificationTrailer{Header: &rpc.VerifyHeader{CallID: p.call + 1}}
+		}, true, 0},
+		"all": {func(p *rawPeer) rpc.VerificationTrailer {
+			return rpc.VerificationTrailer{Bitmask: &one, Pcontext: context, Header: &rpc.VerifyHeader{CallID: p.call + 1}}
+		}, true, 0},
+		"no header signing": {func(p *rawPeer) rpc.VerificationTrailer { return rpc.VerificationTrailer{Bitmask: &zero} }, false, 0},
+		"flag taken away":   {func(p *rawPeer) rpc.VerificationTrailer { return rpc.VerificationTrailer{Bitmask: &one} }, false, 5},
+		"another syntax":    {func(p *rawPeer) rpc.VerificationTrailer { return rpc.VerificationTrailer{Pcontext: other} }, true, 5},
+		"another call": {func(p *rawPeer) rpc.VerificationTrailer {
+			return rpc.VerificationTrailer{Header: &rpc.VerifyHeader{CallID: p.call}}
+		}, true, 5},
+		"another opnum": {func(p *rawPeer) rpc.VerificationTrailer {
+			return rpc.VerificationTrailer{Header: &rpc.VerifyHeader{CallID: p.call + 1, Opnum: 1}}
+		}, true, 5},
+		"another context": {func(p *rawPeer) rpc.VerificationTrailer {
+			return rpc.VerificationTrailer{Header: &rpc.VerifyHeader{CallID: p.call + 1, ContextID: 1}}
+		}, true, 5},
+		"another packet type": {func(p *rawPeer) rpc.VerificationTrailer {
+			return rpc.VerificationTrailer{Header: &rpc.VerifyHeader{CallID: p.call + 1, Type: 2}}
+		}, true, 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t, &adcstest.Options{Wire: adcstest.Wire{NoHeaderSigning: !c.signs}})
+			p := dialRaw(t, s.Addr())
+			l := newLogOn(s.User(), s.User().Password, rpc.LevelPrivacy, 7)
+			flags := whole
+			if c.signs {
+				flags |= rpc.FlagSignHeader
+			}
+			p.send(p.encode(rpc.TypeBind, flags, bindBody(), l.negotiate(t)))
+			p.send(p.encode(rpc.TypeAuth3, whole, make([]byte, 4), l.authenticate(t, p.recv())))
+			p.sec = l.security()
+			p.sec.SignHeader = c.signs
+			v := c.trailer(p)
+			p.request(v.Append(submitStub(s.Name(), newCSR(t, "vt"))))
+			if c.status != 0 {
+				p.wantFault(c.status)
+				assert.Empty(t, s.Requests())
+				return
+			}
+			assert.EqualValues(t, 3, disposition(t, p.answer()))
+		})
+	}
+}
+
+// A command of a verification trailer that nobody knows has to be processed, or may be passed over.
+func TestUnknownVerificationCommand(t *testing.T) {
+	s := newServer(t, nil)
+	for command, status := range map[uint16]rpc.Status{0xc123: 5, 0x4123: 0} {
+		p := loggedOn(t, s)
+		stub := submitStub(s.Name(), newCSR(t, "unknown"))
+		stub = append(stub, make([]byte, -len(stub)&3)...)
+		stub = append(stub, 0x8a, 0xe3, 0x13, 0x71, 0x02, 0xf4, 0x36, 0x71, byte(command), byte(command>>8), 4, 0, 1, 2, 3, 4)
+		p.request(stub)
+		if status != 0 {
+			p.wantFault(status)
+		} else {
+			p.answer()
+		}
+	}
+}
