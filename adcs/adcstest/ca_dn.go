@@ -130,27 +130,3 @@ func unescapeDN(s string) (string, error) {
 	}
 	return b.String(), nil
 }
-
-// nameString is a Name, DER, as an RFC 4514 string with the short names above; "" if it is malformed.
-func nameString(der []byte) string {
-	var seq pkix.RDNSequence
-	if rest, err := asn1.Unmarshal(der, &seq); err != nil || len(rest) > 0 {
-		return ""
-	}
-	parts := make([]string, 0, len(seq))
-	for _, set := range slices.Backward(seq) {
-		text := pkix.RDNSequence{set}.String()
-		for _, short := range []string{"DC", "E"} { // which the standard library does not know
-			if len(set) != 1 || !set[0].Type.Equal(attributeType(short)) {
-				continue
-			}
-			if value, ok := set[0].Value.(string); ok {
-				known := pkix.AttributeTypeAndValue{Type: attributeType("CN"), Value: value}
-				escaped := pkix.RDNSequence{{known}}.String()
-				text = short + strings.TrimPrefix(escaped, "CN")
-			}
-		}
-		parts = append(parts, text)
-	}
-	return strings.Join(parts, ",")
-}

@@ -86,6 +86,3 @@ func NamesOf(name string) []string { return namesOf(name) }
 
 // EncodeDN encodes a distinguished name of the directory.
 func EncodeDN(dn string) ([]byte, error) { return encodeDN(dn) }
-
-// NameString is the subject as RequestInfo shows it.
-func NameString(der []byte) string { return nameString(der) }

@@ -7,6 +7,8 @@ import (
 	"math/big"
 	"strings"
 	"time"
+
+	"github.com/adcskit/adcskit/internal/x500"
 )
 
 // maxSerialDigits bounds pwszSerialNumber (MS-WCCE section 3.2.1.4.3.1: range(1, 64)).
@@ -130,7 +132,7 @@ func (r *row) issue(cert issued) {
 func (r *row) info() RequestInfo {
 	i := RequestInfo{
 		ID: r.id, Requester: r.requester, Template: r.template, Disposition: r.disposition, Status: r.status,
-		Message: r.message, Subject: nameString(r.subject), Submitted: r.submitted,
+		Message: r.message, Subject: x500.String(r.subject), Submitted: r.submitted,
 		Raw: append([]byte(nil), r.raw...), Certificate: append([]byte(nil), r.cert.der...),
 	}
 	if r.spki != nil {

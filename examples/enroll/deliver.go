@@ -12,6 +12,7 @@ import (
 
 	"github.com/adcskit/adcskit/adcs"
 	"github.com/adcskit/adcskit/examples/internal/cli"
+	"github.com/adcskit/adcskit/internal/x500"
 	"github.com/adcskit/adcskit/pkcs12"
 )
 
@@ -122,6 +123,7 @@ func asSent(result *adcs.Result) []*x509.Certificate {
 // describe notes what was issued.
 func (r *report) describe(c *x509.Certificate) {
 	sum := sha256.Sum256(c.Raw)
-	r.Subject, r.Issuer, r.Serial = c.Subject.String(), c.Issuer.String(), hex.EncodeToString(c.SerialNumber.Bytes())
+	r.Subject, r.Issuer = x500.String(c.RawSubject), x500.String(c.RawIssuer)
+	r.Serial = hex.EncodeToString(c.SerialNumber.Bytes())
 	r.SHA256, r.NotBefore, r.NotAfter = hex.EncodeToString(sum[:]), &c.NotBefore, &c.NotAfter
 }
