@@ -130,7 +130,7 @@ func (e *CAError) Error() string {
 		text += fmt.Sprintf(", request %d", e.RequestID)
 	}
 	if e.HResult != 0 {
-		text += fmt.Sprintf(", HRESULT %#010x", e.HResult)
+		text += fmt.Sprintf(", HRESULT 0x%08x", e.HResult)
 	}
 	if e.Err != nil {
 		text += ": " + e.Err.Error()
