@@ -94,7 +94,7 @@ func (g *Gateway) pick(j *Job, now time.Time) (best *session, room bool) {
 			continue
 		}
 		room = true
-		if j.refusedBy(s.id, now) || j.Checkpoint != nil && !canOpen(j.Checkpoint, s.id, s.record.DecryptionKey) {
+		if c := j.toOffer(); j.refusedBy(s.id, now) || c != nil && !canOpen(c, s.id, s.record.DecryptionKey) {
 			continue
 		}
 		if best == nil || s.before(best) {
@@ -143,7 +143,7 @@ func (g *Gateway) sendOffer(ctx context.Context, s *session, j *Job) {
 	}
 	offer := wsproto.Offer{
 		Job: j.ID, Attempt: j.Attempt, TimeLeftMS: max(left, 0).Milliseconds(), Order: j.Order,
-		Checkpoint: j.Checkpoint, Traceparent: j.Traceparent,
+		Checkpoint: j.toOffer(), Traceparent: j.Traceparent,
 	}
 	var answer wsproto.OfferResult
 	limited, cancel := context.WithTimeout(ctx, g.timing.Offer)

@@ -335,12 +335,24 @@ func (i *identity) sealed(t testing.TB, o wsproto.Offer, s wsproto.CheckpointSec
 	t.Helper()
 	var ord wsproto.Order
 	require.NoError(t, json.Unmarshal(o.Order, &ord))
+	return i.seal(t, o, s, ord.CA, seq, requestID, to...)
+}
+
+// sealedFor makes one for another CA.
+func (i *identity) sealedFor(t testing.TB, o wsproto.Offer, s wsproto.CheckpointSecret, ca wsproto.CAAssignment) *wsproto.CheckpointParams {
+	t.Helper()
+	return i.seal(t, o, s, ca, 1, 0)
+}
+
+func (i *identity) seal(t testing.TB, o wsproto.Offer, s wsproto.CheckpointSecret, ca wsproto.CAAssignment, seq int64, requestID uint32,
+	to ...*ecdh.PublicKey) *wsproto.CheckpointParams {
+	t.Helper()
 	state := wsproto.CheckpointSubmitting
 	if requestID != 0 {
 		state = wsproto.CheckpointPending
 	}
 	c, err := wsproto.SealCheckpoint(wsproto.Checkpoint{
-		State: state, CA: ord.CA, Account: `CORP\svc`, RequestID: requestID, Time: time.Now(), Tenant: "acme", Job: o.Job,
+		State: state, CA: ca, Account: `CORP\svc`, RequestID: requestID, Time: time.Now(), Tenant: "acme", Job: o.Job,
 		Attempt: o.Attempt, Sequence: seq, OrderDigest: wsproto.OrderDigest(o.Order),
 	}, s, i.key, append([]*ecdh.PublicKey{i.dec.PublicKey()}, to...)...)
 	require.NoError(t, err)

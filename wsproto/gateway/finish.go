@@ -98,6 +98,10 @@ func (j *Job) settle(p *wsproto.FinishParams, now time.Time, r *rules) {
 	if p.Outcome.Kind != wsproto.Unknown {
 		j.release(p.Attempt)
 	}
+	if j.Anew && (p.Outcome.Kind == wsproto.Failed || p.Outcome.Kind == wsproto.Cancelled || p.Outcome.Kind == wsproto.Expired) {
+		j.concludeUnknown(now, r) // true of this attempt, but an earlier one may have been submitted
+		return
+	}
 	j.conclude(p.Outcome, now, r)
 }
 

@@ -174,7 +174,7 @@ func (j *Job) tick(o outlook, now time.Time, r *rules) {
 			return
 		}
 	case j.State == JobQueued:
-		if !o.openable || !now.Before(j.GiveUp) {
+		if !o.openable && !j.Anew || !now.Before(j.GiveUp) {
 			j.abandon(now, r)
 			return
 		}
@@ -201,8 +201,8 @@ func (j *Job) abandon(now time.Time, r *rules) {
 			RequestID: j.Checkpoint.RequestID, PublicKeyHash: j.Checkpoint.PublicKeyHash,
 			Message: "the CA holds the request, but no connector could go on with it",
 		}, now, r)
-	case j.Resubmit && now.Before(j.Deadline):
-		j.Checkpoint, j.GiveUp = nil, time.Time{}
+	case j.Resubmit && !j.Anew && now.Before(j.Deadline):
+		j.Anew, j.GiveUp = true, j.Deadline
 		j.queue(now, now, r)
 	default:
 		j.concludeUnknown(now, r)
@@ -216,6 +216,14 @@ func (j *Job) concludeUnknown(now time.Time, r *rules) {
 		RequestID: j.Checkpoint.RequestID, PublicKeyHash: j.Checkpoint.PublicKeyHash,
 		Message: "a connector may have submitted the request and did not come back; look it up at the CA",
 	}, now, r)
+}
+
+// toOffer is the checkpoint that goes with an offer.
+func (j *Job) toOffer() *wsproto.Checkpoint {
+	if j.Anew {
+		return nil
+	}
+	return j.Checkpoint
 }
 
 // cancel ends the job if nothing can have been submitted, and reports whether it did.
@@ -267,7 +275,7 @@ func (j *Job) checkpoint(connector string, p *wsproto.CheckpointParams, now time
 	}
 	j.State = JobRunning
 	j.Sequence = p.Sequence
-	j.Checkpoint = c
+	j.Checkpoint, j.Anew = c, false
 	if c.State == wsproto.CheckpointSubmitting {
 		j.LeaseEnd = now.Add(r.Lease)
 		j.Patience = j.free(r)

@@ -107,7 +107,7 @@ func TestDrainWaitsForJobs(t *testing.T) {
 		require.Nil(t, f.peer.Err())
 		require.NoError(t, f.finish(o, 1, wsproto.Outcome{Kind: wsproto.Failed}))
 		require.NoError(t, <-drained)
-		require.Equal(t, 20*time.Second, time.Since(start))
+		require.Equal(t, 21*time.Second, time.Since(start))
 		require.Equal(t, wsproto.CloseRestart, closeCode(t, <-f.ended))
 	})
 }

@@ -1,8 +1,8 @@
 package gateway_test
 
 import (
-	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -81,13 +81,18 @@ func TestPasswordIsForgotten(t *testing.T) {
 		f := w.enroll(newIdentity(t))
 		id := w.order()
 		require.NotContains(t, string(w.job(id).Order), "top-secret-pw")
+		open, err := w.store.Job(t.Context(), "acme", id)
+		require.NoError(t, err)
+		require.Contains(t, string(open.Order), "top-secret-pw", "it is needed until the end")
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+			require.NotContains(t, fmt.Sprintf(verb, open)+fmt.Sprintf(verb, *open), "top-secret-pw")
+			require.Contains(t, fmt.Sprintf(verb, open), id)
+		}
 		require.NoError(t, f.finish(<-f.offers, 1, wsproto.Outcome{Kind: wsproto.Denied, RequestID: 4}))
 		synctest.Wait()
 		stored, err := w.store.Job(t.Context(), "acme", id)
 		require.NoError(t, err)
-		text, err := json.Marshal(stored)
-		require.NoError(t, err)
-		require.NotContains(t, string(text), "top-secret-pw")
+		require.NotContains(t, string(stored.Order), "password")
 		require.Contains(t, string(stored.Order), `"template":"Device"`)
 	})
 }
@@ -348,7 +353,8 @@ func TestPartitionWithLease(t *testing.T) {
 		o := <-fa.offers
 		fb, fc := w.enroll(b), w.enroll(c)
 		start := time.Now()
-		p := a.sealed(t, o, secret(t), 1, 0, b.dec.PublicKey())
+		key := secret(t)
+		p := a.sealed(t, o, key, 1, 0, b.dec.PublicKey())
 		_, err := fa.checkpoint(p)
 		require.NoError(t, err)
 		fa.pipe.Partition()
@@ -359,8 +365,10 @@ func TestPartitionWithLease(t *testing.T) {
 		require.EqualValues(t, 2, o2.Attempt)
 		require.Equal(t, &p.Checkpoint, o2.Checkpoint)
 		require.Empty(t, fc.offers, "who cannot open the checkpoint is not asked")
-		_, err = fb.checkpoint(b.sealed(t, o2, secret(t), 1, 0))
-		require.ErrorIs(t, err, wsproto.CodeCheckpoint, "nobody submits again what may have been submitted")
+		for _, again := range []wsproto.CheckpointSecret{key, secret(t)} {
+			_, err = fb.checkpoint(b.sealed(t, o2, again, 1, 0))
+			require.ErrorIs(t, err, wsproto.CodeCheckpoint, "nobody submits again what may have been submitted")
+		}
 
 		fa = w.again(a)
 		require.ErrorIs(t, fa.finish(o, 2, wsproto.Outcome{Kind: wsproto.Denied}), wsproto.CodeSuperseded)
@@ -429,6 +437,8 @@ func TestHeldByTheCA(t *testing.T) {
 		held := wsproto.Outcome{Kind: wsproto.Pending, RequestID: 77, RetryAfterMS: 3_600_000}
 		require.NoError(t, fa.finish(o, 3, held))
 		require.NoError(t, fa.finish(o, 3, held), "repeated")
+		_, err = fa.checkpoint(a.sealed(t, o, s, 4, 77))
+		require.ErrorIs(t, err, wsproto.CodeSuperseded, "the attempt has ended")
 		info := w.job(id)
 		require.Equal(t, gateway.JobQueued, info.State)
 		require.Equal(t, wsproto.Pending, info.Outcome.Kind)
@@ -560,6 +570,71 @@ func TestResubmit(t *testing.T) {
 	})
 }
 
+// The order allows to submit again, but what may have been submitted is never called anything better than unknown.
+func TestResubmitEndsUnknown(t *testing.T) {
+	for name, end := range map[string]func(w *world, id string, b *identity){
+		"nobody takes it": func(*world, string, *identity) {},
+		"the second one fails before it submits": func(w *world, id string, b *identity) {
+			f := w.enroll(b)
+			o := <-f.offers
+			require.Nil(w.t, o.Checkpoint)
+			require.ErrorIs(w.t, w.g.Cancel(w.t.Context(), "acme", id), gateway.ErrTooLate)
+			require.NoError(w.t, f.finish(o, 1, wsproto.Outcome{Kind: wsproto.Failed}))
+		},
+		"the second one refuses": func(w *world, id string, b *identity) {
+			f := w.connect(b)
+			f.onOffer(refuse(wsproto.RefusedNever, wsproto.ReasonOrderInvalid))
+			_, err := f.prove(w.code(ca1()))
+			require.NoError(w.t, err)
+			<-f.offers
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, nil, func(t *testing.T, w *world) {
+				a := newIdentity(t)
+				fa := w.enroll(a)
+				again := order()
+				again.Resubmit = true
+				id, err := w.g.Order(t.Context(), "acme", again, nil)
+				require.NoError(t, err)
+				o := <-fa.offers
+				p := a.sealed(t, o, secret(t), 1, 0)
+				_, err = fa.checkpoint(p)
+				require.NoError(t, err)
+				fa.pipe.Cut()
+				<-fa.ended
+				require.NoError(t, w.g.Revoke(t.Context(), "acme", a.id()))
+				end(w, id, newIdentity(t))
+				out, err := w.g.Wait(t.Context(), "acme", id)
+				require.NoError(t, err)
+				require.Equal(t, wsproto.Unknown, out.Kind)
+				require.Equal(t, p.Checkpoint.PublicKeyHash, out.PublicKeyHash)
+			})
+		})
+	}
+}
+
+func TestResubmitNeverWhatTheCAHolds(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, w *world) {
+		a := newIdentity(t)
+		fa := w.enroll(a)
+		again := order()
+		again.Resubmit = true
+		_, err := w.g.Order(t.Context(), "acme", again, nil)
+		require.NoError(t, err)
+		o := <-fa.offers
+		s := secret(t)
+		_, err = fa.checkpoint(a.sealed(t, o, s, 1, 7))
+		require.NoError(t, err)
+		_, err = fa.checkpoint(a.sealed(t, o, s, 2, 8))
+		require.ErrorIs(t, err, wsproto.CodeCheckpoint, "under another request id")
+		require.NoError(t, fa.finish(o, 2, wsproto.Outcome{Kind: wsproto.Pending, RequestID: 7}))
+		o = <-fa.offers
+		_, err = fa.checkpoint(a.sealed(t, o, s, 1, 0))
+		require.ErrorIs(t, err, wsproto.CodeCheckpoint)
+	})
+}
+
 func TestStrangersCannotFinish(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, w *world) {
 		a, b := newIdentity(t), newIdentity(t)
@@ -572,6 +647,9 @@ func TestStrangersCannotFinish(t *testing.T) {
 		require.ErrorIs(t, err, wsproto.CodeSuperseded)
 		_, err = fb.checkpoint(a.sealed(t, o, secret(t), 1, 0))
 		require.ErrorIs(t, err, wsproto.CodeCheckpoint, "signed by another")
+		require.NoError(t, fa.finish(o, 1, wsproto.Outcome{Kind: wsproto.Unknown}))
+		require.ErrorIs(t, fb.finish(o, 1, issued(1, nil)), wsproto.CodeSuperseded, "not when it is done either")
+		require.Equal(t, wsproto.Unknown, w.job(o.Job).Outcome.Kind)
 		o.Job = "3f2b8c1e-0000-4000-8000-000000000009"
 		require.ErrorIs(t, fb.finish(o, 1, issued(1, nil)), wsproto.CodeUnknownJob)
 		_, err = fb.checkpoint(b.sealed(t, o, secret(t), 1, 0))
@@ -590,6 +668,7 @@ func TestCheckpointsThatDoNotVerify(t *testing.T) {
 			"tenant":     func(p *wsproto.CheckpointParams) { p.Checkpoint.Tenant = "other" },
 			"digest":     func(p *wsproto.CheckpointParams) { p.Checkpoint.OrderDigest[0] ^= 1 },
 			"account":    func(p *wsproto.CheckpointParams) { p.Checkpoint.Account = "other" },
+			"CA":         func(p *wsproto.CheckpointParams) { p.Checkpoint.CA.Name = "Other CA" },
 			"ciphertext": func(p *wsproto.CheckpointParams) { p.Checkpoint.Sealed[0].Ciphertext[0] ^= 1 },
 		} {
 			p := i.sealed(t, o, secret(t), 1, 0)
@@ -598,7 +677,19 @@ func TestCheckpointsThatDoNotVerify(t *testing.T) {
 			require.ErrorIs(t, err, wsproto.CodeCheckpoint, name)
 			require.Len(t, w.takeAlarms(), 1, name)
 		}
-		_, err := f.checkpoint(i.sealed(t, o, secret(t), 1, 0))
+		other, elsewhere := o, order()
+		elsewhere.CA.Name = "Other CA"
+		var err error
+		other.Order, err = wsproto.EncodeOrder(elsewhere)
+		require.NoError(t, err)
+		p := i.sealed(t, other, secret(t), 1, 0)
+		require.Equal(t, elsewhere.CA, p.Checkpoint.CA)
+		_, err = f.checkpoint(p)
+		require.ErrorIs(t, err, wsproto.CodeCheckpoint, "for another order")
+		w.takeAlarms()
+		_, err = f.checkpoint(i.sealedFor(t, o, secret(t), elsewhere.CA))
+		require.ErrorIs(t, err, wsproto.CodeCheckpoint, "for another CA than the order")
+		_, err = f.checkpoint(i.sealed(t, o, secret(t), 1, 0))
 		require.NoError(t, err)
 	})
 }

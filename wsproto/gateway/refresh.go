@@ -12,6 +12,9 @@ import (
 // storeTime bounds what a session still does at the store after its connection has ended.
 const storeTime = 30 * time.Second
 
+// lingerTime is how long a session that has nothing to do any more is left to the connector to close.
+const lingerTime = time.Second
+
 // attach makes this the session of its connector. An older one of this gateway is superseded; one at another gateway
 // sees it in the record.
 func (s *session) attach(ctx context.Context, c *Connector) error {
@@ -192,14 +195,17 @@ func (s *session) leave(ctx context.Context, code wsproto.CloseCode, reason stri
 	s.peer.Close(code, reason)
 }
 
-// idle waits until the connector holds no job.
+// idle waits until the connector holds no job, and a little more for the answer to its last message to leave.
 func (s *session) idle(ctx context.Context) {
 	for {
 		s.g.mu.Lock()
 		n, changed := len(s.held), s.changed
 		s.g.mu.Unlock()
 		if n == 0 {
-			return
+			changed = nil
+			linger, cancel := context.WithTimeout(ctx, lingerTime)
+			defer cancel()
+			ctx = linger
 		}
 		select {
 		case <-changed:

@@ -43,6 +43,10 @@ func (s *session) register(ctx context.Context, mac *wsproto.EnrollmentMAC) (*Co
 			return nil, err
 		}
 		s.describe(c)
+		if s.peer.Err() != nil {
+			// The connector is gone, and may be back already on another connection: this one must not supersede it.
+			return nil, &refusedError{wsproto.CodeNotAuthenticated, wsproto.CloseNotAuthenticated, "the connection has ended"}
+		}
 		switch err := s.g.cfg.Store.PutConnector(ctx, c); {
 		case err == nil:
 			return c, nil

@@ -211,6 +211,9 @@ func (s *session) capacity() int { return max(1, min(s.record.Capacity, s.g.limi
 
 // room is how many more jobs the connector may be offered. Gateway.mu is held.
 func (s *session) room(now time.Time) int {
+	if s.peer.Err() != nil { // closing takes a while; what is offered meanwhile would only lose attempts
+		return 0
+	}
 	if s.leaving || s.revision < 0 || s.record.State != wsproto.StateActive || now.Before(s.resting) {
 		return 0
 	}

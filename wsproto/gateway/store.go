@@ -3,6 +3,9 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
+	"log/slog"
 	"time"
 
 	"github.com/adcskit/adcskit/wsproto"
@@ -136,6 +139,9 @@ type Job struct {
 	LeaseEnd time.Time
 	// Checkpoint is the newest, of this attempt or an earlier one.
 	Checkpoint *wsproto.Checkpoint
+	// Anew says that the order is offered without that checkpoint, to be submitted again: the order allows it, and nobody
+	// can go on from there.
+	Anew bool
 	// Holders are the attempts that may have been accepted and have not ended, oldest first.
 	Holders []Holder
 	// Refusals are connectors not to be asked for now.
@@ -156,6 +162,17 @@ type Job struct {
 	DeliverAt  time.Time
 	Deliveries int
 }
+
+// String names the job, and tells nothing of its order.
+func (j Job) String() string {
+	return fmt.Sprintf("job %s of %q, %s, attempt %d", j.ID, j.Tenant, j.State, j.Attempt)
+}
+
+// Format writes what String returns, whatever the verb.
+func (j Job) Format(f fmt.State, _ rune) { io.WriteString(f, j.String()) }
+
+// LogValue returns what String returns.
+func (j Job) LogValue() slog.Value { return slog.StringValue(j.String()) }
 
 // A Holder is a connector that was offered an attempt.
 type Holder struct {

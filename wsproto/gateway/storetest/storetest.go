@@ -110,6 +110,7 @@ func fullJob() *gateway.Job {
 		Sealed:    []wsproto.SealedPart{{Key: []byte{9}, Encapsulation: []byte{10}, Ciphertext: []byte{11}}},
 		Signature: []byte{12},
 	}
+	job.Anew = true
 	job.Holders = []gateway.Holder{{Attempt: 2, Connector: "b"}, {Attempt: 3, Connector: "c"}}
 	job.Refusals = []gateway.Refusal{{Connector: "d", Until: base()}}
 	job.Outcome, job.Ended, job.Recorded, job.OutcomeNumber = &outcome, base(), 2, 1
