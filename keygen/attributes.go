@@ -142,8 +142,8 @@ func checkCountry(s string) error {
 	return nil
 }
 
-// encodableSubject checks a name and returns a copy in which each value is the exact [asn1.RawValue] to write. A name that
-// was built rather than parsed has strings, of which the type decides how they are written, or asn1.RawValue.
+// encodableSubject checks a name and returns a copy in which each value is the exact [asn1.RawValue] to write. In the
+// name given a value is a string, of which the attribute type decides how it is written, or such an asn1.RawValue.
 func encodableSubject(name pkix.RDNSequence) (pkix.RDNSequence, error) {
 	if len(name) > maxRDNs {
 		return nil, refuseSubject("more than %d relative names", maxRDNs)

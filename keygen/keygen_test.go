@@ -105,6 +105,8 @@ func TestPrivateKeyRefuses(t *testing.T) {
 		_, err := keygen.ParsePrivateKey(bad)
 		assert.Error(t, err)
 	}
+	_, err = keygen.ParsePrivateKey(make([]byte, 5000))
+	assert.ErrorContains(t, err, "at most 4096", "before it is parsed")
 }
 
 // opaque is a signer of which only the interface is known, as with a key in hardware.

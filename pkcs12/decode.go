@@ -58,6 +58,7 @@ func Decode(file []byte, password string) (crypto.Signer, []*x509.Certificate, e
 	if err != nil {
 		return nil, nil, err
 	}
+	defer clear(bmp)
 	d := &decoder{text: password, bmp: bmp, rounds: MaxRounds, bags: maxBags}
 	if err := d.file(file); err != nil {
 		return nil, nil, err
@@ -141,7 +142,7 @@ func (d *decoder) spend(salt []byte, iterations, blocks int) error {
 		return fmt.Errorf("%w: a salt of %d bytes, not 1 to %d", ErrLimit, len(salt), maxSalt)
 	}
 	if iterations < 1 || iterations > d.rounds/blocks {
-		return fmt.Errorf("%w: key derivation with %d iterations; %d rounds are allowed in all", ErrLimit, iterations, MaxRounds)
+		return fmt.Errorf("%w: %d iterations; a file may ask for %d rounds in all", ErrLimit, iterations, MaxRounds)
 	}
 	d.rounds -= iterations * blocks
 	return nil

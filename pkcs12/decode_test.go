@@ -8,11 +8,14 @@ import (
 	"encoding/asn1"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/cryptobyte"
+	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 	gopkcs12 "software.sslmate.com/src/go-pkcs12"
 
 	"github.com/adcskit/adcskit/pkcs12"
@@ -119,6 +122,116 @@ func TestDecodeBoundsHiddenWork(t *testing.T) {
 	}
 }
 
+// TestDecodeRefusesParameters changes the parameters of PBES2 one at a time.
+func TestDecodeRefusesParameters(t *testing.T) {
+	type params struct {
+		scheme, kdf, prf, cipher string
+		salt, iv, prfParams      []byte
+		saltTag                  cbasn1.Tag
+		iterations, keyLength    int64
+		afterEverything          bool
+	}
+	const hmacSHA256, aes256 = "1.2.840.113549.2.9", "2.16.840.1.101.3.4.1.42"
+	file := func(p params) []byte {
+		return pkcs12.FileEncryptedWith(t, password, func(b *cryptobyte.Builder) {
+			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+				pkcs12.AddOID(b, p.scheme)
+				b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+					b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+						pkcs12.AddOID(b, p.kdf)
+						b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+							b.AddASN1(p.saltTag, func(b *cryptobyte.Builder) { b.AddBytes(p.salt) })
+							b.AddASN1Int64(p.iterations)
+							b.AddASN1Int64(p.keyLength)
+							b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+								pkcs12.AddOID(b, p.prf)
+								b.AddBytes(p.prfParams)
+							})
+						})
+					})
+					b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+						pkcs12.AddOID(b, p.cipher)
+						b.AddASN1OctetString(p.iv)
+					})
+					if p.afterEverything {
+						b.AddASN1NULL()
+					}
+				})
+			})
+		})
+	}
+	for name, tc := range map[string]struct {
+		change func(*params)
+		want   error
+		text   string
+	}{
+		"nothing":          {func(*params) {}, pkcs12.ErrMalformed, "padding"}, // all is well but the content
+		"scheme":           {func(p *params) { p.scheme = "1.2.840.113549.1.5.10" }, pkcs12.ErrUnsupported, "encryption"},
+		"scrypt":           {func(p *params) { p.kdf = "1.3.6.1.4.1.11591.4.11" }, pkcs12.ErrUnsupported, "derivation"},
+		"hash as PRF":      {func(p *params) { p.prf = "2.16.840.1.101.3.4.2.1" }, pkcs12.ErrUnsupported, "derivation"},
+		"long OID":         {func(p *params) { p.prf = "1.2" + strings.Repeat(".1", 40) }, pkcs12.ErrMalformed, "derivation"},
+		"cipher":           {func(p *params) { p.cipher = "1.2.840.113549.3.7" }, pkcs12.ErrUnsupported, "encryption"},
+		"PRF parameters":   {func(p *params) { p.prfParams = []byte{4, 0} }, pkcs12.ErrMalformed, "derivation"},
+		"key length":       {func(p *params) { p.keyLength = 16 }, pkcs12.ErrMalformed, "derivation"},
+		"huge key length":  {func(p *params) { p.keyLength = 1 << 40 }, pkcs12.ErrMalformed, "derivation"},
+		"short IV":         {func(p *params) { p.iv = p.iv[:15] }, pkcs12.ErrMalformed, "vector"},
+		"no salt":          {func(p *params) { p.salt = nil }, pkcs12.ErrLimit, "salt"},
+		"long salt":        {func(p *params) { p.salt = make([]byte, 257) }, pkcs12.ErrLimit, "salt"},
+		"salt from source": {func(p *params) { p.saltTag = cbasn1.SEQUENCE }, pkcs12.ErrMalformed, "derivation"},
+		"no iterations":    {func(p *params) { p.iterations = 0 }, pkcs12.ErrLimit, "iterations"},
+		"negative":         {func(p *params) { p.iterations = -1 }, pkcs12.ErrLimit, "iterations"},
+		"something after":  {func(p *params) { p.afterEverything = true }, pkcs12.ErrMalformed, "parameters"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := params{
+				scheme: "1.2.840.113549.1.5.13", kdf: "1.2.840.113549.1.5.12", prf: hmacSHA256, cipher: aes256,
+				salt: make([]byte, 8), iv: make([]byte, 16), prfParams: []byte{5, 0}, saltTag: cbasn1.OCTET_STRING,
+				iterations: 1, keyLength: 32,
+			}
+			tc.change(&p)
+			_, _, err := pkcs12.Decode(file(p), password)
+			assert.ErrorIs(t, err, tc.want)
+			assert.ErrorContains(t, err, tc.text)
+		})
+	}
+}
+
+// TestDecodeBoundsContents repeats the safes of a good file.
+func TestDecodeBoundsContents(t *testing.T) {
+	key := ecKey(t, elliptic.P256())
+	file, err := pkcs12.Encode(pkcs12.Compat(), key, newChain(t, key), password)
+	require.NoError(t, err)
+	var safes []asn1.RawValue
+	_, err = asn1.Unmarshal(pkcs12.AuthenticatedSafe(t, file), &safes)
+	require.NoError(t, err)
+	require.Len(t, safes, 2)
+	certs, keySafe := safes[0], safes[1]
+	for name, tc := range map[string]struct {
+		safes []asn1.RawValue
+		want  error
+		text  string
+	}{
+		"two keys":     {[]asn1.RawValue{certs, keySafe, keySafe}, pkcs12.ErrUnsupported, "more than one"},
+		"many safes":   {[]asn1.RawValue{certs, certs, certs, certs, keySafe}, pkcs12.ErrLimit, "safes"},
+		"no key":       {[]asn1.RawValue{certs}, pkcs12.ErrUnsupported, "no private key"},
+		"only the key": {[]asn1.RawValue{keySafe}, pkcs12.ErrKeyMismatch, ""},
+		"nothing":      {[]asn1.RawValue{}, pkcs12.ErrUnsupported, "no private key"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			der, err := asn1.Marshal(tc.safes)
+			require.NoError(t, err)
+			_, _, err = pkcs12.Decode(pkcs12.Sealed(t, password, der), password)
+			assert.ErrorIs(t, err, tc.want)
+			assert.ErrorContains(t, err, tc.text)
+		})
+	}
+	der, err := asn1.Marshal([]asn1.RawValue{keySafe, certs})
+	require.NoError(t, err)
+	_, chain, err := pkcs12.Decode(pkcs12.Sealed(t, password, der), password)
+	require.NoError(t, err, "either order will do")
+	assert.Len(t, chain, 2)
+}
+
 // TestEveryByteCounts changes each byte of a file: whatever still opens holds the same key and chain, since the MAC
 // covers both.
 func TestEveryByteCounts(t *testing.T) {
@@ -147,6 +260,7 @@ func TestFIPS(t *testing.T) {
 	if os.Getenv("PKCS12_TEST_FIPS") != "" {
 		_, err := pkcs12.Encode(pkcs12.Modern(), crypto.PrivateKey(nil), nil, password)
 		require.ErrorIs(t, err, pkcs12.ErrFIPS)
+		require.ErrorIs(t, pkcs12.CheckPassword(password), pkcs12.ErrFIPS)
 		_, _, err = pkcs12.Decode(nil, password)
 		require.ErrorIs(t, err, pkcs12.ErrFIPS)
 		return

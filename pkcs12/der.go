@@ -180,7 +180,7 @@ func (d *decoder) pbkdf2(params cryptobyte.String, keyLength int, iv []byte) (ci
 	if err := d.spend(salt, iterations, (keyLength+size-1)/size); err != nil {
 		return nil, err
 	}
-	return aesCBC(hash.new, d.text, salt, iterations, keyLength, iv)
+	return aesCBC(hash, d.text, salt, iterations, keyLength, iv)
 }
 
 // prfHash takes HMACs only.

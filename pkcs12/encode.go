@@ -22,13 +22,11 @@ const (
 // certificates in the order given, all different. Before it returns the file it opens it once with [Decode] and compares.
 //
 // The key is an *[rsa.PrivateKey] of 2048 to 4096 bits or an *[ecdsa.PrivateKey] on P-256, P-384 or P-521: what every
-// target reads (NSS and Apple read no Ed25519). The password must pass [CheckPassword].
+// target reads (NSS and Apple read no Ed25519). The password must pass [CheckPassword],
+// which can be asked before a certificate is ordered.
 //
 // Errors match [ErrPassword], [ErrUnsupported] (the key), [ErrChain], [ErrKeyMismatch] or [ErrFIPS].
 func Encode(p Profile, key crypto.PrivateKey, chain []*x509.Certificate, password string) ([]byte, error) {
-	if err := checkFIPS(); err != nil {
-		return nil, err
-	}
 	if err := CheckPassword(password); err != nil {
 		return nil, err
 	}

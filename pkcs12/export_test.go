@@ -2,6 +2,7 @@ package pkcs12
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/cipher"
 	"crypto/des"
 	"crypto/sha1"
@@ -12,6 +13,15 @@ import (
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
+
+// Verify is what Encode does with a file before it returns it.
+func Verify(file []byte, key crypto.PrivateKey, chain []*x509.Certificate, password string) error {
+	signer, err := supportedKey(key)
+	if err != nil {
+		return err
+	}
+	return verify(file, signer, chain, password)
+}
 
 // Where a file asks for many iterations.
 const (
@@ -28,7 +38,7 @@ func FileWithWork(t testing.TB, password string, iterations, where int) []byte {
 	key := der(t, func(b *cryptobyte.Builder) {
 		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
 			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-				addOID(b, oidShroudedKeyBag)
+				AddOID(b, oidShroudedKeyBag)
 				b.AddASN1(tag0, func(b *cryptobyte.Builder) {
 					b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
 						addTripleDES(b, iterations)
@@ -44,15 +54,30 @@ func FileWithWork(t testing.TB, password string, iterations, where int) []byte {
 	}
 	safe := func(b *cryptobyte.Builder) {
 		if where == WorkInKey {
-			addOID(b, oidData)
+			AddOID(b, oidData)
 			b.AddASN1(tag0, func(b *cryptobyte.Builder) { b.AddASN1OctetString(key) })
 			return
 		}
-		addOID(b, oidEncryptedData)
-		b.AddASN1(tag0, func(b *cryptobyte.Builder) { addEncryptedData(b, outer, content) })
+		AddOID(b, oidEncryptedData)
+		b.AddASN1(tag0, func(b *cryptobyte.Builder) {
+			addEncryptedData(b, func(b *cryptobyte.Builder) { addTripleDES(b, outer) }, content)
+		})
 	}
 	return sealed(t, bmp, der(t, func(b *cryptobyte.Builder) {
 		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) { b.AddASN1(cbasn1.SEQUENCE, safe) })
+	}))
+}
+
+// FileEncryptedWith returns a file with a correct MAC and one safe, encrypted by the algorithm that is given.
+func FileEncryptedWith(t testing.TB, password string, algorithm func(*cryptobyte.Builder)) []byte {
+	t.Helper()
+	return Sealed(t, password, der(t, func(b *cryptobyte.Builder) {
+		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+				AddOID(b, oidEncryptedData)
+				b.AddASN1(tag0, func(b *cryptobyte.Builder) { addEncryptedData(b, algorithm, make([]byte, 64)) })
+			})
+		})
 	}))
 }
 
@@ -60,7 +85,7 @@ const testSalt = "saltsalt"
 
 func addTripleDES(b *cryptobyte.Builder, iterations int) {
 	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		addOID(b, oidTripleDES)
+		AddOID(b, oidTripleDES)
 		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
 			b.AddASN1OctetString([]byte(testSalt))
 			b.AddASN1Int64(int64(iterations))
@@ -68,12 +93,12 @@ func addTripleDES(b *cryptobyte.Builder, iterations int) {
 	})
 }
 
-func addEncryptedData(b *cryptobyte.Builder, iterations int, content []byte) {
+func addEncryptedData(b *cryptobyte.Builder, algorithm func(*cryptobyte.Builder), content []byte) {
 	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddASN1Int64(0)
 		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-			addOID(b, oidData)
-			addTripleDES(b, iterations)
+			AddOID(b, oidData)
+			algorithm(b)
 			b.AddASN1(cbasn1.Tag(0).ContextSpecific(), func(b *cryptobyte.Builder) { b.AddBytes(content) })
 		})
 	})
@@ -100,12 +125,12 @@ func sealed(t testing.TB, bmp, safes []byte) []byte {
 		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
 			b.AddASN1Int64(3)
 			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-				addOID(b, oidData)
+				AddOID(b, oidData)
 				b.AddASN1(tag0, func(b *cryptobyte.Builder) { b.AddASN1OctetString(safes) })
 			})
 			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
 				b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-					b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) { addOID(b, oidSHA1) })
+					b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) { AddOID(b, oidSHA1) })
 					b.AddASN1OctetString(mac)
 				})
 				b.AddASN1OctetString(salt)
@@ -123,7 +148,8 @@ func der(t testing.TB, build func(*cryptobyte.Builder)) []byte {
 	return out
 }
 
-func addOID(b *cryptobyte.Builder, dotted string) {
+// AddOID writes an object identifier, dotted.
+func AddOID(b *cryptobyte.Builder, dotted string) {
 	oid, err := x509.ParseOID(dotted)
 	if err != nil {
 		b.SetError(err)

@@ -91,8 +91,8 @@ func tripleDES(password, salt []byte, iterations int) (cipher.BlockMode, error) 
 }
 
 // aesCBC returns the cipher of PBES2 with PBKDF2 (RFC 8018, section 6.2). iv has the length of a block.
-func aesCBC(prf func() hash.Hash, password string, salt []byte, iterations, keyLength int, iv []byte) (cipher.BlockMode, error) {
-	key, err := pbkdf2.Key(prf, password, salt, iterations, keyLength)
+func aesCBC(prf digest, password string, salt []byte, iterations, keyLength int, iv []byte) (cipher.BlockMode, error) {
+	key, err := pbkdf2.Key(prf.new, password, salt, iterations, keyLength)
 	if err != nil {
 		return nil, err
 	}

@@ -43,7 +43,13 @@ func NewPassword() (string, error) {
 // (Java's keytool) to 128 characters, all printable ASCII (Java refuses others; the encodings of others differ), and no
 // space at an end (lost when it is copied). An empty password is encoded in different ways by OpenSSL and Apple, and NSS
 // cannot read it. The error does not show the password.
+//
+// Call it before a certificate is ordered: [Encode] is called after that, which is too late to find out. For the same
+// reason it returns [ErrFIPS] where Encode would.
 func CheckPassword(password string) error {
+	if err := checkFIPS(); err != nil {
+		return err
+	}
 	switch {
 	case password == "":
 		return fmt.Errorf("%w: it is empty", ErrPassword)

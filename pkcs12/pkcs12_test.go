@@ -99,6 +99,22 @@ func TestEncodeDecode(t *testing.T) {
 	}
 }
 
+// TestVerify gives the self-check of Encode files that hold something else.
+func TestVerify(t *testing.T) {
+	key := ecKey(t, elliptic.P256())
+	chain := newChain(t, key)
+	file, err := pkcs12.Encode(pkcs12.Modern(), key, chain, password)
+	require.NoError(t, err)
+	require.NoError(t, pkcs12.Verify(file, key, chain, password))
+	otherCA := newChain(t, key)[1]
+	assert.Error(t, pkcs12.Verify(file, ecKey(t, elliptic.P256()), chain, password), "another key")
+	assert.Error(t, pkcs12.Verify(file, key, chain[:1], password), "fewer certificates")
+	assert.Error(t, pkcs12.Verify(file, key, append(chain[:2:2], otherCA), password), "more certificates")
+	assert.Error(t, pkcs12.Verify(file, key, []*x509.Certificate{chain[0], otherCA}, password), "another CA")
+	assert.Error(t, pkcs12.Verify(file, key, []*x509.Certificate{chain[1], chain[0]}, password), "another order")
+	assert.ErrorIs(t, pkcs12.Verify(file, key, chain, "another password"), pkcs12.ErrIncorrectPassword)
+}
+
 func TestEncodeRefusesPasswords(t *testing.T) {
 	key := ecKey(t, elliptic.P256())
 	chain := newChain(t, key)

@@ -31,7 +31,8 @@ func encodeBMP(s string) ([]byte, bool) {
 	return out, true
 }
 
-// DecodeBMP returns the text of a BMPString: UTF-16 big-endian. Surrogates are refused: they are no characters of the basic plane.
+// DecodeBMP returns the text of a BMPString, which is in UTF-16 big-endian. Surrogates are refused: they are no
+// characters of the basic plane.
 func DecodeBMP(b []byte) (string, bool) {
 	if len(b)%2 != 0 {
 		return "", false

@@ -79,6 +79,9 @@ func TestSIDURI(t *testing.T) {
 	assert.True(t, ok)
 	assert.Equal(t, sampleSID, sid)
 	assert.True(t, adcsasn1.IsSIDURI(strings.ToUpper(uri)))
+	require.NoError(t, adcsasn1.CheckURI(uri))
+	assert.ErrorIs(t, adcsasn1.CheckURI(uri+"x"), adcsasn1.ErrName)
+	assert.ErrorIs(t, adcsasn1.CheckURI(strings.ToUpper(uri)), adcsasn1.ErrName)
 	for _, bad := range []string{"", "x" + uri, uri + "x", strings.ToUpper(uri), "tag:microsoft.com,2022-09-14:sid:", sampleSID} {
 		_, ok := adcsasn1.SIDFromURI(bad)
 		assert.False(t, ok, bad)

@@ -92,7 +92,7 @@ type Template struct {
 // out if both numbers are 0.
 func (t Template) Extension() (pkix.Extension, error) {
 	if len(t.OID) > maxTemplateOID {
-		return pkix.Extension{}, fmt.Errorf("adcsasn1: the OID of a template has %d arcs, at most %d", len(t.OID), maxTemplateOID)
+		return pkix.Extension{}, fmt.Errorf("adcsasn1: an OID of %d arcs, at most %d", len(t.OID), maxTemplateOID)
 	}
 	var b cryptobyte.Builder
 	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
