@@ -3,7 +3,6 @@ package connector_test
 import (
 	"context"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -319,15 +318,13 @@ func TestPartitionWithLease(t *testing.T) {
 func TestPartitionBeforeLease(t *testing.T) {
 	inWorld(t, func(w *world) {
 		a, b := w.newNode(), w.newNode()
-		var once sync.Once
-		a.onMessage(func(sent bool, method string) {
-			if sent && method == wsproto.MethodCheckpoint {
-				once.Do(w.net.partition)
-			}
-		})
+		sent := make(chan struct{})
+		a.deafAfter(wsproto.MethodCheckpoint, func() { close(sent) })
 		ra := a.start()
 		id := w.order(nil)
-		synctest.Wait()
+		<-sent
+		synctest.Wait() // the gateway has it, and has answered
+		w.net.partition()
 		other := newNetwork()
 		w.done.Go(func() { w.server.Serve(other) })
 		b.dial = other.webSocket

@@ -1,12 +1,13 @@
 package connector_test
 
 import (
+	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/adcskit/adcskit/wsproto"
@@ -190,21 +191,48 @@ func (t *tapped) Write(ctx context.Context, m []byte) error {
 	return err
 }
 
-// onMessage calls f with the method of every request or notification, right after it was sent or received.
-func (n *node) onMessage(f func(sent bool, method string)) {
+// deafAfter loses everything that is received on a connection after it has sent a message of this method, the first time.
+// f is called right after that message was sent.
+func (n *node) deafAfter(method string, f func()) {
 	dial := n.dial
+	var once sync.Once
 	n.dial = func(ctx context.Context) (wsproto.Transport, error) {
 		t, err := dial(ctx)
 		if err != nil {
 			return nil, err
 		}
-		return &tapped{t, func(sent bool, m []byte) {
-			var frame struct {
-				Method string `json:"method"`
-			}
-			if json.Unmarshal(m, &frame) == nil && frame.Method != "" {
-				f(sent, frame.Method)
-			}
-		}}, nil
+		return &deaf{Transport: t, method: method, once: &once, then: f}, nil
+	}
+}
+
+type deaf struct {
+	wsproto.Transport
+	method string
+	once   *sync.Once
+	then   func()
+	lost   atomic.Bool
+}
+
+func (d *deaf) Write(ctx context.Context, m []byte) error {
+	first := false
+	if bytes.Contains(m, []byte(`"`+d.method+`"`)) {
+		d.once.Do(func() { first = true })
+	}
+	if first {
+		d.lost.Store(true)
+	}
+	err := d.Transport.Write(ctx, m)
+	if first {
+		d.then()
+	}
+	return err
+}
+
+func (d *deaf) Read(ctx context.Context) ([]byte, error) {
+	for {
+		m, err := d.Transport.Read(ctx)
+		if err != nil || !d.lost.Load() {
+			return m, err
+		}
 	}
 }
