@@ -16,3 +16,10 @@ func (s CheckpointSecret) Encode() []byte { return s.encode() }
 func DecodeSecret(b []byte) (*CheckpointSecret, error) { return decodeSecret(b) }
 
 func (c *Checkpoint) Resign(sign func(transcript []byte) []byte) { c.Signature = sign(c.signedBytes()) }
+
+const (
+	MaxIDForTest     = maxID
+	MaxMethodForTest = maxMethod
+	MaxNameForTest   = maxName
+	MaxOrderForTest  = maxOrder
+)

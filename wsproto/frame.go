@@ -25,6 +25,9 @@ func decodeFrame(text []byte) (*frame, error) {
 	var f frame
 	var version string
 	err := s.object(func(name string) (err error) {
+		if name != "id" && s.peek() == 'n' && s.literal("null") {
+			return nil // as if it were absent
+		}
 		switch name {
 		case "jsonrpc":
 			version, err = s.stringValue()

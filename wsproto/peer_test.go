@@ -278,6 +278,8 @@ func TestPeerClosesOnWhatIsNotItsProtocol(t *testing.T) {
 	}{
 		"no JSON":               {[]string{`hello`}, wsproto.CloseMalformed},
 		"a batch":               {[]string{`[{"jsonrpc":"2.0","id":1,"method":"echo"}]`}, wsproto.CloseMalformed},
+		"result null":           {[]string{`{"jsonrpc":"2.0","id":1,"result":null}`}, wsproto.CloseMalformed},
+		"method null":           {[]string{`{"jsonrpc":"2.0","id":1,"method":null}`}, wsproto.CloseMalformed},
 		"two frames in one":     {[]string{`{"jsonrpc":"2.0","id":1,"method":"echo"}{}`}, wsproto.CloseMalformed},
 		"another version":       {[]string{`{"jsonrpc":"1.0","id":1,"method":"echo"}`}, wsproto.CloseMalformed},
 		"no version":            {[]string{`{"id":1,"method":"echo"}`}, wsproto.CloseMalformed},
@@ -347,7 +349,9 @@ func TestPeerIgnoresWhatItNeedNotKnow(t *testing.T) {
 		for _, frame := range []string{
 			`{"jsonrpc":"2.0","id":7,"result":{}}`,                        // an answer to nothing that is waited for
 			`{"jsonrpc":"2.0","id":"x","error":{"code":1,"message":"x"}}`, // likewise
+			`{"jsonrpc":"2.0","id":8,"result":{},"error":null,"method":null}`,
 			`{"jsonrpc":"2.0","method":"unheard.of","params":{}}`,
+			`{"jsonrpc":"2.0","method":"unheard.of","params":null}`,
 			`{"jsonrpc":"2.0","extra":{"a":[1]},"id":"abc","method":"echo","params":{"x":1}}`,
 		} {
 			require.NoError(t, left.Write(t.Context(), []byte(frame)))

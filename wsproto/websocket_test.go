@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -29,7 +30,7 @@ type gateway struct {
 func newGateway(t *testing.T, opts *wsproto.AcceptOptions) *gateway {
 	t.Helper()
 	g := &gateway{accepted: make(chan *wsproto.WebSocket, 8), failed: make(chan error, 8)}
-	g.Server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	g.Server = newTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ws, err := wsproto.AcceptWebSocket(w, r, opts)
 		if err != nil {
 			g.failed <- err
@@ -42,6 +43,14 @@ func newGateway(t *testing.T, opts *wsproto.AcceptOptions) *gateway {
 	roots.AddCert(g.Certificate())
 	g.client = wsproto.NewHTTPClient(roots)
 	return g
+}
+
+// newTLSServer starts a server that does not write about failed handshakes.
+func newTLSServer(h http.Handler) *httptest.Server {
+	server := httptest.NewUnstartedServer(h)
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	return server
 }
 
 func (g *gateway) connect(t *testing.T, opts wsproto.DialOptions) (client, server *wsproto.WebSocket) {
@@ -167,7 +176,7 @@ func TestDialRefuses(t *testing.T) {
 		}
 	})
 	mux.HandleFunc("/ok", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello") })
-	server := httptest.NewTLSServer(mux)
+	server := newTLSServer(mux)
 	defer server.Close()
 	roots := x509.NewCertPool()
 	roots.AddCert(server.Certificate())
