@@ -1,0 +1,92 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/adcskit/adcskit/wsproto"
+	"github.com/adcskit/adcskit/wsproto/gateway"
+)
+
+// What the administration speaks, besides the order and the outcome of wsproto.
+type (
+	codeRequest struct {
+		CAs []wsproto.CAAssignment `json:"cas"`
+	}
+	codeAnswer struct {
+		Code    string    `json:"code"`
+		Expires time.Time `json:"expires"`
+	}
+	jobAnswer struct {
+		Job     string           `json:"job"`
+		State   gateway.JobState `json:"state,omitempty"`
+		Attempt int64            `json:"attempt,omitempty"`
+		Outcome *wsproto.Outcome `json:"outcome,omitempty"`
+	}
+)
+
+// maxBody bounds a request, in bytes; maxWait bounds how long one waits for an outcome.
+const (
+	maxBody = 1 << 20
+	maxWait = time.Minute
+)
+
+// adminHandler is the administration. Who can open its socket may do everything.
+func adminHandler(g *gateway.Gateway) http.Handler {
+	mux := http.NewServeMux()
+	handle := func(pattern string, f func(r *http.Request, tenant string) (any, error)) {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+			result, err := f(r, r.PathValue("tenant"))
+			answer(w, result, err)
+		})
+	}
+	handle("POST /tenants/{tenant}/codes", func(r *http.Request, tenant string) (any, error) {
+		var request codeRequest
+		if err := decode(r, &request); err != nil {
+			return nil, err
+		}
+		code, expires, err := g.NewEnrollmentCode(r.Context(), tenant, &gateway.CodeOptions{CAs: request.CAs})
+		return codeAnswer{Code: code.Reveal(), Expires: expires}, err
+	})
+	handle("GET /tenants/{tenant}/connectors", func(r *http.Request, tenant string) (any, error) {
+		return g.Connectors(r.Context(), tenant)
+	})
+	handle("PUT /tenants/{tenant}/connectors/{id}/cas", func(r *http.Request, tenant string) (any, error) {
+		var cas []wsproto.CAAssignment
+		if err := decode(r, &cas); err != nil {
+			return nil, err
+		}
+		return nil, g.Assign(r.Context(), tenant, r.PathValue("id"), cas)
+	})
+	handle("POST /tenants/{tenant}/connectors/{id}/{action}", func(r *http.Request, tenant string) (any, error) {
+		action, ok := map[string]func() error{
+			"approve": func() error { return g.Approve(r.Context(), tenant, r.PathValue("id")) },
+			"reject":  func() error { return g.Reject(r.Context(), tenant, r.PathValue("id")) },
+			"revoke":  func() error { return g.Revoke(r.Context(), tenant, r.PathValue("id")) },
+			"drain":   func() error { return g.DrainConnector(r.Context(), tenant, r.PathValue("id")) },
+		}[r.PathValue("action")]
+		if !ok {
+			return nil, gateway.ErrNotFound
+		}
+		return nil, action()
+	})
+	handle("POST /tenants/{tenant}/jobs", func(r *http.Request, tenant string) (any, error) {
+		text, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, &gateway.OrderError{Problem: "cannot be read"}
+		}
+		id, err := g.OrderText(r.Context(), tenant, text, &gateway.OrderOptions{
+			ID: r.URL.Query().Get("id"), Traceparent: r.Header.Get("Traceparent"),
+		})
+		return jobAnswer{Job: id}, err
+	})
+	handle("GET /tenants/{tenant}/jobs/{id}", func(r *http.Request, tenant string) (any, error) {
+		return job(g, r, tenant)
+	})
+	handle("POST /tenants/{tenant}/jobs/{id}/cancel", func(r *http.Request, tenant string) (any, error) {
+		return nil, g.Cancel(r.Context(), tenant, r.PathValue("id"))
+	})
+	return mux
+}

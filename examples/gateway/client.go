@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/adcskit/adcskit/examples/internal/cli"
+	"github.com/adcskit/adcskit/pkcs12"
+	"github.com/adcskit/adcskit/wsproto"
+	"github.com/adcskit/adcskit/wsproto/gateway"
+)
+
+// client speaks to the administration of the running gateway.
+type client struct {
+	http *http.Client
+	base string
+	out  io.Writer
+}
+
+func newClient(c *config, tenant string, out io.Writer) *client {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", c.Admin)
+	}
+	return &client{
+		http: &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}},
+		base: "http://gateway/tenants/" + url.PathEscape(tenant), out: out,
+	}
+}
+
+// command runs one command with the arguments behind the tenant.
+func (c *client) command(ctx context.Context, name string, args []string) error {
+	switch {
+	case name == "code":
+		cas, err := parseCAs(args)
+		if err != nil {
+			return err
+		}
+		var code codeAnswer
+		if err := c.do(ctx, "POST", "/codes", codeRequest{CAs: cas}, &code); err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(c.out, code.Code)
+		return err
+	case name == "connectors" && len(args) == 0:
+		return c.show(ctx, "/connectors", new([]gateway.ConnectorInfo))
+	case name == "job" && len(args) == 1:
+		return c.show(ctx, "/jobs/"+url.PathEscape(args[0]), new(jobAnswer))
+	case name == "cancel" && len(args) == 1:
+		return c.do(ctx, "POST", "/jobs/"+url.PathEscape(args[0])+"/cancel", nil, nil)
+	case name == "assign" && len(args) > 0:
+		cas, err := parseCAs(args[1:])
+		if err != nil {
+			return err
+		}
+		return c.do(ctx, "PUT", "/connectors/"+url.PathEscape(args[0])+"/cas", cas, nil)
+	case strings.Contains(" approve reject revoke drain ", " "+name+" ") && len(args) == 1:
+		return c.do(ctx, "POST", "/connectors/"+url.PathEscape(args[0])+"/"+name, nil, nil)
+	case name == "order" && len(args) == 2:
+		return c.order(ctx, args[0], args[1])
+	}
+	return fmt.Errorf("no command %q, or the arguments do not fit", name)
+}
+
+// parseCAs reads CAs as Windows writes them: host\name.
+func parseCAs(args []string) ([]wsproto.CAAssignment, error) {
+	cas := []wsproto.CAAssignment{}
+	for _, arg := range args {
+		host, name, ok := strings.Cut(arg, `\`)
+		if !ok || host == "" || name == "" {
+			return nil, fmt.Errorf(`%q is no CA: HOST\NAME`, arg)
+		}
+		cas = append(cas, wsproto.CAAssignment{Host: host, Name: name})
+	}
+	return cas, nil
+}
+
+// order places an order, waits for its outcome, and writes NAME.p12. If the order names neither password nor recipient, a
+// password is made and written to NAME.password.
+func (c *client) order(ctx context.Context, file, name string) error {
+	var order wsproto.Order
+	if err := cli.LoadJSON(file, &order); err != nil {
+		return err
+	}
+	if order.Password == "" && order.Recipient == nil {
+		password, err := pkcs12.NewPassword()
+		if err != nil {
+			return err
+		}
+		if err := cli.WritePrivate(name+".password", []byte(password+"\n")); err != nil {
+			return err
+		}
+		order.Password = password
+	}
+	text, err := wsproto.EncodeOrder(order)
+	if err != nil {
+		return err
+	}
+	var placed, job jobAnswer
+	if err := c.do(ctx, "POST", "/jobs", text, &placed); err != nil {
+		return err
+	}
+	for job.State != gateway.JobDone {
+		if err := c.do(ctx, "GET", "/jobs/"+placed.Job+"?wait=30s", nil, &job); err != nil {
+			return err
+		}
+		fmt.Fprintln(c.out, "job", job.Job, job.State)
+	}
+	o := job.Outcome
+	fmt.Fprintf(c.out, "%s %s request=%d serial=%s %q\n", o.Kind, o.Reason, o.RequestID, o.Serial, o.Message)
+	if o.Kind != wsproto.Issued {
+		return errors.New("no certificate was issued")
+	}
+	return cli.WritePrivate(name+".p12", o.PKCS12)
+}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"crypto"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/adcskit/adcskit/wsproto"
+	"github.com/adcskit/adcskit/wsproto/gateway"
+)
+
+// serve runs the gateway until ctx ends, then drains it.
+func serve(ctx context.Context, c *config, out io.Writer) error {
+	logger := log.New(out, "", log.LstdFlags)
+	g, err := newGateway(c, logger)
+	if err != nil {
+		return err
+	}
+	defer g.Close()
+	certificate, err := tls.LoadX509KeyPair(c.Certificate, c.Key)
+	if err != nil {
+		return fmt.Errorf("%w; the command init makes one", err)
+	}
+	listener, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return err
+	}
+	admin, err := listenAdmin(ctx, c.Admin)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/connect/{tenant}", g)
+	public := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, ErrorLog: logger,
+		TLSConfig: &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}}
+	private := &http.Server{Handler: adminHandler(g), ReadHeaderTimeout: 10 * time.Second, ErrorLog: logger}
+	logger.Printf("connectors connect to %s/connect/TENANT; administration at %s", c.URL, c.Admin)
+	ended := make(chan error, 3)
+	go func() { ended <- public.ServeTLS(listener, "", "") }()
+	go func() { ended <- private.Serve(admin) }()
+	go func() { ended <- g.Run(context.WithoutCancel(ctx)) }()
+	left := 3
+	select {
+	case <-ctx.Done():
+	case err = <-ended:
+		left--
+	}
+	stop(g, public, private)
+	for ; left > 0; left-- {
+		<-ended
+	}
+	return err
+}
+
+// stop lets connectors finish for a minute, then ends everything.
+func stop(g *gateway.Gateway, servers ...*http.Server) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	g.Drain(ctx) // whatever is left goes on with another gateway, or after the next start
+	g.Close()
+	for _, s := range servers {
+		s.Close()
+	}
+}
+
+func newGateway(c *config, logger *log.Logger) (*gateway.Gateway, error) {
+	keys := make(map[string]crypto.Signer)
+	for name, path := range c.Tenants {
+		key, err := loadKey(path)
+		if err != nil {
+			return nil, fmt.Errorf("tenant %s: %w; the command init makes one", name, err)
+		}
+		keys[name] = key
+	}
+	authority, err := wsproto.Authority(c.URL)
+	if err != nil {
+		return nil, err
+	}
+	return gateway.New(gateway.Config{
+		Tenant: func(r *http.Request) (string, error) {
+			name := r.PathValue("tenant")
+			if keys[name] == nil {
+				return "", errors.New("unknown tenant")
+			}
+			return name, nil
+		},
+		TenantKey: func(_ context.Context, name string) (crypto.Signer, error) {
+			if keys[name] == nil {
+				return nil, fmt.Errorf("%w: tenant %q", gateway.ErrNotFound, name)
+			}
+			return keys[name], nil
+		},
+		Authority: authority,
+		Store:     gateway.NewMemoryStore(),
+		OnOutcome: func(_ context.Context, e gateway.OutcomeEvent) error {
+			logger.Printf("%s: job %s %s %s serial=%s %q", e.Tenant, e.Job, e.Outcome.Kind, e.Outcome.Reason, e.Outcome.Serial, e.Outcome.Message)
+			return nil
+		},
+		OnAlarm: func(a gateway.Alarm) {
+			logger.Printf("ALARM %s: %s: connector %s from %s: %s", a.Kind, a.Tenant, a.Connector, a.Source, a.Message)
+		},
+		OnError: func(err error) { logger.Print(err) },
+	})
+}
+
+// listenAdmin opens the socket of the administration, which only this user can.
+func listenAdmin(ctx context.Context, path string) (net.Listener, error) {
+	if conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "unix", path); err == nil {
+		conn.Close()
+		return nil, fmt.Errorf("a gateway is running already: %s", path)
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	// Made where nobody else can look, so that it is never open to others, not even for a moment.
+	folder, err := os.MkdirTemp(filepath.Dir(path), ".gateway")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(folder)
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "unix", filepath.Join(folder, "s"))
+	if err != nil {
+		return nil, err
+	}
+	listener.(*net.UnixListener).SetUnlinkOnClose(false) // the next start removes it
+	if err := errors.Join(os.Chmod(filepath.Join(folder, "s"), 0o600), os.Rename(filepath.Join(folder, "s"), path)); err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
+	return listener, nil
+}
