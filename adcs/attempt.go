@@ -21,7 +21,7 @@ func (c *Client) call(ctx context.Context, r *certServerRequest, idempotent bool
 	wide := c.opts.transfer == rpc.NDR64()
 	stub := r.encode(wide)
 	for attempt := 1; ; attempt++ {
-		conn, rested := c.pool.take(), true
+		conn, rested := c.pool.take(ctx), true
 		if conn == nil {
 			rested = false
 			if conn, err = c.connect(ctx); err != nil {
@@ -39,17 +39,18 @@ func (c *Client) call(ctx context.Context, r *certServerRequest, idempotent bool
 		}
 		conn.Close()
 		not, again := notExecuted(err)
-		again = again || idempotent && rested && !answered(err)
+		again = again || idempotent && rested && died(err)
 		if !again || attempt > 1 || ctx.Err() != nil {
 			return nil, !not, mapError(PhaseCall, err)
 		}
 	}
 }
 
-// answered reports whether an error is what the server said, and not a connection that broke.
-func answered(err error) bool {
+// died reports whether an error is that of a connection that broke, and not anything that the server said.
+func died(err error) bool {
 	var fault *assoc.FaultError
-	return errors.As(err, &fault) || errors.Is(err, assoc.ErrLogon)
+	return !errors.As(err, &fault) && !errors.Is(err, assoc.ErrLogon) && !errors.Is(err, rpc.ErrMalformed) &&
+		!errors.Is(err, rpc.ErrIntegrity)
 }
 
 // notExecuted reports whether a failed call can have been executed, and whether it may be repeated.

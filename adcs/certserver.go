@@ -60,14 +60,7 @@ func (n *ndr) count(v int) {
 }
 
 // pointer writes a pointer that is not NULL. Its value only has to differ from the others: the offset does.
-func (n *ndr) pointer() {
-	if n.wide {
-		n.align(8)
-	} else {
-		n.align(4)
-	}
-	n.count(len(n.b) + 1)
-}
+func (n *ndr) pointer() { n.count(len(n.b) + 1) }
 
 // text writes a unique pointer to a string and the string behind it.
 func (n *ndr) text(s string) {

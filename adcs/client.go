@@ -100,16 +100,21 @@ func (c *Client) Retrieve(ctx context.Context, requestID uint32) (*Result, error
 const pingID = 1<<32 - 1
 
 // Ping makes a harmless call with the client's credential: it retrieves a request that cannot exist. It returns nil if
-// the CA answers, whatever its answer, with one exception: a CA that was addressed by a wrong name answers
-// [ErrInvalidArg], which is returned as a *[RequestError]. Other errors are those of [Client.Retrieve].
+// the CA says that there is no such request, or that it does not show it. A CA that was addressed by a wrong name says
+// [ErrInvalidArg]; this and every other refusal is returned as a *[RequestError]. Other errors are those of
+// [Client.Retrieve].
 func (c *Client) Ping(ctx context.Context) error {
 	_, err := c.Retrieve(ctx, pingID)
-	if errors.Is(err, ErrInvalidArg) {
+	refused, ok := errors.AsType[*RequestError](err)
+	if !ok {
 		return err
 	}
-	var refused *RequestError
-	var odd *AnswerError
-	if errors.As(err, &refused) || errors.As(err, &odd) {
+	for _, code := range []error{ErrPropertyEmpty, ErrAdminDeniedRequest, ErrNoRequest, ErrBadRequestStatus} {
+		if errors.Is(refused, code) {
+			return nil
+		}
+	}
+	if refused.Code == 0 {
 		return nil
 	}
 	return err

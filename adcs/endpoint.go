@@ -111,7 +111,7 @@ func (e *dialError) Unwrap() error { return e.err }
 func (c *Client) dial(ctx context.Context, addr string) (net.Conn, error) {
 	nc, err := c.opts.DialContext(ctx, "tcp", addr)
 	if err != nil && ctx.Err() != nil {
-		err = fmt.Errorf("%w (%v)", context.Cause(ctx), err)
+		err = fmt.Errorf("%w (%v)", assoc.Ended(ctx), err)
 	}
 	if err != nil {
 		return nil, &dialError{err}

@@ -19,7 +19,8 @@ const checkIdle = 50 * time.Millisecond
 // pool bounds the associations of a client and keeps those that are at rest. It starts no goroutine; an association at
 // rest that is too old is closed when the next one is taken.
 type pool struct {
-	slots chan struct{} // one token for each association in use
+	slots chan struct{}    // one token for each association in use
+	now   func() time.Time // for tests
 
 	mu     sync.Mutex
 	idle   []idleConn // the one that rested least comes last
@@ -35,7 +36,7 @@ type idleConn struct {
 }
 
 func newPool(size int) *pool {
-	p := &pool{slots: make(chan struct{}, size)}
+	p := &pool{slots: make(chan struct{}, size), now: time.Now}
 	p.done, p.cancel = context.WithCancelCause(context.Background())
 	return p
 }
@@ -66,15 +67,15 @@ func (p *pool) acquire(ctx context.Context) error {
 	case p.slots <- struct{}{}:
 		return nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return assoc.Ended(ctx)
 	}
 }
 
 func (p *pool) release() { <-p.slots }
 
 // take returns an association at rest that still works, or nil.
-func (p *pool) take() *assoc.Conn {
-	now := time.Now()
+func (p *pool) take(ctx context.Context) *assoc.Conn {
+	now := p.now()
 	for {
 		p.mu.Lock()
 		if len(p.idle) == 0 {
@@ -85,7 +86,7 @@ func (p *pool) take() *assoc.Conn {
 		p.idle = p.idle[:len(p.idle)-1]
 		p.mu.Unlock()
 		rest := now.Sub(last.since)
-		if rest <= maxIdle && (rest < checkIdle || last.conn.Alive()) {
+		if rest <= maxIdle && (rest < checkIdle || last.conn.Alive(ctx)) {
 			return last.conn
 		}
 		last.conn.Close()
@@ -94,7 +95,7 @@ func (p *pool) take() *assoc.Conn {
 
 // put returns an association that works.
 func (p *pool) put(c *assoc.Conn) {
-	now := time.Now()
+	now := p.now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {

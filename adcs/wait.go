@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"net"
 	"time"
+
+	"github.com/adcskit/adcskit/internal/rpc/assoc"
 )
 
 // WaitOptions say how [Client.Wait] polls. Nil and the zero value of each field mean the defaults.
@@ -103,7 +105,7 @@ func sleep(ctx, closing context.Context, d time.Duration) error {
 	case <-t.C:
 		return nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return assoc.Ended(ctx)
 	case <-closing.Done():
 		return net.ErrClosed
 	}

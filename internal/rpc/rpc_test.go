@@ -110,7 +110,9 @@ func TestUUID(t *testing.T) {
 // TestHostilePDU has one case for each thing that a header or body can be wrong in.
 func TestHostilePDU(t *testing.T) {
 	good := unhex(t, bindHex)
-	change := func(at int, b ...byte) []byte { return append(append(bytes.Clone(good[:at]), b...), good[at+len(b):]...) }
+	change := func(at int, b ...byte) []byte {
+		return append(append(bytes.Clone(good[:at]), b...), good[at+len(b):]...)
+	}
 	for name, raw := range map[string][]byte{
 		"version 4":                  change(0, 4),
 		"minor version 1":            change(1, 1),

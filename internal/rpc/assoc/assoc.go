@@ -81,12 +81,16 @@ func (c *Conn) Close() error { return c.nc.Close() }
 
 // Alive reports whether an association that has been idle is worth a call: the server has neither closed it nor sent
 // something that nobody asked for. It takes about a millisecond and finds no more than what has arrived here already.
-func (c *Conn) Alive() bool {
-	if c.err != nil || c.nc.SetReadDeadline(time.Now().Add(time.Millisecond)) != nil {
+func (c *Conn) Alive(ctx context.Context) bool {
+	if c.err != nil || ctx.Err() != nil {
+		return false
+	}
+	defer watch(ctx, c.nc)()
+	if c.nc.SetReadDeadline(time.Now().Add(time.Millisecond)) != nil {
 		return false
 	}
 	_, err := c.r.Peek(1)
-	return errors.Is(err, os.ErrDeadlineExceeded)
+	return errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil
 }
 
 // watch makes reads and writes on nc end with ctx. The function that it returns ends that, and has to be called. When
@@ -110,12 +114,22 @@ func watch(ctx context.Context, nc net.Conn) (release func()) {
 func cause(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
-		return fmt.Errorf("%w (%v)", context.Cause(ctx), err)
+		return fmt.Errorf("%w (%v)", Ended(ctx), err)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return fmt.Errorf("%w (%v)", context.DeadlineExceeded, err)
 	default:
 		return err
 	}
+}
+
+// Ended is why a context ended: its cause, and always its error too, which a cause of the caller's does not contain. A
+// context that was cancelled because something was closed is closed, not cancelled.
+func Ended(ctx context.Context) error {
+	err, why := ctx.Err(), context.Cause(ctx)
+	if errors.Is(why, err) || errors.Is(why, net.ErrClosed) {
+		return why
+	}
+	return fmt.Errorf("%w: %w", err, why)
 }
 
 // read reads one PDU. Every fragment fits in what the 16-bit length can say, so no other bound is needed; servers exist

@@ -13,9 +13,6 @@ type Request struct {
 	Opnum  uint16
 	Object *rpc.UUID // nil for none
 	Stub   []byte    // in the transfer syntax of the association
-	// Verify adds a verification trailer with the interface, so that the server can find out that somebody changed the
-	// bind, which nothing protects. Windows adds one to the first request of an association (MS-RPCE section 2.2.2.13).
-	Verify bool
 }
 
 // Call sends a request and returns the stub of the answer. Its errors are *[CallError]; the association is closed then.
@@ -23,8 +20,8 @@ func (c *Conn) Call(ctx context.Context, req Request) ([]byte, error) {
 	if c.err != nil {
 		return nil, &CallError{Err: c.err}
 	}
-	if err := context.Cause(ctx); err != nil {
-		return nil, &CallError{Err: err} // nothing was sent, the association stays good
+	if ctx.Err() != nil {
+		return nil, &CallError{Err: Ended(ctx)} // nothing was sent, the association stays good
 	}
 	release := watch(ctx, c.nc)
 	stub, sent, err := c.call(req)
@@ -39,17 +36,11 @@ func (c *Conn) Call(ctx context.Context, req Request) ([]byte, error) {
 
 // call does the work of Call.
 func (c *Conn) call(req Request) (stub []byte, sent bool, err error) {
-	c.callID++
-	stub = req.Stub
-	if req.Verify {
-		// The trailer is appended to a copy: the caller's stub has no room behind it.
-		mask := uint32(1)
-		v := rpc.VerificationTrailer{
-			Bitmask:  &mask,
-			Pcontext: &rpc.VerifyContext{Interface: c.cfg.Interface, Transfer: c.cfg.Transfer},
-		}
-		stub = v.Append(stub[:len(stub):len(stub)])
+	if c.r.Buffered() > 0 {
+		return nil, false, ErrOutOfStep
 	}
+	c.callID++
+	stub = c.withTrailer(req.Stub)
 	fragments, err := (&rpc.Call{
 		Type: rpc.TypeRequest, CallID: c.callID, ContextID: contextID, Opnum: req.Opnum, Object: req.Object, Stub: stub,
 	}).Fragments(c.maxSend, c.sec)
@@ -61,6 +52,21 @@ func (c *Conn) call(req Request) (stub []byte, sent bool, err error) {
 	}
 	stub, err = c.receive()
 	return stub, true, err
+}
+
+// withTrailer adds the verification trailer to the stub of the first call. Nothing protects the bind; by the trailer,
+// which is signed, the server finds out that somebody changed the interface in it or took header signing out. Windows
+// sends the same (MS-RPCE section 2.2.2.13 with notes 41 and 43).
+func (c *Conn) withTrailer(stub []byte) []byte {
+	if c.sec == nil || c.answered {
+		return stub
+	}
+	signing := uint32(1)
+	v := rpc.VerificationTrailer{
+		Bitmask:  &signing,
+		Pcontext: &rpc.VerifyContext{Interface: c.cfg.Interface, Transfer: c.cfg.Transfer},
+	}
+	return v.Append(stub[:len(stub):len(stub)]) // a copy: what lies behind the caller's stub is not ours
 }
 
 // send writes the fragments. It reports whether anything of the last one may have left.
@@ -82,7 +88,7 @@ func (c *Conn) receive() ([]byte, error) {
 			return nil, fmt.Errorf("waiting for the answer: %w", err)
 		}
 		if p.CallID != c.callID {
-			return nil, fmt.Errorf("%w: PDU of call %d in the answer to call %d", rpc.ErrMalformed, p.CallID, c.callID)
+			return nil, fmt.Errorf("%w: PDU of call %d in the answer to call %d", ErrOutOfStep, p.CallID, c.callID)
 		}
 		switch p.Type {
 		case rpc.TypeResponse:

@@ -10,6 +10,9 @@ import (
 // ErrLogon is in the chain when the server refused the credential.
 var ErrLogon = errors.New("the server refused the credential")
 
+// ErrOutOfStep is in the chain when a PDU arrived that answers nothing that was asked.
+var ErrOutOfStep = errors.New("the server sent what nobody had asked for")
+
 // NakError is a bind_nak: the server refused the association as a whole.
 type NakError struct{ Reason uint16 }
 

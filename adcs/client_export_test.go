@@ -1,0 +1,49 @@
+package adcs
+
+import (
+	"context"
+	"time"
+
+	"github.com/adcskit/adcskit/internal/rpc"
+)
+
+// WithNDR64 makes a client that offers NDR64 instead of NDR 2.0.
+func (o Options) WithNDR64() *Options {
+	o.transfer = rpc.NDR64()
+	return &o
+}
+
+// SetClock gives the client another clock for the rest of its connections.
+func (c *Client) SetClock(now func() time.Time) { c.pool.now = now }
+
+// Idle is how many connections of a client are at rest.
+func (c *Client) Idle() int {
+	c.pool.mu.Lock()
+	defer c.pool.mu.Unlock()
+	return len(c.pool.idle)
+}
+
+// Limits of the rest of connections.
+const (
+	CheckIdle = checkIdle
+	MaxIdle   = maxIdle
+)
+
+// EncodeCertServerRequest is the stub of a request.
+func EncodeCertServerRequest(flags uint32, authority string, id uint32, attributes, request []byte, wide bool) []byte {
+	return (&certServerRequest{flags, authority, id, attributes, request}).encode(wide)
+}
+
+// DecodeAnswer calls decodeAnswer.
+func DecodeAnswer(stub []byte, wide bool) (Answer, error) {
+	a, err := decodeAnswer(stub, wide)
+	if err != nil {
+		return Answer{}, err
+	}
+	return Answer{a.returned, a.requestID, a.disposition, a.chain, a.leaf, a.message}, nil
+}
+
+// Poll calls poll.
+func Poll(ctx, closing context.Context, o *WaitOptions, ask func(context.Context) (*Result, error)) (*Result, error) {
+	return poll(ctx, closing, o.withDefaults(), ask)
+}
