@@ -2,9 +2,8 @@ package adcstest
 
 import "fmt"
 
-// Dispositions of a request (MS-WCCE section 3.2.1.4.2.1). Anything else is an HRESULT.
+// Dispositions of a request (MS-WCCE section 3.2.1.4.2.1); 0 is incomplete, anything else an HRESULT.
 const (
-	dispIncomplete uint32 = 0
 	dispError      uint32 = 1
 	dispDenied     uint32 = 2
 	dispIssued     uint32 = 3
@@ -14,7 +13,6 @@ const (
 // The HRESULTs that the authority answers with (MS-WCCE section 2.2.4, winerror.h).
 const (
 	hrInvalidArg        uint32 = 0x80070057
-	hrNoSuchObject      uint32 = 0x80072030
 	hrBadSignature      uint32 = 0x80090006
 	hrUnknownAlgorithm  uint32 = 0x80091002
 	hrInvalidMsgType    uint32 = 0x80091004
@@ -46,8 +44,6 @@ func hresultText(code uint32) (name, text string) {
 	switch code {
 	case hrInvalidArg:
 		return "ERROR_INVALID_PARAMETER", "The parameter is incorrect."
-	case hrNoSuchObject:
-		return "ERROR_DS_NO_SUCH_OBJECT", "There is no such object on the server."
 	case hrBadSignature:
 		return "NTE_BAD_SIGNATURE", "Invalid Signature."
 	case hrUnknownAlgorithm:

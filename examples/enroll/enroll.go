@@ -122,7 +122,7 @@ func (e *enrollment) await(ctx context.Context, held *adcs.Result) (*adcs.Result
 	if e.wait <= 0 {
 		return nil, errHeld
 	}
-	result, err := e.client.Wait(ctx, held.RequestID, &adcs.WaitOptions{For: e.wait})
+	result, err := e.client.Wait(ctx, held.RequestID, &adcs.WaitOptions{For: e.wait, First: e.poll})
 	switch {
 	case err == nil && result.Disposition == adcs.Pending:
 		return nil, errHeld

@@ -108,6 +108,27 @@ func (ca *testCA) say(t *testing.T, command string) string {
 	return ""
 }
 
+// held asks testca until there is a request that waits for the manager, and returns its id.
+func (ca *testCA) held(t *testing.T) int {
+	t.Helper()
+	for t.Context().Err() == nil {
+		_, err := fmt.Fprintln(ca.in, "list")
+		require.NoError(t, err)
+		held := 0
+		for ca.lines.Scan() && !strings.HasPrefix(ca.lines.Text(), "total ") {
+			var id, disposition int
+			if _, err := fmt.Sscanf(ca.lines.Text(), "request %d disposition=%d", &id, &disposition); err == nil && disposition == 5 {
+				held = id
+			}
+		}
+		if held != 0 {
+			return held
+		}
+	}
+	t.Fatal("no request is held")
+	return 0
+}
+
 // result is what -json prints.
 type result struct {
 	Outcome, Serial, Subject, P12, Error, HResult, Summary, Remedy string
@@ -227,24 +248,47 @@ func TestHeldAndRetrieved(t *testing.T) {
 	assert.Contains(t, ca.say(t, "approve x"), "usage: ")
 }
 
-// TestWait approves while enroll waits. The time until the first question after submission is enroll's own.
+// TestWait lets enroll wait for a manager: one who comes too late, one who approves and one who denies.
 func TestWait(t *testing.T) {
 	ca, _ := startCA(t)
+	args := []string{"-template", "Held", "-subject", "CN=device", "-poll", "10ms", "-wait"}
 	dir := t.TempDir()
-	done := make(chan result, 1)
-	go func() {
-		_, out, _ := enroll(t, dir, ca.base("-template", "Held", "-subject", "CN=device", "-wait", "1ms")...)
-		var r result
-		_ = json.Unmarshal([]byte(out), &r)
-		done <- r
-	}()
-	r := <-done
-	assert.Equal(t, "held", r.Outcome, "the time is over before the manager came")
+	status, r := ca.enroll(t, dir, append(args, "1ms")...)
+	assert.Equal(t, 3, status, r.Error)
 	assert.Equal(t, "done deny 1", ca.say(t, "deny 1"))
-	status, r := ca.enroll(t, dir, "-retrieve", "1", "-key-file", "certificate.key", "-wait", "1m")
+	status, r = ca.enroll(t, dir, "-retrieve", "1", "-key-file", "certificate.key", "-wait", "1m")
 	assert.Equal(t, 4, status)
 	assert.Equal(t, "0x80094014", r.HResult)
-	assertFiles(t, dir, "certificate.key")
+	assertFiles(t, dir, "certificate.key") // what was given is not removed
+
+	for _, decision := range []struct {
+		verb    string
+		status  int
+		outcome string
+		files   []string
+	}{
+		{"approve", 0, "issued", []string{"certificate.p12", "certificate.password"}},
+		{"deny", 4, "refused", nil},
+	} {
+		dir := t.TempDir()
+		type ended struct {
+			status int
+			out    string
+		}
+		done := make(chan ended, 1)
+		go func() {
+			cmd := exec.Command(filepath.Join(bin, "enroll"), ca.base(append(args, "1m")...)...)
+			cmd.Dir = dir
+			out, _ := cmd.Output() // the status tells
+			done <- ended{cmd.ProcessState.ExitCode(), string(out)}
+		}()
+		n := ca.held(t)
+		require.Equal(t, fmt.Sprintf("done %s %d", decision.verb, n), ca.say(t, fmt.Sprintf("%s %d", decision.verb, n)))
+		got := <-done
+		assert.Equal(t, decision.status, got.status, got.out)
+		assert.Contains(t, got.out, fmt.Sprintf("%q: %q", "outcome", decision.outcome))
+		assertFiles(t, dir, decision.files...)
+	}
 }
 
 func TestRefusals(t *testing.T) {
@@ -343,6 +387,18 @@ func TestTextForPeople(t *testing.T) {
 	status, _, stderr = enroll(t, dir, "-help")
 	assert.Zero(t, status)
 	assert.Contains(t, stderr, "-p12-password-file")
+}
+
+// TestExampleConfiguration starts testca with the file that its documentation shows.
+func TestExampleConfiguration(t *testing.T) {
+	example, err := filepath.Abs("../testca/example.json")
+	require.NoError(t, err)
+	ca, _ := startCA(t, "-config", example)
+	status, r := ca.enroll(t, t.TempDir(), "-template", "Laptop", "-subject", "CN=laptop7", "-key", "rsa2048")
+	assert.Zero(t, status, r.Error)
+	status, r = ca.enroll(t, t.TempDir(), "-template", "Person")
+	assert.Zero(t, status, r.Error)
+	assert.Equal(t, "CN=Enroller,OU=Services,DC=corp,DC=test", r.Subject)
 }
 
 func TestSecondUser(t *testing.T) {

@@ -24,7 +24,7 @@ type flags struct {
 	p12PasswordFile         string
 	keyFile                 string
 	retrieve                uint
-	wait, timeout           time.Duration
+	wait, poll, timeout     time.Duration
 	json                    bool
 
 	algorithm keygen.Algorithm
@@ -61,6 +61,7 @@ func parseFlags(args []string, out io.Writer) (flags, error) {
 	s.UintVar(&f.retrieve, "retrieve", 0, "`id` of a held request to retrieve, with -key-file, instead of a new one")
 	s.StringVar(&f.keyFile, "key-file", "", "`file` for the key while there is no certificate; -out with .key if empty")
 	s.DurationVar(&f.wait, "wait", 0, "how long to wait for a manager's decision")
+	s.DurationVar(&f.poll, "poll", 5*time.Second, "time before the CA is asked again; it grows with each time")
 	s.DurationVar(&f.timeout, "timeout", 2*time.Minute, "how long one call may take, the CA's thinking included")
 	s.BoolVar(&f.json, "json", false, "print one JSON object for programs")
 	if err := s.Parse(args); err != nil {
@@ -119,10 +120,10 @@ func (f *flags) check(rest []string) error {
 		return errors.New("-template is required")
 	case f.retrieve != 0 && f.keyFile == "":
 		return errors.New("-retrieve needs -key-file, the file that was written when the request was sent")
-	case f.retrieve != 0 && (asked || f.fromDirectory):
+	case f.retrieve != 0 && asked:
 		return errors.New("-retrieve takes what was asked for from -key-file")
 	}
-	f.fromDirectory = f.fromDirectory || !asked
+	f.fromDirectory = f.fromDirectory || f.retrieve == 0 && !asked
 	if f.keyFile == "" {
 		f.keyFile = f.beside(".key")
 	}

@@ -4,8 +4,9 @@
 //	testca -epm-port 11135
 //	enroll -host 127.0.0.1 -epm 127.0.0.1:11135 -ca "Test CA" -template Device -subject CN=device -auth ntlm …
 //
-// When it is ready it prints one line that begins with "ready" and goes on with NAME=VALUE, quoted where there are
-// blanks. What is held for the manager is decided on standard input: "list", "approve ID", "deny ID".
+// Templates, users, directory and the like come from a JSON file: -config; example.json shows one. When testca is ready
+// it prints one line that begins with "ready" and goes on with NAME=VALUE, quoted where there are blanks. What is held
+// for the manager is decided on standard input: "list", "approve ID", "deny ID".
 package main
 
 import (
