@@ -168,12 +168,14 @@ func (g *Gateway) answered(ctx context.Context, s *session, offered *Job, a *wsp
 		}
 	case a.Answer == wsproto.OfferBusy:
 		s.rest(min(max(retry, busyPause), maxPause))
-		g.onOffered(ctx, offered, func(j *Job, now time.Time) { j.declined(time.Time{}, now, &g.rules) })
+		g.onOffered(ctx, offered, func(j *Job, now time.Time) { j.declined(nil, now, &g.rules) })
 	case a.Scope == wsproto.RefusedNever:
 		g.onOffered(ctx, offered, func(j *Job, now time.Time) { j.refused(a, now, &g.rules) })
 	default:
 		pause := min(max(retry, refusePause), maxPause)
-		g.onOffered(ctx, offered, func(j *Job, now time.Time) { j.declined(now.Add(pause), now, &g.rules) })
+		g.onOffered(ctx, offered, func(j *Job, now time.Time) {
+			j.declined(&Refusal{Until: now.Add(pause), Reason: a.Reason, Message: a.Message}, now, &g.rules)
+		})
 	}
 }
 
@@ -187,9 +189,11 @@ func (g *Gateway) offerFailed(ctx context.Context, s *session, offered *Job, err
 		g.giveBack(ctx, offered)
 	case answered.Code == wsproto.CodeBusy, answered.Code == wsproto.CodeDraining:
 		s.rest(busyPause)
-		g.onOffered(ctx, offered, func(j *Job, now time.Time) { j.declined(time.Time{}, now, &g.rules) })
+		g.onOffered(ctx, offered, func(j *Job, now time.Time) { j.declined(nil, now, &g.rules) })
 	default:
-		g.onOffered(ctx, offered, func(j *Job, now time.Time) { j.declined(now.Add(refusePause), now, &g.rules) })
+		g.onOffered(ctx, offered, func(j *Job, now time.Time) {
+			j.declined(&Refusal{Until: now.Add(refusePause), Message: answered.Message}, now, &g.rules)
+		})
 	}
 }
 

@@ -47,17 +47,19 @@ func (j *Job) accepted(now time.Time, r *rules) {
 	j.schedule(now, r)
 }
 
-// declined records that the connector does not take the job: it is asked again at until, if that is not zero.
-func (j *Job) declined(until, now time.Time, r *rules) {
+// declined records that the connector does not take the job now. If it refused, it is asked again at why.Until.
+func (j *Job) declined(why *Refusal, now time.Time, r *rules) {
 	j.release(j.Attempt)
-	if !until.IsZero() {
+	if why != nil {
+		why.Connector = j.Connector
+		j.LastRefusal = why
 		j.Refusals = slices.DeleteFunc(j.Refusals, func(f Refusal) bool {
 			return f.Connector == j.Connector || !f.Until.After(now)
 		})
 		if len(j.Refusals) >= maxRefusals {
 			j.Refusals = slices.Delete(j.Refusals, 0, 1)
 		}
-		j.Refusals = append(j.Refusals, Refusal{Connector: j.Connector, Until: until})
+		j.Refusals = append(j.Refusals, *why)
 	}
 	j.queue(now, now, r)
 }
@@ -167,10 +169,7 @@ func (j *Job) tick(o outlook, now time.Time, r *rules) {
 	switch {
 	case j.State == JobQueued && j.Checkpoint == nil:
 		if !now.Before(j.Deadline) {
-			j.conclude(wsproto.Outcome{
-				Kind: wsproto.Expired, Reason: wsproto.ReasonNoConnector, Retry: wsproto.RetryOperator,
-				Message: "no connector took the job in time",
-			}, now, r)
+			j.conclude(j.untaken(), now, r)
 			return
 		}
 	case j.State == JobQueued:
@@ -190,6 +189,21 @@ func (j *Job) tick(o outlook, now time.Time, r *rules) {
 		j.Patience = limit
 	}
 	j.schedule(now, r)
+}
+
+// untaken is the outcome of a job that no connector took in time. What the last one said is all that a person has to go by.
+func (j *Job) untaken() wsproto.Outcome {
+	o := wsproto.Outcome{
+		Kind: wsproto.Expired, Reason: wsproto.ReasonNoConnector, Retry: wsproto.RetryOperator,
+		Message: "no connector took the job in time",
+	}
+	if why := j.LastRefusal; why != nil {
+		o.Message += "; the last one that was asked refused: " + why.Message
+		if why.Reason != "" {
+			o.Reason = why.Reason
+		}
+	}
+	return o
 }
 
 // abandon ends the wait for somebody who can open the checkpoint.
@@ -323,7 +337,7 @@ func superseded(j *Job, attempt int64) error {
 // submitted; another one waits for a connector that knows better.
 func (j *Job) refused(a *wsproto.OfferResult, now time.Time, r *rules) {
 	if j.Checkpoint != nil {
-		j.declined(now.Add(maxPause), now, r)
+		j.declined(&Refusal{Until: now.Add(maxPause), Reason: a.Reason, Message: a.Message}, now, r)
 		return
 	}
 	j.release(j.Attempt)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -265,7 +266,7 @@ func TestRefusedByAllExpires(t *testing.T) {
 		out, err := w.g.Wait(t.Context(), "acme", w.order())
 		require.NoError(t, err)
 		require.Equal(t, wsproto.Expired, out.Kind)
-		require.Equal(t, wsproto.ReasonNoConnector, out.Reason)
+		require.Equal(t, wsproto.ReasonPolicy, out.Reason, "what the last one that was asked said")
 		require.InDelta(t, time.Hour, time.Since(start), float64(2*time.Second))
 		require.Less(t, len(f.offers), 62, "not asked all the time")
 		require.Greater(t, len(f.offers), 10, "but again and again, since policies change")
@@ -759,6 +760,35 @@ func TestCancel(t *testing.T) {
 		require.NoError(t, f.finish(<-f.offers, 1, wsproto.Outcome{Kind: wsproto.Denied}))
 		require.ErrorIs(t, w.g.Cancel(t.Context(), "acme", id), gateway.ErrTooLate)
 		require.ErrorIs(t, w.g.Cancel(t.Context(), "acme", "none"), gateway.ErrNotFound)
+	})
+}
+
+// The connector decides about an offer while the tenant cancels the job.
+func TestCancelDuringTheOffer(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, w *world) {
+		f := w.enroll(newIdentity(t))
+		var mu sync.Mutex
+		asked := 0
+		f.cancel = func(wsproto.Cancel) wsproto.CancelResult {
+			mu.Lock()
+			defer mu.Unlock()
+			asked++
+			return wsproto.CancelResult{}
+		}
+		decide := make(chan struct{})
+		f.onOffer(func(wsproto.Offer) (wsproto.OfferResult, error) {
+			<-decide
+			return wsproto.OfferResult{Answer: wsproto.OfferAccepted}, nil
+		})
+		id := w.order()
+		<-f.offers
+		require.NoError(t, w.g.Cancel(t.Context(), "acme", id))
+		close(decide)
+		synctest.Wait()
+		mu.Lock()
+		defer mu.Unlock()
+		require.Equal(t, 2, asked, "once more after it has accepted")
+		require.Equal(t, wsproto.Cancelled, w.job(id).Outcome.Kind)
 	})
 }
 

@@ -188,6 +188,8 @@ type JobInfo struct {
 	Ended     time.Time // when Outcome was recorded
 	NextTry   time.Time
 	OutcomeID string // as in OutcomeEvent
+	// LastRefusal says why a connector did not take the job last; nil if none refused.
+	LastRefusal *Refusal
 	// Extra are certificates that were issued besides; somebody must revoke them.
 	Extra []wsproto.Outcome
 }
@@ -209,6 +211,7 @@ func (j *Job) info() JobInfo {
 	info := JobInfo{
 		ID: j.ID, State: j.State, CA: j.CA, Order: order, Traceparent: j.Traceparent, Created: j.Created,
 		Deadline: j.Deadline, Attempt: j.Attempt, Connector: j.Connector, Outcome: j.Outcome, Ended: j.Ended, Extra: j.Extra,
+		LastRefusal: j.LastRefusal,
 	}
 	if j.State == JobQueued {
 		info.NextTry = j.NotBefore

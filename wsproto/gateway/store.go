@@ -146,6 +146,8 @@ type Job struct {
 	Holders []Holder
 	// Refusals are connectors not to be asked for now.
 	Refusals []Refusal
+	// LastRefusal says why a connector did not take the job last; nil if none refused.
+	LastRefusal *Refusal
 
 	// Outcome is the newest; pending while the CA holds the request, final in state JobDone.
 	Outcome *wsproto.Outcome
@@ -180,10 +182,12 @@ type Holder struct {
 	Connector string
 }
 
-// A Refusal is a connector that would not take a job.
+// A Refusal is a connector that would not take a job, and why.
 type Refusal struct {
 	Connector string
-	Until     time.Time
+	Until     time.Time // it is not asked again before
+	Reason    wsproto.Reason
+	Message   string // for people; bounded
 }
 
 // An Event is one outcome, for the embedder.
