@@ -32,18 +32,24 @@ type path struct {
 	ca      *adcstest.Server
 	gateway *gateway.Gateway
 	served  wsproto.CAAssignment
-	cfg     connector.Config
 }
 
 // startPath starts CA, gateway and connector, and stops them with the test.
 func startPath(tb testing.TB, capacity int) *path {
+	return startPathWith(tb, capacity, nil, "")
+}
+
+// startPathWith is startPath for another CA, and for a password that is not the right one.
+func startPathWith(tb testing.TB, capacity int, opts *adcstest.Options, password string) *path {
 	tb.Helper()
-	ca, err := adcstest.NewServer(nil)
+	ca, err := adcstest.NewServer(opts)
 	require.NoError(tb, err)
 	tb.Cleanup(ca.Close)
 	p := &path{ca: ca, served: wsproto.CAAssignment{Host: ca.Host(), Name: ca.Name()}}
-	server := p.startGateway(tb)
-	p.startConnector(tb, server, capacity)
+	if password == "" {
+		password = ca.User().Password
+	}
+	p.startConnector(tb, p.startGateway(tb), capacity, password)
 	return p
 }
 
@@ -81,22 +87,21 @@ func (p *path) run(tb testing.TB, f func(context.Context) error) {
 	})
 }
 
-func (p *path) startConnector(tb testing.TB, server *httptest.Server, capacity int) {
+func (p *path) startConnector(tb testing.TB, server *httptest.Server, capacity int, password string) {
 	code, _, err := p.gateway.NewEnrollmentCode(tb.Context(), pathTenant, &gateway.CodeOptions{CAs: []wsproto.CAAssignment{p.served}})
 	require.NoError(tb, err)
 	identity, err := connector.LoadOrCreateIdentity(filepath.Join(tb.TempDir(), "identity"))
 	require.NoError(tb, err)
 	roots := x509.NewCertPool()
 	roots.AddCert(p.ca.Chain()[len(p.ca.Chain())-1])
-	user := p.ca.User()
 	i, err := issuer.New(issuer.CA{
-		Host: p.ca.Host(), Name: p.ca.Name(), Roots: roots, Credential: adcs.Password(user.Account(), user.Password),
+		Host: p.ca.Host(), Name: p.ca.Name(), Roots: roots, Credential: adcs.Password(p.ca.User().Account(), password),
 		Options: &adcs.Options{Auth: adcs.AuthNTLM, DialContext: p.ca.DialContext, Connections: capacity},
 	})
 	require.NoError(tb, err)
 	tb.Cleanup(func() { require.NoError(tb, i.Close()) })
 	rules, err := (&connector.Policy{
-		CAs: []wsproto.CAAssignment{p.served}, Templates: []string{"Device", "DeviceHeld", "DeviceDenied", "Nowhere"},
+		CAs: []wsproto.CAAssignment{p.served}, Templates: []string{"Device", "DeviceHeld", "DeviceDenied", "Strong", "Nowhere"},
 		Keys: []string{"rsa2048", "p256"}, Subjects: []string{"CN=*"}, DNS: []string{".devices.corp.test"},
 		OrdersPerHour: 1_000_000, Passwords: true,
 	}).Compile()
