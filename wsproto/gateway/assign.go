@@ -174,7 +174,7 @@ func (g *Gateway) answered(ctx context.Context, s *session, offered *Job, a *wsp
 	default:
 		pause := min(max(retry, refusePause), maxPause)
 		g.onOffered(ctx, offered, func(j *Job, now time.Time) {
-			j.declined(&Refusal{Until: now.Add(pause), Reason: a.Reason, Message: a.Message}, now, &g.rules)
+			j.declined(&Refusal{Until: now.Add(pause), Reason: a.Reason, Message: clean(a.Message)}, now, &g.rules)
 		})
 	}
 }
@@ -192,7 +192,7 @@ func (g *Gateway) offerFailed(ctx context.Context, s *session, offered *Job, err
 		g.onOffered(ctx, offered, func(j *Job, now time.Time) { j.declined(nil, now, &g.rules) })
 	default:
 		g.onOffered(ctx, offered, func(j *Job, now time.Time) {
-			j.declined(&Refusal{Until: now.Add(refusePause), Message: answered.Message}, now, &g.rules)
+			j.declined(&Refusal{Until: now.Add(refusePause), Message: clean(answered.Message)}, now, &g.rules)
 		})
 	}
 }

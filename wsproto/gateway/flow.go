@@ -198,7 +198,7 @@ func (j *Job) untaken() wsproto.Outcome {
 		Message: "no connector took the job in time",
 	}
 	if why := j.LastRefusal; why != nil {
-		o.Message += "; the last one that was asked refused: " + why.Message
+		o.Message = clean(o.Message + "; the last one that was asked refused: " + why.Message)
 		if why.Reason != "" {
 			o.Reason = why.Reason
 		}
@@ -337,11 +337,11 @@ func superseded(j *Job, attempt int64) error {
 // submitted; another one waits for a connector that knows better.
 func (j *Job) refused(a *wsproto.OfferResult, now time.Time, r *rules) {
 	if j.Checkpoint != nil {
-		j.declined(&Refusal{Until: now.Add(maxPause), Reason: a.Reason, Message: a.Message}, now, r)
+		j.declined(&Refusal{Until: now.Add(maxPause), Reason: a.Reason, Message: clean(a.Message)}, now, r)
 		return
 	}
 	j.release(j.Attempt)
 	j.conclude(wsproto.Outcome{
-		Kind: wsproto.Failed, Reason: a.Reason, Retry: wsproto.RetryNever, Message: a.Message,
+		Kind: wsproto.Failed, Reason: a.Reason, Retry: wsproto.RetryNever, Message: clean(a.Message),
 	}, now, r)
 }

@@ -251,7 +251,12 @@ func TestRefusedElsewhere(t *testing.T) {
 			w.order()
 		}
 		for range 4 {
-			<-fb.offers
+			o := <-fb.offers
+			if why := w.job(o.Job).LastRefusal; why != nil {
+				require.Equal(t, gateway.Refusal{
+					Connector: a.id(), Until: why.Until, Reason: wsproto.ReasonPolicyTemplate, Message: "no",
+				}, *why)
+			}
 		}
 		synctest.Wait()
 		require.NotEmpty(t, fa.offers)
@@ -293,6 +298,7 @@ func TestExpired(t *testing.T) {
 		out, err := w.g.Wait(t.Context(), "acme", id)
 		require.NoError(t, err)
 		require.Equal(t, wsproto.Expired, out.Kind)
+		require.Equal(t, wsproto.ReasonNoConnector, out.Reason)
 		require.InDelta(t, time.Minute, time.Since(start), float64(2*time.Second))
 	})
 }

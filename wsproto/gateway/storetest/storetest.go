@@ -113,6 +113,7 @@ func fullJob() *gateway.Job {
 	job.Anew = true
 	job.Holders = []gateway.Holder{{Attempt: 2, Connector: "b"}, {Attempt: 3, Connector: "c"}}
 	job.Refusals = []gateway.Refusal{{Connector: "d", Until: base()}}
+	job.LastRefusal = &gateway.Refusal{Connector: "d", Until: base(), Reason: "policy", Message: "m"}
 	job.Outcome, job.Ended, job.Recorded, job.OutcomeNumber = &outcome, base(), 2, 1
 	job.Extra = []wsproto.Outcome{outcome}
 	job.Events = []gateway.Event{{ID: "full/2", Time: base(), Outcome: outcome, Extra: true}}
