@@ -48,6 +48,10 @@ type decoder struct {
 // Errors match [ErrIncorrectPassword], [ErrMalformed], [ErrUnsupported], [ErrLimit], [ErrKeyMismatch] (no certificate
 // for the key), [ErrPassword] or [ErrFIPS].
 func Decode(file []byte, password string) (crypto.Signer, []*x509.Certificate, error) {
+	return decode(file, password, MaxRounds)
+}
+
+func decode(file []byte, password string, rounds int) (crypto.Signer, []*x509.Certificate, error) {
 	if err := checkFIPS(); err != nil {
 		return nil, nil, err
 	}
@@ -59,7 +63,7 @@ func Decode(file []byte, password string) (crypto.Signer, []*x509.Certificate, e
 		return nil, nil, err
 	}
 	defer clear(bmp)
-	d := &decoder{text: password, bmp: bmp, rounds: MaxRounds, bags: maxBags}
+	d := &decoder{text: password, bmp: bmp, rounds: rounds, bags: maxBags}
 	if err := d.file(file); err != nil {
 		return nil, nil, err
 	}

@@ -14,6 +14,11 @@ import (
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
 
+// DecodeWithin is Decode with another limit of rounds.
+func DecodeWithin(file []byte, password string, rounds int) (crypto.Signer, []*x509.Certificate, error) {
+	return decode(file, password, rounds)
+}
+
 // Verify is what Encode does with a file before it returns it.
 func Verify(file []byte, key crypto.PrivateKey, chain []*x509.Certificate, password string) error {
 	signer, err := supportedKey(key)
@@ -28,6 +33,7 @@ const (
 	WorkInSafe    = iota // to decrypt the certificates
 	WorkInKey            // to decrypt the key, visible to anybody
 	WorkHiddenKey        // the same, inside a safe that is itself encrypted with few iterations
+	LargeKey             // to decrypt a key of 8 KiB, visible to anybody
 )
 
 // FileWithWork returns a file with a correct MAC that asks for so many iterations.
@@ -35,6 +41,10 @@ func FileWithWork(t testing.TB, password string, iterations, where int) []byte {
 	t.Helper()
 	bmp, err := bmpPassword(password)
 	require.NoError(t, err)
+	size := 64
+	if where == LargeKey {
+		size = 8 << 10
+	}
 	key := der(t, func(b *cryptobyte.Builder) {
 		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
 			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
@@ -42,7 +52,7 @@ func FileWithWork(t testing.TB, password string, iterations, where int) []byte {
 				b.AddASN1(tag0, func(b *cryptobyte.Builder) {
 					b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
 						addTripleDES(b, iterations)
-						b.AddASN1OctetString(make([]byte, 64))
+						b.AddASN1OctetString(make([]byte, size))
 					})
 				})
 			})
@@ -53,7 +63,7 @@ func FileWithWork(t testing.TB, password string, iterations, where int) []byte {
 		outer, content = iterations, make([]byte, 64)
 	}
 	safe := func(b *cryptobyte.Builder) {
-		if where == WorkInKey {
+		if where == WorkInKey || where == LargeKey {
 			AddOID(b, oidData)
 			b.AddASN1(tag0, func(b *cryptobyte.Builder) { b.AddASN1OctetString(key) })
 			return
