@@ -63,17 +63,17 @@ func TestDecodeRefuses(t *testing.T) {
 		file []byte
 		want error
 	}{
-		"nothing":          {nil, pkcs12.ErrMalformed},
-		"cut":              {good[:len(good)-1], pkcs12.ErrMalformed},
-		"something after":  {append(bytes.Clone(good), 0), pkcs12.ErrMalformed},
-		"too large":        {make([]byte, pkcs12.MaxFile+1), pkcs12.ErrLimit},
-		"BER":              {[]byte{0x30, 0x80, 0, 0}, pkcs12.ErrMalformed},
-		"RC2":              {encode(gopkcs12.LegacyRC2, chain[0], password), pkcs12.ErrUnsupported},
-		"PBMAC1":           {encode(gopkcs12.Modern2026, chain[0], password), pkcs12.ErrUnsupported},
-		"no password":      {encode(gopkcs12.Passwordless, chain[0], ""), pkcs12.ErrUnsupported},
-		"other leaf":       {encode(gopkcs12.LegacyDES, other[0], password), pkcs12.ErrKeyMismatch},
-		"no key":           {store, pkcs12.ErrUnsupported},
-		"many bags":        {crowded, pkcs12.ErrLimit},
+		"nothing":         {nil, pkcs12.ErrMalformed},
+		"cut":             {good[:len(good)-1], pkcs12.ErrMalformed},
+		"something after": {append(bytes.Clone(good), 0), pkcs12.ErrMalformed},
+		"too large":       {make([]byte, pkcs12.MaxFile+1), pkcs12.ErrLimit},
+		"BER":             {[]byte{0x30, 0x80, 0, 0}, pkcs12.ErrMalformed},
+		"RC2":             {encode(gopkcs12.LegacyRC2, chain[0], password), pkcs12.ErrUnsupported},
+		"PBMAC1":          {encode(gopkcs12.Modern2026, chain[0], password), pkcs12.ErrUnsupported},
+		"no password":     {encode(gopkcs12.Passwordless, chain[0], ""), pkcs12.ErrUnsupported},
+		"other leaf":      {encode(gopkcs12.LegacyDES, other[0], password), pkcs12.ErrKeyMismatch},
+		"no key":          {store, pkcs12.ErrUnsupported},
+		"many bags":       {crowded, pkcs12.ErrLimit},
 	} {
 		t.Run(name, func(t *testing.T) {
 			gotKey, gotChain, err := pkcs12.Decode(tc.file, password)
