@@ -4,10 +4,10 @@ import "fmt"
 
 // Dispositions of a request (MS-WCCE section 3.2.1.4.2.1); 0 is incomplete, anything else an HRESULT.
 const (
-	dispError      uint32 = 1
-	dispDenied     uint32 = 2
-	dispIssued     uint32 = 3
-	dispPending    uint32 = 5
+	dispError   uint32 = 1
+	dispDenied  uint32 = 2
+	dispIssued  uint32 = 3
+	dispPending uint32 = 5
 )
 
 // The HRESULTs that the authority answers with (MS-WCCE section 2.2.4, winerror.h).
