@@ -3,6 +3,7 @@ package adcskit_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -386,4 +387,20 @@ func TestExampleBinariesStayThin(t *testing.T) {
 		assert.LessOrEqual(t, lines, maxBinaryFile, name)
 	}
 	assert.NotZero(t, binaries)
+}
+
+// TestPackageComments wants exactly one package comment for each package, so that its page reads as written.
+func TestPackageComments(t *testing.T) {
+	comments := map[string][]string{}
+	for name, file := range sourceFiles(t, token.NewFileSet()) {
+		dir := path.Dir(name)
+		comments[dir] = append(comments[dir], "")
+		if file.Doc != nil {
+			comments[dir] = append(comments[dir][:len(comments[dir])-1], fmt.Sprintf("%s: %.40s", name, file.Doc.Text()))
+		}
+	}
+	for dir, list := range comments {
+		list = slices.DeleteFunc(list, func(s string) bool { return s == "" })
+		assert.Len(t, list, 1, dir)
+	}
 }
