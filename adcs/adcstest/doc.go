@@ -1,0 +1,43 @@
+// Package adcstest is an Active Directory certification authority for tests, in the shape of net/http/httptest: a real
+// DCE/RPC server on loopback ports, with an endpoint mapper, NTLM and SPNEGO, and a CA behind it that decides by
+// templates as an enterprise CA does. Neither Windows nor root is needed, and clients of every make may talk to it.
+//
+//	server, err := adcstest.NewServer(nil)
+//	if err != nil { … }
+//	defer server.Close()
+//	client, err := adcs.New(server.Host(), server.Name(), adcs.Password(server.User().Account(), server.User().Password),
+//		&adcs.Options{AllowNTLM: true, DialContext: server.DialContext})
+//
+// # What it serves
+//
+// The interface ICertPassage (MS-ICPR) over ncacn_ip_tcp on one port, and the endpoint mapper that names this port on
+// another; the remote management interface is on both. Users log on with NTLMv2, by itself or inside of SPNEGO, at the
+// levels connect, sign and seal, of which only seal is enough for the CA unless [Options.MinAuthLevel] says otherwise.
+// NDR and NDR64, header signing, verification trailers, bind-time features and fragments of any size are negotiated as
+// Windows does; [Wire] takes each of them away. Kerberos, DCOM and named pipes are not there yet.
+//
+// Nothing resolves the host name of a server. [Server.DialContext] goes where a client's dialer is expected and leads
+// every host's port 135 to the endpoint mapper. A client without such an option is told the address
+// [Server.EndpointMapper].
+//
+// # The CA
+//
+// [Template] says what becomes of a request: issued, held for the manager ([Server.Approve], [Server.Deny]) or denied.
+// [Server.Requests] is the CA's database. Keys are made anew for every server, so that its certificates are worth
+// nothing anywhere else.
+//
+// # Faults
+//
+// A CA that always answers tests little. [Server.InjectFault] makes the next call go wrong in a way of its choice: the
+// answer lost after the certificate was issued, the connection cut at any point, an RPC fault, an answer that cannot be
+// decoded, a certificate that nobody asked for. [Options.Fault] does so by the number of the call, and
+// [Server.SetInterface] takes the interface away. All of it happens at the same point every time; a call is delayed by a
+// function of the test and not by a clock.
+//
+// # How far to trust it
+//
+// The server authenticates every fragment of every call and bounds whatever a peer sends, since a test server that
+// accepts too much hides the errors of its clients. It is for tests all the same: passwords are compared in the clear
+// and keys live in memory. What it does follows the Open Specifications that the comments name; it has been run against
+// go-msrpc, impacket and Samba as clients, and was never compared with a Windows CA.
+package adcstest
