@@ -62,6 +62,10 @@ func LoadOrCreateIdentity(dir string) (*Identity, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("connector: identity: %w", err)
 	}
+	dir, err := filepath.EvalSymlinks(dir) // systemd makes StateDirectory a link
+	if err != nil {
+		return nil, fmt.Errorf("connector: identity: %w", err)
+	}
 	if err := checkPrivate(dir); err != nil {
 		return nil, err
 	}

@@ -1,0 +1,263 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/adcskit/adcskit/adcs/adcstest"
+	"github.com/adcskit/adcskit/examples/internal/cli"
+	"github.com/adcskit/adcskit/pkcs12"
+	"github.com/adcskit/adcskit/wsproto"
+	"github.com/adcskit/adcskit/wsproto/connector"
+	"github.com/adcskit/adcskit/wsproto/gateway"
+)
+
+// site is a CA and a gateway, with a folder that configures a connector between them.
+type site struct {
+	t       *testing.T
+	ca      *adcstest.Server
+	gateway *gateway.Gateway
+	folder  string
+	config  *config
+}
+
+func newSite(t *testing.T) *site {
+	ca, err := adcstest.NewServer(&adcstest.Options{Host: "localhost"})
+	require.NoError(t, err)
+	t.Cleanup(ca.Close)
+	s := &site{t: t, ca: ca, folder: t.TempDir()}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.gateway.ServeHTTP(w, r) }))
+	t.Cleanup(server.Close)
+	url := "wss" + server.URL[len("https"):]
+	authority, err := wsproto.Authority(url)
+	require.NoError(t, err)
+	s.gateway, err = gateway.New(gateway.Config{
+		Tenant:    func(*http.Request) (string, error) { return "acme", nil },
+		TenantKey: func(context.Context, string) (crypto.Signer, error) { return key, nil },
+		Authority: authority, Store: gateway.NewMemoryStore(),
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.gateway.Close()) })
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { s.gateway.Run(ctx) })
+	t.Cleanup(func() { cancel(); running.Wait() })
+
+	code, _, err := s.gateway.NewEnrollmentCode(t.Context(), "acme", &gateway.CodeOptions{CAs: []wsproto.CAAssignment{s.served()}})
+	require.NoError(t, err)
+	s.write("code", []byte(code.Reveal()))
+	s.write("password", []byte(ca.User().Password+"\n"))
+	chain := ca.Chain()
+	s.write("ca.pem", cli.EncodeCertificates(chain[len(chain)-1]))
+	s.write("gateway.pem", cli.EncodeCertificates(server.Certificate()))
+	s.config = &config{
+		State: "state", Capacity: 2, GraceSeconds: 10,
+		Gateway: gatewayConfig{URL: url, Tenant: "acme", EnrollmentCodeFile: "code", Roots: "gateway.pem"},
+		CAs: []caConfig{{
+			Host: ca.Host(), Name: ca.Name(), User: ca.User().Account(), PasswordFile: "password", Roots: "ca.pem", Auth: "ntlm",
+			EndpointMapper: ca.EndpointMapper(),
+		}},
+		Policy: connector.Policy{
+			CAs: []wsproto.CAAssignment{s.served()}, Templates: []string{"Device"}, Keys: []string{"p256"}, Subjects: []string{"CN=*"},
+			DNS: []string{".devices.corp.test"}, OrdersPerHour: 10, Passwords: true,
+		},
+	}
+	return s
+}
+
+func (s *site) served() wsproto.CAAssignment {
+	return wsproto.CAAssignment{Host: s.ca.Host(), Name: s.ca.Name()}
+}
+
+func (s *site) write(name string, content []byte) {
+	require.NoError(s.t, os.WriteFile(filepath.Join(s.folder, name), content, 0o600))
+}
+
+// run runs the command until stop is called, which returns its error.
+func (s *site) run(log *slog.Logger, args ...string) (stop func() error) {
+	raw, err := json.Marshal(s.config)
+	require.NoError(s.t, err)
+	s.write("connector.json", raw)
+	ctx, cancel := context.WithCancel(s.t.Context())
+	done := make(chan error, 1)
+	go func() {
+		done <- run(ctx, append([]string{"-config", filepath.Join(s.folder, "connector.json")}, args...), os.Stdout, log)
+	}()
+	var once sync.Once
+	var result error
+	stop = func() error {
+		once.Do(func() { cancel(); result = <-done })
+		return result
+	}
+	s.t.Cleanup(func() { _ = stop() })
+	return stop
+}
+
+func (s *site) order() wsproto.Outcome {
+	ctx, cancel := context.WithTimeout(s.t.Context(), 30*time.Second)
+	defer cancel()
+	id, err := s.gateway.Order(ctx, "acme", wsproto.Order{
+		CA: s.served(), Template: "Device", Subject: "CN=printer", DNS: []string{"printer.devices.corp.test"}, Key: "p256",
+		Password: "correct-horse-battery",
+	}, nil)
+	require.NoError(s.t, err)
+	o, err := s.gateway.Wait(ctx, "acme", id)
+	require.NoError(s.t, err)
+	return o
+}
+
+// TestConnector runs the command against a real gateway and a CA over DCE/RPC, twice with the same state folder: the
+// second time the enrollment code is used up, and gone.
+func TestConnector(t *testing.T) {
+	s := newSite(t)
+	var log safeBuffer
+	for range 2 {
+		stop := s.run(slog.New(slog.NewTextHandler(&log, nil)))
+		o := s.order()
+		require.Equal(t, wsproto.Issued, o.Kind, "%+v", o)
+		_, chain, err := pkcs12.Decode(o.PKCS12, "correct-horse-battery")
+		require.NoError(t, err)
+		assert.Equal(t, []string{"printer.devices.corp.test"}, chain[0].DNSNames)
+		require.NoError(t, stop())
+		require.NoError(t, os.Remove(filepath.Join(s.folder, "code")), "only there the first time")
+		s.write("code", []byte("used up"))
+	}
+	text := log.String()
+	assert.Contains(t, text, "outcome=issued")
+	for _, secret := range []string{s.ca.User().Password, "correct-horse-battery", "PRIVATE"} {
+		assert.NotContains(t, text, secret)
+	}
+	require.Len(t, s.ca.Requests(), 2)
+}
+
+func TestShow(t *testing.T) {
+	s := newSite(t)
+	raw, err := json.Marshal(s.config)
+	require.NoError(t, err)
+	s.write("connector.json", raw)
+	var out [2]bytes.Buffer
+	for i := range out {
+		require.NoError(t, run(t.Context(), []string{"-config", filepath.Join(s.folder, "connector.json"), "show"}, &out[i], slog.New(slog.DiscardHandler)))
+	}
+	assert.Equal(t, out[0].String(), out[1].String(), "the identity is the same the second time")
+	assert.Regexp(t, `fingerprint    [0-9a-f]{64}\n`, out[0].String())
+}
+
+// TestCheck: every mistake in the configuration is an error that names it.
+func TestCheck(t *testing.T) {
+	s := newSite(t)
+	good, err := json.Marshal(s.config)
+	require.NoError(t, err)
+	check := func(c config) error {
+		raw, err := json.Marshal(c)
+		require.NoError(t, err)
+		s.write("connector.json", raw)
+		return run(t.Context(), []string{"-config", filepath.Join(s.folder, "connector.json"), "check"}, os.Stdout, slog.New(slog.DiscardHandler))
+	}
+	require.NoError(t, check(*s.config))
+	for want, spoil := range map[string]func(*config){
+		"cas are all required":          func(c *config) { c.CAs = nil },
+		"gateway.url":                   func(c *config) { c.Gateway.URL = "" },
+		"roots":                         func(c *config) { c.CAs[0].Roots = "missing.pem" },
+		"password":                      func(c *config) { c.CAs[0].PasswordFile = "missing" },
+		"not supported":                 func(c *config) { c.CAs[0].Auth = "kerberos" },
+		"gateway.pins":                  func(c *config) { c.Gateway.Pins = []string{"zz"} },
+		"gateway.enrollmentCodeFile":    func(c *config) { c.Gateway.EnrollmentCodeFile = "missing" },
+		"not an enrollment code":        func(c *config) { c.Gateway.EnrollmentCodeFile = "password" },
+		"gateway.tenantKey":             func(c *config) { c.Gateway.TenantKey = "12" },
+		"tenant key":                    func(c *config) { c.Gateway.TenantKey = wsproto.Fingerprint{1}.String() },
+		"subjects":                      func(c *config) { c.Policy.Subjects = []string{"nonsense"} },
+		"ordersPerHour":                 func(c *config) { c.Policy.OrdersPerHour = -1 },
+		"the tenant's key must be pinn": func(c *config) { c.Gateway.EnrollmentCodeFile = "" },
+	} {
+		var c config
+		require.NoError(t, json.Unmarshal(good, &c))
+		spoil(&c)
+		assert.ErrorContains(t, check(c), want)
+	}
+	s.write("connector.json", bytes.Replace(good, []byte(`"capacity"`), []byte(`"capacty"`), 1))
+	assert.ErrorContains(t, run(t.Context(), []string{"-config", filepath.Join(s.folder, "connector.json"), "check"}, os.Stdout, nil), "capacty")
+	assert.Error(t, run(t.Context(), []string{"-config", filepath.Join(s.folder, "none.json")}, os.Stdout, nil))
+}
+
+// TestExample holds the example configuration to the code.
+func TestExample(t *testing.T) {
+	c, err := loadConfig("connector.example.json")
+	require.NoError(t, err)
+	_, err = c.Policy.Compile()
+	require.NoError(t, err)
+}
+
+// TestReload changes the password of the account while the connector runs.
+func TestReload(t *testing.T) {
+	s := newSite(t)
+	right := s.ca.User().Password
+	s.write("password", []byte("wrong"))
+	raw, err := json.Marshal(s.config)
+	require.NoError(t, err)
+	s.write("connector.json", raw)
+	c, err := loadConfig(filepath.Join(s.folder, "connector.json"))
+	require.NoError(t, err)
+	identity, err := connector.LoadOrCreateIdentity(c.State)
+	require.NoError(t, err)
+	service, err := newService(c, identity, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	reload, done := make(chan os.Signal), make(chan struct{})
+	running.Go(func() { assert.NoError(t, service.connector.Run(ctx)) })
+	running.Go(func() { service.watch(reload, done) })
+	defer func() { cancel(); close(done); running.Wait(); assert.NoError(t, service.issuer.Close()) }()
+
+	o := s.order()
+	require.Equal(t, wsproto.ReasonCALogon, o.Reason, "%+v", o)
+	require.Equal(t, wsproto.RetryOperator, o.Retry)
+	s.write("password", []byte(right))
+	reload <- os.Interrupt
+	reload <- os.Interrupt // the first one is done
+	require.Equal(t, wsproto.Issued, s.order().Kind)
+}
+
+func TestExitStatus(t *testing.T) {
+	assert.Equal(t, 0, exitStatus(nil))
+	assert.Equal(t, 1, exitStatus(errors.New("anything")))
+	assert.Equal(t, 2, exitStatus(connector.ErrJobsCut))
+	assert.Equal(t, 3, exitStatus(connector.ErrStopped))
+}
+
+// safeBuffer is written to by the goroutines of a connector.
+type safeBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *safeBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *safeBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}

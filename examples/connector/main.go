@@ -1,0 +1,105 @@
+// Command connector is the connector's half as a process of its own: it takes jobs from a gateway, and has the CAs of its
+// network sign the requests.
+//
+//	connector -config connector.json          run until SIGTERM; SIGHUP reads the credentials again
+//	connector -config connector.json show     print what others pin: fingerprints and public keys
+//	connector -config connector.json check    read everything, and say what is wrong
+//
+// Exit status: 0 after SIGTERM, 1 for an error, 2 if jobs had to be cut, 3 if a person has to act before it is started
+// again (the registration was revoked, another instance uses the key). connector.service is a systemd unit for it,
+// connector.example.json an example of its configuration; see [config] for every key.
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/adcskit/adcskit/wsproto"
+	"github.com/adcskit/adcskit/wsproto/connector"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdout, slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	stop()
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "connector:", err)
+	}
+	os.Exit(exitStatus(err))
+}
+
+func exitStatus(err error) int {
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+		return 0
+	case errors.Is(err, connector.ErrStopped):
+		return 3
+	case errors.Is(err, connector.ErrJobsCut):
+		return 2
+	}
+	return 1
+}
+
+// run is main without the process: arguments in, text out.
+func run(ctx context.Context, args []string, out io.Writer, log *slog.Logger) error {
+	flags := flag.NewFlagSet("connector", flag.ContinueOnError)
+	path := flags.String("config", "connector.json", "configuration `file`")
+	flags.Usage = func() {
+		fmt.Fprintln(flags.Output(), "usage: connector -config FILE [show|check]")
+		flags.PrintDefaults()
+	}
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	c, err := loadConfig(*path)
+	if err != nil {
+		return err
+	}
+	identity, err := connector.LoadOrCreateIdentity(c.State)
+	if err != nil {
+		return err
+	}
+	switch flags.Arg(0) {
+	case "":
+		return serve(ctx, c, identity, log)
+	case "show":
+		return show(identity, out)
+	case "check":
+		s, err := newService(c, identity, log)
+		if err != nil {
+			return err
+		}
+		return s.issuer.Close()
+	}
+	flags.Usage()
+	return fmt.Errorf("%q is no command", flags.Arg(0))
+}
+
+// show prints what a sibling and a tenant know this connector by.
+func show(identity *connector.Identity, out io.Writer) error {
+	signing, err := wsproto.MarshalPublicKey(identity.Signer().Public())
+	if err != nil {
+		return err
+	}
+	decryption, err := wsproto.MarshalPublicKey(identity.Decryption().PublicKey())
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "instance       %s\n", identity.Instance())
+	fmt.Fprintf(out, "fingerprint    %s\n", wsproto.FingerprintSPKI(signing))
+	fmt.Fprintf(out, "identityKey    %s\n", base64.StdEncoding.EncodeToString(signing))
+	fmt.Fprintf(out, "decryptionKey  %s\n", base64.StdEncoding.EncodeToString(decryption))
+	if r := identity.Registration(); r != nil {
+		fmt.Fprintf(out, "tenantKey      %s\n", r.TenantKey)
+		fmt.Fprintf(out, "registered as  %s\n", r.Connector)
+	}
+	return nil
+}
