@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -285,7 +286,7 @@ func (f *fake) proof(b wsproto.Binding, code wsproto.EnrollmentCode) wsproto.Aut
 	return proof
 }
 
-// enroll returns a connector that is active and serves the first CA.
+// enroll returns a connector that is active and serves the first CA. It is for tests in a bubble.
 func (w *world) enroll(i *identity) *fake {
 	w.t.Helper()
 	f := w.connect(i)
@@ -294,6 +295,7 @@ func (w *world) enroll(i *identity) *fake {
 	require.Equal(w.t, wsproto.StateActive, state.State)
 	require.Equal(w.t, i.id(), state.Connector)
 	require.Equal(w.t, []wsproto.CAAssignment{ca1()}, (<-f.configured).CAs)
+	synctest.Wait()
 	return f
 }
 
@@ -305,6 +307,7 @@ func (w *world) again(i *identity) *fake {
 	require.NoError(w.t, err)
 	require.Equal(w.t, wsproto.StateActive, state.State)
 	<-f.configured
+	synctest.Wait()
 	return f
 }
 

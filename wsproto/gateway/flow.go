@@ -77,6 +77,18 @@ func (j *Job) vanished(now time.Time, r *rules) {
 	j.giveBack(now, r)
 }
 
+// hurry bounds the patience with a holder that has a new session: its process may be a new one too, which knows nothing of
+// the job. If it is not, a checkpoint will show that; otherwise nothing but some work is lost.
+func (j *Job) hurry(now time.Time, r *rules) error {
+	limit := now.Add(2 * r.Offer)
+	if !j.inFlight() || !j.LeaseEnd.IsZero() || !limit.Before(j.Patience) {
+		return errUnchanged
+	}
+	j.Patience = limit
+	j.schedule(now, r)
+	return nil
+}
+
 // inFlight reports whether a connector may be working on the job.
 func (j *Job) inFlight() bool { return j.State == JobOffered || j.State == JobRunning }
 

@@ -158,9 +158,11 @@ func TestTwoGatewaysShareAStore(t *testing.T) {
 		id := w2.order()
 		o := <-f1.offers
 		f2 := w2.again(i)
+		_, err := f2.checkpoint(i.sealed(t, o, secret(t), 1, 0))
+		require.NoError(t, err)
 		require.Equal(t, wsproto.CloseSuperseded, closeCode(t, <-f1.ended))
 		require.Equal(t, gateway.JobRunning, w1.job(id).State, "the connector is still there")
-		require.NoError(t, f2.finish(o, 1, wsproto.Outcome{Kind: wsproto.Denied}))
+		require.NoError(t, f2.finish(o, 2, wsproto.Outcome{Kind: wsproto.Denied}))
 		out, err := w1.g.Wait(t.Context(), "acme", id)
 		require.NoError(t, err)
 		require.Equal(t, wsproto.Denied, out.Kind)

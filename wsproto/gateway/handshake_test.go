@@ -385,10 +385,10 @@ func TestTakeover(t *testing.T) {
 		o := <-first.offers
 		synctest.Wait()
 		second := w.again(i)
-		require.Equal(t, wsproto.CloseSuperseded, closeCode(t, <-first.ended))
-		require.Empty(t, w.takeAlarms())
 		_, err = second.checkpoint(i.sealed(t, o, secret(t), 1, 0))
 		require.NoError(t, err, "jobs belong to the connector, not to the connection")
+		require.Equal(t, wsproto.CloseSuperseded, closeCode(t, <-first.ended))
+		require.Empty(t, w.takeAlarms())
 		id2, err := w.g.Order(t.Context(), "acme", order(), nil)
 		require.NoError(t, err)
 		require.Equal(t, id2, (<-second.offers).Job)

@@ -350,6 +350,23 @@ func TestVanishedAndBack(t *testing.T) {
 	})
 }
 
+// A connector that was restarted so fast that its old session is still there knows nothing of its jobs.
+func TestRestartedBehindALivingSession(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, w *world) {
+		a := newIdentity(t)
+		fa := w.enroll(a)
+		id := w.order()
+		<-fa.offers
+		synctest.Wait()
+		start := time.Now()
+		fa = w.again(a)
+		o := <-fa.offers
+		require.Equal(t, id, o.Job)
+		require.EqualValues(t, 2, o.Attempt)
+		require.InDelta(t, 30*time.Second, time.Since(start), float64(2*time.Second))
+	})
+}
+
 // The partition: a connector holds a lease and is cut off. Nobody else is offered the job before lease, RPC deadline and
 // margin have passed, and then only with the checkpoint. Its certificate counts whenever it arrives.
 func TestPartitionWithLease(t *testing.T) {
@@ -809,6 +826,7 @@ func TestPoisonOrderHasAnEnd(t *testing.T) {
 				synctest.Wait()
 				f.pipe.Cut()
 				<-f.ended
+				synctest.Wait()
 				if w.job(id).State == gateway.JobDone {
 					require.Equal(t, wsproto.Failed, w.job(id).Outcome.Kind)
 					require.EqualValues(t, 10, w.job(id).Attempt)

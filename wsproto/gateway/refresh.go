@@ -34,6 +34,10 @@ func (s *session) attach(ctx context.Context, c *Connector) error {
 	if old != nil {
 		old.look()
 	}
+	for _, j := range held {
+		_, err := s.g.change(ctx, j.Tenant, j.ID, func(j *Job, now time.Time) error { return j.hurry(now, &s.g.rules) })
+		s.g.report(tolerate(err))
+	}
 	return nil
 }
 
