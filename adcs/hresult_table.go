@@ -71,6 +71,15 @@ const (
 	ErrInvalidMessageType           HResult = 0x80091004 // CRYPT_E_INVALID_MSG_TYPE
 	ErrNoSigner                     HResult = 0x8009200E // CRYPT_E_NO_SIGNER
 	ErrRevocationOffline            HResult = 0x80092013 // CRYPT_E_REVOCATION_OFFLINE
+	ErrNoSuchObject                 HResult = 0x80072030 // ERROR_DS_NO_SUCH_OBJECT
+	ErrDirectoryDown                HResult = 0x8007203A // ERROR_DS_SERVER_DOWN
+	ErrBadSignature                 HResult = 0x80090006 // NTE_BAD_SIGNATURE
+	ErrUnknownAlgorithm             HResult = 0x80091002 // CRYPT_E_UNKNOWN_ALGO
+	ErrNoRevocationCheck            HResult = 0x80092012 // CRYPT_E_NO_REVOCATION_CHECK
+	ErrASN1EndOfData                HResult = 0x80093102 // CRYPT_E_ASN1_EOD
+	ErrASN1BadTag                   HResult = 0x8009310B // CRYPT_E_ASN1_BADTAG
+	ErrCertificateExpired           HResult = 0x800B0101 // CERT_E_EXPIRED
+	ErrUntrustedRoot                HResult = 0x800B0109 // CERT_E_UNTRUSTEDROOT
 )
 
 // codeInfo is what the tables know about a code.
@@ -500,6 +509,62 @@ var hresults = map[HResult]codeInfo{
 		text: "the CA could not check revocation, since a revocation list cannot be reached or has expired",
 		remedy: "Publish the CA's and its parents' revocation lists again and check their distribution points " +
 			"(pkiview.msc on the CA).",
+		retry: RetryOperator,
+	},
+	ErrNoSuchObject: {
+		name: "ERROR_DS_NO_SUCH_OBJECT",
+		text: "the CA did not find the account, or another object, in the directory",
+		remedy: "Check that the requester is an account of this forest that the CA can read, and wait for " +
+			"replication if it is new.",
+		retry: RetryOperator,
+	},
+	ErrDirectoryDown: {
+		name:   "ERROR_DS_SERVER_DOWN",
+		text:   "the CA reaches no domain controller",
+		remedy: "Check the network and DNS of the CA's host, and that a domain controller is up.",
+		retry:  RetryAfter,
+	},
+	ErrBadSignature: {
+		name:   "NTE_BAD_SIGNATURE",
+		text:   "the signature of the request does not verify",
+		remedy: "Make the request anew; it was damaged, or signed with another key.",
+		retry:  RetryNever,
+	},
+	ErrUnknownAlgorithm: {
+		name:   "CRYPT_E_UNKNOWN_ALGO",
+		text:   "the CA does not know an algorithm of the request",
+		remedy: "Order an RSA or ECDSA key that the CA supports.",
+		retry:  RetryNever,
+	},
+	ErrNoRevocationCheck: {
+		name:   "CRYPT_E_NO_REVOCATION_CHECK",
+		text:   "the CA could not check whether a certificate was revoked",
+		remedy: "Check the distribution points in the CA's and its parents' certificates (pkiview.msc on the CA).",
+		retry:  RetryOperator,
+	},
+	ErrASN1EndOfData: {
+		name:   "CRYPT_E_ASN1_EOD",
+		text:   "the request ends before it is complete",
+		remedy: "Make the request anew; it was cut off.",
+		retry:  RetryNever,
+	},
+	ErrASN1BadTag: {
+		name:   "CRYPT_E_ASN1_BADTAG",
+		text:   "the CA cannot decode the request",
+		remedy: "Check the certification request, for example with: certutil -dump or openssl req -verify.",
+		retry:  RetryNever,
+	},
+	ErrCertificateExpired: {
+		name:   "CERT_E_EXPIRED",
+		text:   "a certificate of the CA's chain, or one that signs the request, has expired",
+		remedy: "Renew the CA's certificate, or the one of the enrollment agent; check the clocks.",
+		retry:  RetryOperator,
+	},
+	ErrUntrustedRoot: {
+		name: "CERT_E_UNTRUSTEDROOT",
+		text: "the CA does not trust the root of a certificate that it needs",
+		remedy: "Publish the root in the directory or install it on the CA (certutil -dspublish, certutil " +
+			"-addstore root).",
 		retry: RetryOperator,
 	},
 }

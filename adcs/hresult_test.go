@@ -22,6 +22,9 @@ func TestHResultKnowsEveryCode(t *testing.T) {
 	}
 	codes = append(codes, 0x80070057, 0x80070005, 0x80070002, 0x8007000D, 0x80091004, 0x8009200E, 0x80092013, 0x800706BA,
 		0x80000009, 0x80074004)
+	// Not CA codes, but what CAs answer with when something else fails.
+	codes = append(codes, 0x80072030, 0x8007203A, 0x80090006, 0x80091002, 0x80092012, 0x80093102, 0x8009310B, 0x800B0101,
+		0x800B0109)
 	names := make(map[string]uint32)
 	for _, c := range codes {
 		h := adcs.HResult(c)

@@ -65,10 +65,16 @@ func (p *pool) enter(ctx context.Context, timeout time.Duration) (context.Contex
 func (p *pool) acquire(ctx context.Context) error {
 	select {
 	case p.slots <- struct{}{}:
-		return nil
 	case <-ctx.Done():
 		return assoc.Ended(ctx)
 	}
+	// The contexts of calls end a moment after the pool is closed, one after the other: what the first of them frees is
+	// not for another one that has not heard of it.
+	if p.done.Err() != nil {
+		p.release()
+		return net.ErrClosed
+	}
+	return nil
 }
 
 func (p *pool) release() { <-p.slots }

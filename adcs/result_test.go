@@ -3,6 +3,8 @@ package adcs_test
 import (
 	"bytes"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"errors"
 	"slices"
 	"testing"
@@ -149,6 +151,13 @@ func TestAnswerUnusable(t *testing.T) {
 	for range adcs.MaxCertificates {
 		many = append(many, []byte{0x30, 0})
 	}
+	template := leafTemplate(t)
+	template.ExtraExtensions = append(template.ExtraExtensions,
+		pkix.Extension{Id: asn1.ObjectIdentifier{1, 2, 3}, Value: make([]byte, adcs.MaxLeaf)})
+	hugeLeaf := p.issue(t, template)
+	hugeElement, err := asn1.Marshal(asn1.RawValue{Tag: asn1.TagSequence, IsCompound: true, Bytes: make([]byte, adcs.MaxChain)})
+	require.NoError(t, err)
+	body := cmcBody(t, 0, leaf.Raw)
 	for _, tc := range []struct {
 		name   string
 		answer adcs.Answer
@@ -161,9 +170,9 @@ func TestAnswerUnusable(t *testing.T) {
 		{"no certificate", adcs.Answer{RequestID: 7, Disposition: 3, Chain: good}, 0},
 		{"a certificate that is none", adcs.Answer{RequestID: 7, Disposition: 3, Leaf: []byte{0x30, 0}, Chain: good}, 0},
 		{"bytes after the certificate", adcs.Answer{RequestID: 7, Disposition: 3, Leaf: append(bytes.Clone(leaf.Raw), 0)}, 0},
-		{"a huge certificate", adcs.Answer{RequestID: 7, Disposition: 3, Leaf: make([]byte, adcs.MaxLeaf+1)}, 0},
+		{"a huge certificate", adcs.Answer{RequestID: 7, Disposition: 3, Leaf: hugeLeaf.Raw}, 0},
 		{"a huge chain",
-			adcs.Answer{RequestID: 7, Disposition: 3, Leaf: leaf.Raw, Chain: make([]byte, adcs.MaxChain+1)}, 0},
+			adcs.Answer{RequestID: 7, Disposition: 3, Leaf: leaf.Raw, Chain: cms(t, oidData, nil, 0, leaf.Raw, hugeElement)}, 0},
 		{"a chain that is no CMS", adcs.Answer{RequestID: 7, Disposition: 3, Leaf: leaf.Raw, Chain: leaf.Raw}, 0},
 		{"bytes after the chain",
 			adcs.Answer{RequestID: 7, Disposition: 3, Leaf: leaf.Raw, Chain: append(bytes.Clone(good), 0)}, 0},
@@ -182,6 +191,8 @@ func TestAnswerUnusable(t *testing.T) {
 			Chain: cms(t, oidPKIResponse, cmcBody(t, 2, leaf.Raw), 1, leaf.Raw)}, 0},
 		{"a CMC response about another certificate", adcs.Answer{RequestID: 7, Disposition: 3, Leaf: leaf.Raw,
 			Chain: cms(t, oidPKIResponse, cmcBody(t, 0, other.Raw), 1, leaf.Raw)}, 0},
+		{"a CMC response with two statuses", adcs.Answer{RequestID: 7, Disposition: 3, Leaf: leaf.Raw,
+			Chain: cms(t, oidPKIResponse, twoStatuses(t, body), 1, leaf.Raw)}, 0},
 		{"a CMC response without a body", adcs.Answer{RequestID: 7, Disposition: 3, Leaf: leaf.Raw,
 			Chain: cms(t, oidPKIResponse, nil, 1, leaf.Raw)}, 0},
 		{"a CMC response without a status", adcs.Answer{RequestID: 7, Disposition: 3, Leaf: leaf.Raw,
@@ -195,6 +206,26 @@ func TestAnswerUnusable(t *testing.T) {
 			assert.Less(t, len(err.Error()), 500)
 		})
 	}
+}
+
+// twoStatuses doubles the controls of a response.
+func twoStatuses(t testing.TB, body []byte) []byte {
+	in := cryptobyte.String(body)
+	var seq, controls cryptobyte.String
+	require.True(t, in.ReadASN1(&seq, cbasn1.SEQUENCE) && seq.ReadASN1(&controls, cbasn1.SEQUENCE))
+	var status cryptobyte.String
+	require.True(t, controls.ReadASN1Element(&status, cbasn1.SEQUENCE))
+	var b cryptobyte.Builder
+	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddBytes(status)
+			b.AddBytes(status)
+		})
+		b.AddBytes(seq)
+	})
+	der, err := b.Bytes()
+	require.NoError(t, err)
+	return der
 }
 
 // TestRealMessages reads the CMC full responses of [MS-WSTEP], section 4, which a Windows CA made.
