@@ -58,9 +58,9 @@ func died(err error) bool {
 // It was not executed if nothing of its last fragment left this host, or if the server says so: by the flag
 // PFC_DID_NOT_EXECUTE, or by a status that it sends before it runs a call (see notDispatched).
 //
-// Most servers do not sign faults, so anybody on the path can make one. One that is signed is believed. One that is not is
-// believed only for the first call of a connection, where a server refuses a caller; and it never makes a request go
-// out twice.
+// Most servers do not sign faults, so somebody on the path can make one, and have a request that was executed taken for
+// one that was not. That is why only a fault with a right signature makes a request go out again; what one without says
+// is for the caller, who sees which fault it was.
 func notExecuted(err error) (not, again bool) {
 	var call *assoc.CallError
 	if errors.As(err, &call) && !call.Sent {
@@ -70,10 +70,7 @@ func notExecuted(err error) (not, again bool) {
 		return true, false
 	}
 	var fault *assoc.FaultError
-	if !errors.As(err, &fault) || !fault.Signed && !fault.First {
-		return false, false
-	}
-	if !fault.DidNotExecute && !notDispatched(fault.Status) {
+	if !errors.As(err, &fault) || !fault.DidNotExecute && !notDispatched(fault.Status) {
 		return false, false
 	}
 	return true, fault.Signed && !permanent(fault.Status)

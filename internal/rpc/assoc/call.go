@@ -131,9 +131,7 @@ func (c *Conn) fault(p *rpc.PDU) error {
 	if err != nil {
 		return err
 	}
-	e := &FaultError{
-		Status: f.Status, DidNotExecute: p.Flags&rpc.FlagDidNotExecute != 0, Signed: signed, First: !c.answered,
-	}
+	e := &FaultError{Status: f.Status, DidNotExecute: p.Flags&rpc.FlagDidNotExecute != 0, Signed: signed}
 	if c.sec != nil && !signed && !c.proved && logonStatus(f.Status) {
 		return fmt.Errorf("%w (%w)", ErrLogon, e)
 	}

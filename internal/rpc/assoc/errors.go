@@ -36,9 +36,6 @@ type FaultError struct {
 	DidNotExecute bool
 	// Signed is true when the fault carried a right signature. Otherwise anybody on the network may have made it.
 	Signed bool
-	// First is true when it answers the first call of the association. Servers that do not sign faults refuse a caller
-	// with one there.
-	First bool
 }
 
 // Error names the status.

@@ -1,0 +1,370 @@
+package adcs_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/adcskit/adcskit/adcs"
+	"github.com/adcskit/adcskit/adcs/adcstest"
+)
+
+// TestWireVariants submits and retrieves in every form that a CA may want.
+func TestWireVariants(t *testing.T) {
+	for name, wire := range map[string]adcstest.Wire{
+		"as Windows": {}, "no header signing": {NoHeaderSigning: true}, "no NDR64": {NoNDR64: true},
+		"least fragments": {MaxFragment: 1432}, "largest fragments": {MaxFragment: 65528},
+	} {
+		for _, auth := range auths() {
+			options := []*adcs.Options{{}, {MaxFragment: 1432}, {MaxFragment: 65528}}
+			if !wire.NoNDR64 {
+				options = append(options, adcs.Options{}.WithNDR64())
+			}
+			for _, o := range options {
+				s := newServer(t, &adcstest.Options{Wire: wire})
+				o.Auth = auth
+				c := newClient(t, s, o)
+				for _, size := range []int{10, 200_000} {
+					r, err := c.Submit(t.Context(), adcs.Request{CSR: bigCSR(t, size), Template: "WebServer"})
+					require.NoError(t, err, "%s, %s, %d bytes", name, auth, size)
+					again, err := c.Retrieve(t.Context(), r.RequestID)
+					require.NoError(t, err)
+					assert.Equal(t, r.Certificate.Raw, again.Certificate.Raw)
+				}
+			}
+		}
+	}
+}
+
+func TestConcurrentCalls(t *testing.T) {
+	s := newServer(t, nil)
+	n := &tap{dial: s.DialContext}
+	c := newClient(t, s, &adcs.Options{Connections: 3, DialContext: n.DialContext})
+	var wg sync.WaitGroup
+	for i := range 12 {
+		wg.Go(func() {
+			name := fmt.Sprintf("host%d.corp.test", i)
+			key, csr := newCSR(t, name)
+			for range 3 {
+				r, err := c.Submit(context.Background(), adcs.Request{CSR: csr, Template: "WebServer"})
+				if assert.NoError(t, err) {
+					assert.Equal(t, key.Public(), r.Certificate.PublicKey)
+					assert.Equal(t, name, r.Certificate.Subject.CommonName)
+				}
+				assert.NoError(t, c.Ping(context.Background()))
+			}
+		})
+	}
+	wg.Wait()
+	assert.Len(t, s.Requests(), 36)
+	assert.LessOrEqual(t, n.dials, 6, "three connections, and as many questions to the endpoint mapper at the most")
+	assert.LessOrEqual(t, c.Idle(), 3)
+}
+
+// TestFaults has each kind of fault for a submission: what it says about the outcome, and how often the CA was asked.
+func TestFaults(t *testing.T) {
+	for name, c := range map[string]struct {
+		fault   adcstest.Fault
+		unknown bool
+	}{
+		"did not execute":            {adcstest.Fault{Status: 0x1c010014, NotExecuted: true}, false},
+		"any status, not executed":   {adcstest.Fault{Status: 0x12345678, NotExecuted: true}, false},
+		"access denied":              {adcstest.Fault{Status: 5}, false},
+		"unknown interface":          {adcstest.Fault{Status: 0x1c010003}, false},
+		"unspecified, after the row": {adcstest.Fault{Status: 0x1c000012}, true},
+		"bad stub, after the row":    {adcstest.Fault{Status: 0x6f7}, true},
+		"cancelled, after the row":   {adcstest.Fault{Status: 0x1c00000d}, true},
+	} {
+		for _, warm := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, warm %v", name, warm), func(t *testing.T) {
+				s := newServer(t, nil)
+				client := newClient(t, s, nil)
+				if warm {
+					require.NoError(t, client.Ping(t.Context()))
+				}
+				s.InjectFault(c.fault)
+				_, csr := newCSR(t, "www.corp.test")
+				_, err := client.Submit(t.Context(), adcs.Request{CSR: csr, Template: "WebServer"})
+				require.ErrorIs(t, err, adcs.RPCStatus(c.fault.Status))
+				assert.Equal(t, c.unknown, errors.Is(err, adcs.ErrOutcomeUnknown), "%v", err)
+				e, ok := errors.AsType[*adcs.RPCError](err)
+				require.True(t, ok)
+				assert.Equal(t, adcs.PhaseCall, e.Phase)
+				assert.Equal(t, c.fault.NotExecuted, e.DidNotExecute)
+				assert.NotErrorIs(t, err, adcs.ErrLogon)
+				require.NoError(t, client.Ping(t.Context()), "the client lives on")
+				if c.fault.NotExecuted {
+					assert.Empty(t, s.Requests())
+				}
+			})
+		}
+	}
+}
+
+// TestAccessDeniedAndLogon tells a caller who may not from one who is not who he says he is, where NTLM does not by
+// itself: there, the server cannot sign before it has verified the password.
+func TestAccessDeniedAndLogon(t *testing.T) {
+	s := newServer(t, nil)
+	c := newClient(t, s, &adcs.Options{Auth: adcs.AuthNTLM})
+	s.InjectFault(adcstest.Fault{Status: 5})
+	require.ErrorIs(t, c.Ping(t.Context()), adcs.ErrLogon, "nothing but the fault is known of the server")
+	require.NoError(t, c.Ping(t.Context()))
+	s.InjectFault(adcstest.Fault{Status: 5})
+	err := c.Ping(t.Context())
+	require.ErrorIs(t, err, adcs.ErrAccessDenied)
+	assert.NotErrorIs(t, err, adcs.ErrLogon, "the server has answered before, so it has taken the logon")
+}
+
+// TestRestedConnections has connections that died while they rested: a submission is not lost on one.
+func TestRestedConnections(t *testing.T) {
+	for name, rest := range map[string]time.Duration{
+		"no time at all": 0, "looked at": adcs.CheckIdle, "too old": adcs.MaxIdle + 1,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t, nil)
+			n := &tap{dial: s.DialContext}
+			var conns []net.Conn
+			c := newClient(t, s, &adcs.Options{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+				nc, err := n.DialContext(ctx, network, addr)
+				conns = append(conns, nc)
+				return nc, err
+			}})
+			now := time.Now()
+			c.SetClock(func() time.Time { return now })
+			require.NoError(t, c.Ping(t.Context()))
+			require.Equal(t, 1, c.Idle())
+			conns[len(conns)-1].Close() // by a firewall, say
+			now = now.Add(rest)
+			_, csr := newCSR(t, "www.corp.test")
+			r, err := c.Submit(t.Context(), adcs.Request{CSR: csr, Template: "WebServer"})
+			require.NoError(t, err)
+			assert.Equal(t, adcs.Issued, r.Disposition)
+			assert.Len(t, s.Requests(), 1)
+			assert.Equal(t, 3, n.dials, "endpoint mapper, CA, CA")
+
+			now = now.Add(rest)
+			require.NoError(t, c.Ping(t.Context()))
+			want := 3
+			if rest > adcs.MaxIdle {
+				want++
+			}
+			assert.Equal(t, want, n.dials, "one that lives is used again")
+		})
+	}
+}
+
+// TestMovedCA has a CA that listens somewhere else after a restart.
+func TestMovedCA(t *testing.T) {
+	first := newServer(t, nil)
+	user := first.User()
+	second := newServer(t, &adcstest.Options{Users: []adcstest.User{user}})
+	var mu sync.Mutex
+	at := first
+	c := newClientFor(t, first, adcs.Password(user.Account(), user.Password), &adcs.Options{
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			return at.DialContext(ctx, network, addr)
+		},
+	})
+	require.NoError(t, c.Ping(t.Context()))
+	mu.Lock()
+	at = second
+	mu.Unlock()
+	first.Close()
+	_, csr := newCSR(t, "www.corp.test")
+	var err error
+	for range 2 { // the first one may find out by its own loss that the connection is dead
+		if _, err = c.Submit(t.Context(), adcs.Request{CSR: csr, Template: "WebServer"}); err == nil {
+			break
+		}
+	}
+	require.NoError(t, err)
+	assert.Len(t, second.Requests(), 1)
+}
+
+// TestTimeouts has a CA that thinks longer than the call may last.
+func TestTimeouts(t *testing.T) {
+	s := newServer(t, nil)
+	wait := func(ctx context.Context) { <-ctx.Done() }
+	_, csr := newCSR(t, "www.corp.test")
+	request := adcs.Request{CSR: csr, Template: "WebServer"}
+
+	c := newClient(t, s, &adcs.Options{Timeout: time.Second})
+	s.InjectFault(adcstest.Fault{Before: wait})
+	_, err := c.Submit(t.Context(), request)
+	require.ErrorIs(t, err, adcs.ErrOutcomeUnknown)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	c = newClient(t, s, nil)
+	s.InjectFault(adcstest.Fault{Before: func(ctx context.Context) { cancel(); wait(ctx) }})
+	_, err = c.Submit(ctx, request)
+	require.ErrorIs(t, err, adcs.ErrOutcomeUnknown)
+	require.ErrorIs(t, err, context.Canceled)
+	assert.Zero(t, c.Idle())
+
+	// A call that waits for a connection has sent nothing.
+	c = newClient(t, s, &adcs.Options{Connections: 1})
+	began := make(chan struct{})
+	s.InjectFault(adcstest.Fault{Before: func(ctx context.Context) { close(began); wait(ctx) }})
+	done := make(chan error)
+	go func() { done <- c.Ping(context.Background()) }()
+	<-began
+	ctx, cancel = context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	_, err = c.Submit(ctx, request)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	assert.NotErrorIs(t, err, adcs.ErrOutcomeUnknown)
+	require.NoError(t, c.Close())
+	require.ErrorIs(t, <-done, net.ErrClosed)
+}
+
+func TestWaitForManager(t *testing.T) {
+	s := newServer(t, nil)
+	c := newClient(t, s, nil)
+	_, csr := newCSR(t, "www.corp.test")
+	r, err := c.Submit(t.Context(), adcs.Request{CSR: csr, Template: "DeviceHeld"})
+	require.NoError(t, err)
+	require.Equal(t, adcs.Pending, r.Disposition)
+	require.NoError(t, s.Approve(r.RequestID))
+	got, err := c.Wait(t.Context(), r.RequestID, nil)
+	require.NoError(t, err)
+	assert.Equal(t, adcs.Issued, got.Disposition)
+}
+
+func TestWaitPolls(t *testing.T) {
+	pending := &adcs.Result{Disposition: adcs.Pending, RequestID: 1}
+	issued := &adcs.Result{Disposition: adcs.Issued, RequestID: 1}
+	broken := errors.New("connection refused")
+	never := context.Background()
+	o := &adcs.WaitOptions{First: time.Second, Longest: 10 * time.Second, For: time.Hour}
+
+	t.Run("ever less often", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			var at []time.Time
+			r, err := adcs.Poll(t.Context(), never, o, func(context.Context) (*adcs.Result, error) {
+				if at = append(at, time.Now()); len(at) == 12 {
+					return issued, nil
+				}
+				return pending, nil
+			})
+			require.NoError(t, err)
+			assert.Equal(t, issued, r)
+			for i := 1; i < len(at); i++ {
+				want := min(time.Duration(float64(time.Second)*pow(1.5, i-1)), 10*time.Second)
+				assert.InEpsilon(t, want, at[i].Sub(at[i-1]), 0.13, "pause %d", i)
+			}
+		})
+	})
+	t.Run("until its time is over", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			began := time.Now()
+			r, err := adcs.Poll(t.Context(), never, o, func(context.Context) (*adcs.Result, error) { return pending, nil })
+			require.NoError(t, err)
+			assert.Equal(t, pending, r)
+			assert.Equal(t, time.Hour, time.Since(began))
+		})
+	})
+	t.Run("a few failures", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			n := 0
+			r, err := adcs.Poll(t.Context(), never, o, func(context.Context) (*adcs.Result, error) {
+				if n++; n == 5 {
+					return issued, nil
+				}
+				return nil, broken
+			})
+			require.NoError(t, err)
+			assert.Equal(t, issued, r)
+			n = 100
+			_, err = adcs.Poll(t.Context(), never, o, func(context.Context) (*adcs.Result, error) { n++; return nil, broken })
+			require.ErrorIs(t, err, broken)
+			assert.Equal(t, 105, n)
+		})
+	})
+	t.Run("an answer ends it", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			for _, final := range []error{
+				&adcs.RequestError{RequestID: 1, Disposition: adcs.Denied}, adcs.ErrLogon, adcs.ErrInvalidRequest, net.ErrClosed,
+			} {
+				n := 0
+				_, err := adcs.Poll(t.Context(), never, o, func(context.Context) (*adcs.Result, error) { n++; return nil, final })
+				require.ErrorIs(t, err, final)
+				assert.Equal(t, 1, n)
+			}
+		})
+	})
+	t.Run("context and client end it", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			ask := func(context.Context) (*adcs.Result, error) { return pending, nil }
+			_, err := adcs.Poll(ctx, never, o, ask)
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			closing, shut := context.WithTimeout(t.Context(), time.Minute)
+			defer shut()
+			_, err = adcs.Poll(t.Context(), closing, o, ask)
+			require.ErrorIs(t, err, net.ErrClosed)
+		})
+	})
+}
+
+func pow(x float64, n int) float64 {
+	r := 1.0
+	for range n {
+		r *= x
+	}
+	return r
+}
+
+func TestNewRefuses(t *testing.T) {
+	cred := adcs.Password(`CORP\alice`, "secret")
+	ntlm := adcs.Options{Auth: adcs.AuthNTLM}
+	with := func(f func(*adcs.Options)) *adcs.Options { o := ntlm; f(&o); return &o }
+	for name, c := range map[string]struct {
+		host, ca string
+		cred     adcs.Credential
+		opts     *adcs.Options
+		want     error
+	}{
+		"no host":           {"", "CA", cred, &ntlm, adcs.ErrInvalidRequest},
+		"no CA":             {"ca.corp.test", "", cred, &ntlm, adcs.ErrInvalidRequest},
+		"line break":        {"ca.corp.test", "CA\n", cred, &ntlm, adcs.ErrInvalidRequest},
+		"no credential":     {"ca.corp.test", "CA", adcs.Credential{}, &ntlm, adcs.ErrInvalidRequest},
+		"no password":       {"ca.corp.test", "CA", adcs.Password("alice", ""), &ntlm, adcs.ErrInvalidRequest},
+		"no permission":     {"ca.corp.test", "CA", cred, nil, errors.ErrUnsupported},
+		"Kerberos":          {"ca.corp.test", "CA", cred, &adcs.Options{Auth: adcs.AuthKerberos}, errors.ErrUnsupported},
+		"another auth":      {"ca.corp.test", "CA", cred, &adcs.Options{Auth: "basic"}, adcs.ErrInvalidRequest},
+		"DCOM":              {"ca.corp.test", "CA", cred, with(func(o *adcs.Options) { o.Transport = adcs.TransportDCOM }), errors.ErrUnsupported},
+		"named pipe":        {"ca.corp.test", "CA", cred, with(func(o *adcs.Options) { o.Transport = adcs.TransportNamedPipe }), errors.ErrUnsupported},
+		"another transport": {"ca.corp.test", "CA", cred, with(func(o *adcs.Options) { o.Transport = "http" }), adcs.ErrInvalidRequest},
+		"mapper":            {"ca.corp.test", "CA", cred, with(func(o *adcs.Options) { o.EndpointMapper = "ca" }), adcs.ErrInvalidRequest},
+		"time-out":          {"ca.corp.test", "CA", cred, with(func(o *adcs.Options) { o.Timeout = -1 }), adcs.ErrInvalidRequest},
+		"connections":       {"ca.corp.test", "CA", cred, with(func(o *adcs.Options) { o.Connections = -1 }), adcs.ErrInvalidRequest},
+		"fragment":          {"ca.corp.test", "CA", cred, with(func(o *adcs.Options) { o.MaxFragment = 100 }), adcs.ErrInvalidRequest},
+	} {
+		client, err := adcs.New(c.host, c.ca, c.cred, c.opts)
+		assert.ErrorIs(t, err, c.want, name)
+		assert.Nil(t, client, name)
+	}
+}
+
+func TestUserNames(t *testing.T) {
+	s := newServer(t, nil)
+	user := s.User()
+	for _, name := range []string{user.Account(), user.Name, user.Name + "@corp.test"} {
+		for _, auth := range auths() {
+			c := newClientFor(t, s, adcs.Password(name, user.Password), &adcs.Options{Auth: auth})
+			assert.NoError(t, c.Ping(t.Context()), "%s with %s", name, auth)
+		}
+	}
+}
