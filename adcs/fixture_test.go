@@ -6,6 +6,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha1"
+	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -39,7 +40,24 @@ type pki struct {
 
 func newPKI(t testing.TB) *pki {
 	t.Helper()
-	p := &pki{rootKey: newKey(t), key: newKey(t), requestKey: newKey(t), roots: x509.NewCertPool()}
+	return pkiWith(t, newKey(t), newKey(t), newKey(t))
+}
+
+// fuzzPKI is the same in every process, so that what a fuzz target does depends on its input alone.
+func fuzzPKI(t testing.TB) *pki {
+	t.Helper()
+	key := func(label string) *ecdsa.PrivateKey {
+		scalar := sha256.Sum256([]byte(label))
+		key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), scalar[:])
+		require.NoError(t, err)
+		return key
+	}
+	return pkiWith(t, key("root"), key("ca"), key("request"))
+}
+
+func pkiWith(t testing.TB, rootKey, key, requestKey *ecdsa.PrivateKey) *pki {
+	t.Helper()
+	p := &pki{rootKey: rootKey, key: key, requestKey: requestKey, roots: x509.NewCertPool()}
 	p.root = p.sign(t, caTemplate("Test Root"), nil, p.rootKey.Public(), p.rootKey)
 	p.ca = p.sign(t, caTemplate("Test CA"), p.root, p.key.Public(), p.rootKey)
 	p.roots.AddCert(p.root)
@@ -55,7 +73,7 @@ func newKey(t testing.TB) *ecdsa.PrivateKey {
 
 func caTemplate(name string) *x509.Certificate {
 	return &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()),
+		SerialNumber: new(big.Int).SetBytes([]byte(name)),
 		Subject:      pkix.Name{CommonName: name},
 		NotBefore:    testTime.Add(-time.Hour), NotAfter: testTime.Add(48 * time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
@@ -69,7 +87,7 @@ func (p *pki) sign(
 	if parent == nil {
 		parent = template
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, pub, key)
+	der, err := x509.CreateCertificate(nil, template, parent, pub, key) // ECDSA is deterministic without randomness
 	require.NoError(t, err)
 	cert, err := x509.ParseCertificate(der)
 	require.NoError(t, err)

@@ -6,6 +6,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"errors"
+	"math/big"
 	"slices"
 	"testing"
 
@@ -145,7 +146,9 @@ func TestRequestErrorText(t *testing.T) {
 func TestAnswerUnusable(t *testing.T) {
 	p := newPKI(t)
 	leaf := p.issue(t, leafTemplate(t))
-	other := p.issue(t, leafTemplate(t))
+	otherTemplate := leafTemplate(t)
+	otherTemplate.SerialNumber = big.NewInt(78)
+	other := p.issue(t, otherTemplate)
 	good := cms(t, oidData, nil, 0, leaf.Raw, p.ca.Raw)
 	many := [][]byte{leaf.Raw}
 	for range adcs.MaxCertificates {
@@ -261,7 +264,7 @@ func TestRealMessages(t *testing.T) {
 
 // FuzzAnswer feeds arbitrary answers. A result that comes out of one must be usable and must say what the answer said.
 func FuzzAnswer(f *testing.F) {
-	p := newPKI(f)
+	p := fuzzPKI(f)
 	leaf := p.issue(f, leafTemplate(f))
 	f.Add(uint32(0), uint32(7), uint32(3), cms(f, oidData, nil, 0, p.ca.Raw, leaf.Raw), leaf.Raw, toUTF16("Issued\x00"), uint32(0))
 	f.Add(uint32(0), uint32(7), uint32(3), cms(f, oidPKIResponse, cmcBody(f, 0, leaf.Raw), 1, p.ca.Raw, leaf.Raw), leaf.Raw,
@@ -293,7 +296,7 @@ func FuzzAnswer(f *testing.F) {
 
 // FuzzSignedData feeds arbitrary CMS and CMC. The certificates found must be parts of the message.
 func FuzzSignedData(f *testing.F) {
-	p := newPKI(f)
+	p := fuzzPKI(f)
 	f.Add(cms(f, oidData, nil, 0, p.ca.Raw, p.root.Raw))
 	f.Add(cms(f, oidPKIResponse, cmcBody(f, 3, p.ca.Raw), 1, p.ca.Raw))
 	f.Add(cmcBody(f, 0, p.ca.Raw))

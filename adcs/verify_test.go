@@ -341,7 +341,7 @@ func TestExpectRequest(t *testing.T) {
 // FuzzVerify runs Verify on arbitrary certificates, against the request of a good one: no panic, and nothing passes that
 // is not for the request's key.
 func FuzzVerify(f *testing.F) {
-	p := newPKI(f)
+	p := fuzzPKI(f)
 	expect := p.testExpect(f)
 	f.Add(p.issue(f, leafTemplate(f)).Raw, p.ca.Raw)
 	f.Add(p.root.Raw, p.ca.Raw)
