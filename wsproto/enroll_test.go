@@ -1,6 +1,8 @@
 package wsproto_test
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -66,7 +68,9 @@ func TestEnrollmentMACNeedsTheCode(t *testing.T) {
 	assert.Equal(t, code.ID(), mac.ID)
 	assert.True(t, wsproto.VerifyEnrollment(code.Hash(), b, mac.MAC))
 	assert.False(t, wsproto.VerifyEnrollment(other.Hash(), b, mac.MAC))
-	assert.False(t, wsproto.VerifyEnrollment(nil, b, mac.MAC), "no stored hash is no key")
+	unkeyed := hmac.New(sha256.New, nil)
+	unkeyed.Write(b.Transcript(wsproto.ContextEnrollment))
+	assert.False(t, wsproto.VerifyEnrollment(nil, b, unkeyed.Sum(nil)), "no stored hash is no key")
 	assert.False(t, wsproto.VerifyEnrollment(code.Hash(), b, nil))
 	assert.False(t, wsproto.VerifyEnrollment(code.Hash(), b, mac.MAC[:31]))
 }

@@ -129,9 +129,10 @@ func TestErrorsAreAsDescribed(t *testing.T) {
 		var answer error
 		a := start(t, schematest.Wrap(t, left, wsproto.SideConnector), nil, nil)
 		start(t, schematest.Wrap(t, right, wsproto.SideTenant), func(context.Context, *wsproto.Request) (any, error) { return nil, answer }, nil)
+		finish := samples(t)[wsproto.MethodFinish][0]
 		for _, info := range wsproto.ErrorCodes() {
 			for _, answer = range []error{info.Code, wsproto.Errorf(info.Code, "%s", strings.Repeat("x", 2000))} {
-				assert.ErrorIs(t, a.Call(t.Context(), wsproto.MethodFinish, samples(t)[wsproto.MethodFinish][0], nil), info.Code)
+				assert.ErrorIs(t, a.Call(t.Context(), wsproto.MethodFinish, finish, nil), info.Code)
 			}
 		}
 	})
@@ -302,11 +303,11 @@ func refName(v any) string {
 func TestValidateAgreesWithTheSchema(t *testing.T) {
 	doc := loadSchema(t)
 	long := func(n int) string { return strings.Repeat("x", n) }
+	all := samples(t)
 	for name, edits := range boundaryEdits(long) {
 		for i, edit := range edits {
 			for _, m := range wsproto.Methods() {
-				sample := samples(t)[m.Name]
-				for _, v := range sample {
+				for _, v := range all[m.Name] {
 					if v == nil || reflect.TypeOf(v).Name() != name {
 						continue
 					}

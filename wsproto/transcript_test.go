@@ -156,6 +156,12 @@ func TestKeysAreP256(t *testing.T) {
 	good := spki(t, newKey(t).Public())
 	_, err = wsproto.ParsePublicKey(append(bytes.Clone(good), 0))
 	assert.ErrorIs(t, err, wsproto.ErrKeyType, "something after it")
+	longer := append(bytes.Clone(good), 0x05, 0x00) // an element more in the outer SEQUENCE, which crypto/x509 tolerates
+	longer[1] += 2
+	_, err = x509.ParsePKIXPublicKey(longer)
+	require.NoError(t, err)
+	_, err = wsproto.ParsePublicKey(longer)
+	assert.ErrorIs(t, err, wsproto.ErrKeyType, "another encoding of the same key")
 	off := bytes.Clone(good)
 	off[len(off)-1] ^= 1
 	_, err = wsproto.ParsePublicKey(off)

@@ -1,0 +1,64 @@
+package wsproto_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/adcskit/adcskit/wsproto"
+)
+
+func TestHelloHasTwoKeys(t *testing.T) {
+	h := newHello(t)
+	require.NoError(t, h.Validate())
+	h.DecryptionKey = h.IdentityKey
+	assert.ErrorIs(t, h.Validate(), wsproto.ErrBounds)
+}
+
+func TestOutcomeHoldsWhatItsKindRequires(t *testing.T) {
+	hash, p12 := make([]byte, 32), []byte("p12")
+	issued := wsproto.Outcome{Kind: wsproto.Issued, Serial: "01", Thumbprint: hash, PKCS12: p12}
+	require.NoError(t, issued.Validate())
+	sealed := issued
+	sealed.PKCS12, sealed.Sealed = nil, []byte(`{}`)
+	require.NoError(t, sealed.Validate())
+	for name, o := range map[string]wsproto.Outcome{
+		"no kind":                {},
+		"no serial":              {Kind: wsproto.Issued, Thumbprint: hash, PKCS12: p12},
+		"no thumbprint":          {Kind: wsproto.Issued, Serial: "01", PKCS12: p12},
+		"no bundle":              {Kind: wsproto.Issued, Serial: "01", Thumbprint: hash},
+		"two bundles":            {Kind: wsproto.Issued, Serial: "01", Thumbprint: hash, PKCS12: p12, Sealed: []byte(`{}`)},
+		"pending without id":     {Kind: wsproto.Pending},
+		"pending with a bundle":  {Kind: wsproto.Pending, RequestID: 1, PKCS12: p12},
+		"rejected with a bundle": {Kind: wsproto.Rejected, Serial: "01", Thumbprint: hash, PKCS12: p12},
+		"failed, sealed":         {Kind: wsproto.Failed, Sealed: []byte(`{}`)},
+	} {
+		assert.ErrorIs(t, o.Validate(), wsproto.ErrBounds, name)
+	}
+}
+
+func TestOfferBounds(t *testing.T) {
+	b := newBench(t)
+	good := wsproto.Offer{Job: "j", Attempt: 1, Order: []byte(`{"x":"` + strings.Repeat("x", 64<<10-8) + `"}`), Checkpoint: b.sealed}
+	require.NoError(t, good.Validate())
+	for name, edit := range map[string]func(*wsproto.Offer){
+		"no order":          func(o *wsproto.Offer) { o.Order = nil },
+		"order too long":    func(o *wsproto.Offer) { o.Order = append(o.Order, ' ') },
+		"no job":            func(o *wsproto.Offer) { o.Job = "" },
+		"attempt 0":         func(o *wsproto.Offer) { o.Attempt = 0 },
+		"time over":         func(o *wsproto.Offer) { o.TimeLeftMS = -1 },
+		"trace too long":    func(o *wsproto.Offer) { o.Traceparent = strings.Repeat("x", 256) },
+		"a bad checkpoint":  func(o *wsproto.Offer) { o.Checkpoint = &wsproto.Checkpoint{} },
+		"refused, no scope": nil,
+	} {
+		if edit == nil {
+			assert.ErrorIs(t, (&wsproto.OfferResult{Answer: wsproto.OfferRefused}).Validate(), wsproto.ErrBounds, name)
+			continue
+		}
+		o := good
+		edit(&o)
+		assert.ErrorIs(t, o.Validate(), wsproto.ErrBounds, name)
+	}
+}
