@@ -47,3 +47,6 @@ func DecodeAnswer(stub []byte, wide bool) (Answer, error) {
 func Poll(ctx, closing context.Context, o *WaitOptions, ask func(context.Context) (*Result, error)) (*Result, error) {
 	return poll(ctx, closing, o.withDefaults(), ask)
 }
+
+// NotExecuted calls notExecuted.
+func NotExecuted(err error) (not, again bool) { return notExecuted(err) }
