@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	//lint:ignore SA1019 the NT hash is defined with MD4 (MS-NLMP section 3.3.2)
 	"golang.org/x/crypto/md4"
 )
 

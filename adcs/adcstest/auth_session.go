@@ -75,8 +75,7 @@ func (s *ntlmSession) resetCiphers() error {
 // canSign says whether both sides agreed on integrity; without it signatures are dummies that protect nothing.
 func (s *ntlmSession) canSign() bool { return s.flags&(ntlmSign|ntlmSeal) != 0 }
 
-// signature computes the next signature of one direction over the signed parts, of which body is the one that a
-// session without extended security covers.
+// signature makes the next signature of one direction from a checksum (MS-NLMP section 3.4.4).
 func (s *ntlmSession) signature(d *ntlmDirection, sum []byte) []byte {
 	sig := make([]byte, ntlmSignatureSize)
 	sig[0] = 1

@@ -102,7 +102,9 @@ func TestHostilePDU(t *testing.T) {
 		"type 1":               {true, ofType(1), fault},
 		"auth3 without token":  {true, ofType(rpc.TypeAuth3), closed},
 		"alter cut off":        {true, func(p *rawPeer) []byte { return p.encode(rpc.TypeAlterContext, whole, nil, nil) }, fault},
-		"request cut off":      {true, func(p *rawPeer) []byte { return p.encode(rpc.TypeRequest, whole, make([]byte, 7), nil) }, fault},
+		"request cut off": {true, func(p *rawPeer) []byte {
+			return p.encode(rpc.TypeRequest, whole, make([]byte, 7), nil)
+		}, fault},
 		"request without its object": {true, func(p *rawPeer) []byte {
 			return p.encode(rpc.TypeRequest, whole|rpc.FlagObject, make([]byte, 9), nil)
 		}, fault},

@@ -5,6 +5,7 @@ import (
 	"net"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/adcskit/adcskit/adcs"
 	"github.com/adcskit/adcskit/adcs/adcstest"
 	"github.com/adcskit/adcskit/internal/rpc"
 )
@@ -235,33 +237,30 @@ func TestVerificationTrailer(t *testing.T) {
 	one, zero := uint32(1), uint32(0)
 	context := &rpc.VerifyContext{Interface: rpc.ICertPassage(), Transfer: rpc.NDR()}
 	other := &rpc.VerifyContext{Interface: rpc.ICertPassage(), Transfer: rpc.NDR64()}
+	header := func(offset uint32, h rpc.VerifyHeader) func(*rawPeer) rpc.VerificationTrailer {
+		return func(p *rawPeer) rpc.VerificationTrailer {
+			h.CallID = p.call + offset
+			return rpc.VerificationTrailer{Header: &h}
+		}
+	}
+	fixed := func(v rpc.VerificationTrailer) func(*rawPeer) rpc.VerificationTrailer {
+		return func(*rawPeer) rpc.VerificationTrailer { return v }
+	}
 	for name, c := range map[string]struct {
 		trailer func(p *rawPeer) rpc.VerificationTrailer
 		signs   bool
 		status  rpc.Status
 	}{
-		"none": {func(p *rawPeer) rpc.VerificationTrailer { return rpc.VerificationTrailer{} }, true, 0},
-		"header": {func(p *rawPeer) rpc.VerificationTrailer {
-			return rpc.VerificationTrailer{Header: &rpc.VerifyHeader{CallID: p.call + 1}}
-		}, true, 0},
-		"all": {func(p *rawPeer) rpc.VerificationTrailer {
-			return rpc.VerificationTrailer{Bitmask: &one, Pcontext: context, Header: &rpc.VerifyHeader{CallID: p.call + 1}}
-		}, true, 0},
-		"no header signing": {func(p *rawPeer) rpc.VerificationTrailer { return rpc.VerificationTrailer{Bitmask: &zero} }, false, 0},
-		"flag taken away":   {func(p *rawPeer) rpc.VerificationTrailer { return rpc.VerificationTrailer{Bitmask: &one} }, false, 5},
-		"another syntax":    {func(p *rawPeer) rpc.VerificationTrailer { return rpc.VerificationTrailer{Pcontext: other} }, true, 5},
-		"another call": {func(p *rawPeer) rpc.VerificationTrailer {
-			return rpc.VerificationTrailer{Header: &rpc.VerifyHeader{CallID: p.call}}
-		}, true, 5},
-		"another opnum": {func(p *rawPeer) rpc.VerificationTrailer {
-			return rpc.VerificationTrailer{Header: &rpc.VerifyHeader{CallID: p.call + 1, Opnum: 1}}
-		}, true, 5},
-		"another context": {func(p *rawPeer) rpc.VerificationTrailer {
-			return rpc.VerificationTrailer{Header: &rpc.VerifyHeader{CallID: p.call + 1, ContextID: 1}}
-		}, true, 5},
-		"another packet type": {func(p *rawPeer) rpc.VerificationTrailer {
-			return rpc.VerificationTrailer{Header: &rpc.VerifyHeader{CallID: p.call + 1, Type: 2}}
-		}, true, 5},
+		"none":                {fixed(rpc.VerificationTrailer{}), true, 0},
+		"header":              {header(1, rpc.VerifyHeader{}), true, 0},
+		"bits and context":    {fixed(rpc.VerificationTrailer{Bitmask: &one, Pcontext: context}), true, 0},
+		"no header signing":   {fixed(rpc.VerificationTrailer{Bitmask: &zero}), false, 0},
+		"flag taken away":     {fixed(rpc.VerificationTrailer{Bitmask: &one}), false, 5},
+		"another syntax":      {fixed(rpc.VerificationTrailer{Pcontext: other}), true, 5},
+		"another call":        {header(0, rpc.VerifyHeader{}), true, 5},
+		"another opnum":       {header(1, rpc.VerifyHeader{Opnum: 1}), true, 5},
+		"another context":     {header(1, rpc.VerifyHeader{ContextID: 1}), true, 5},
+		"another packet type": {header(1, rpc.VerifyHeader{Type: rpc.TypeResponse}), true, 5},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t, &adcstest.Options{Wire: adcstest.Wire{NoHeaderSigning: !c.signs}})
@@ -302,4 +301,29 @@ func TestUnknownVerificationCommand(t *testing.T) {
 			p.answer()
 		}
 	}
+}
+
+// Many clients at once, each with several connections.
+func TestParallelClients(t *testing.T) {
+	s := newServer(t, nil)
+	var wg sync.WaitGroup
+	for range 4 {
+		client, err := adcs.New(s.Host(), s.Name(), adcs.Password(s.User().Account(), s.User().Password),
+			&adcs.Options{AllowNTLM: true, DialContext: s.DialContext})
+		require.NoError(t, err)
+		defer client.Close()
+		for range 4 {
+			csr := newCSR(t, "parallel")
+			wg.Go(func() {
+				for range 3 {
+					r, err := client.Submit(t.Context(), adcs.Request{CSR: csr, Template: "Device"})
+					if assert.NoError(t, err) {
+						assert.Equal(t, adcs.Issued, r.Disposition)
+					}
+				}
+			})
+		}
+	}
+	wg.Wait()
+	assert.Len(t, s.Requests(), 48)
 }
