@@ -13,9 +13,9 @@ type BackoffOptions struct {
 	Rand   func(n int64) int64 // a random number in [0, n); default math/rand/v2
 }
 
-// Backoff decides when to dial again: after a random part of a window (full jitter) that doubles with each attempt, and
-// after the unused remainder of the window before, so that there is one attempt a window on the average and clients that
-// lost their gateway together do not come back together. It is not safe for concurrent use.
+// Backoff decides when to dial again: after a random part of a window (full jitter) that doubles with each attempt,
+// and after the unused remainder of the window before, so that there is one attempt a window on the average and
+// clients that lost their gateway together do not come back together. It is not safe for concurrent use.
 type Backoff struct {
 	opts      BackoffOptions
 	attempt   int
@@ -44,8 +44,8 @@ func NewBackoff(opts *BackoffOptions) *Backoff {
 }
 
 // Next returns how long to wait before the next dial. lived is how long the session that ended was authenticated (zero
-// when the dial failed): only a stable one resets the window. retryAfter is the wait that the gateway asked for, or zero;
-// no more than an hour of it is honoured. With [ReconnectLater] at least the longest window passes first.
+// when the dial failed): only a stable one resets the window. retryAfter is the wait that the gateway asked for, or
+// zero; no more than an hour of it is honoured. With [ReconnectLater] at least the longest window passes first.
 // [ReconnectOnce] and [ReconnectStop] are for the caller to obey.
 func (b *Backoff) Next(policy Reconnect, lived, retryAfter time.Duration) time.Duration {
 	if lived >= b.opts.Stable {

@@ -7,13 +7,13 @@ import (
 	"strconv"
 )
 
-// Call sends a request, waits for its answer, decodes it strictly into result and checks its bounds (result may be nil).
-// params is one of the messages of this package, or a json.RawMessage that is sent as it is.
+// Call sends a request, waits for its answer, decodes it strictly into result and checks its bounds (result may be
+// nil). params is one of the messages of this package, or a json.RawMessage that is sent as it is.
 //
-// Errors: an *Error when the other side answered with one; one that matches [ErrConnectionLost] when the connection ended
-// first, and net.ErrClosed too when this side closed it: the request may have been executed then; [ErrTooLarge] when
-// nothing was sent; one that matches [ErrSyntax] or [ErrBounds] when the answer is malformed; that of ctx when it ended
-// first, which leaves the connection as it is.
+// Errors: an *Error when the other side answered with one; one that matches [ErrConnectionLost] when the connection
+// ended first, and net.ErrClosed too when this side closed it: the request may have been executed then; [ErrTooLarge]
+// when nothing was sent; one that matches [ErrSyntax] or [ErrBounds] when the answer is malformed; that of ctx when it
+// ended first, which leaves the connection as it is.
 func (p *Peer) Call(ctx context.Context, method string, params, result any) error {
 	raw, err := encode(params)
 	if err != nil {
@@ -73,7 +73,8 @@ func (f *frame) answer() (json.RawMessage, error) {
 	return f.result, nil
 }
 
-// Notify sends a notification. It returns when the message was handed to the transport; errors are those of [Peer.Call].
+// Notify sends a notification. It returns when the message was handed to the transport; errors are those of
+// [Peer.Call].
 func (p *Peer) Notify(ctx context.Context, method string, params any) error {
 	if !validMethod(method) {
 		return fmt.Errorf("wsproto: %q cannot be a method", bound(method, maxMethod))

@@ -79,10 +79,10 @@ const (
 	timeLayout = "2006-01-02T15:04:05Z"
 )
 
-// SealCheckpoint completes a checkpoint: it takes the clear part of c (State, CA, Account, RequestID, Time, Tenant, Job,
-// Attempt, Sequence, OrderDigest), checks that the private key belongs to the request, encrypts the secret to each of the
-// keys (the maker's own decryption key first, then pinned siblings; at most [MaxSealedParts]), and signs all of it with
-// the identity key. The time is cut to whole seconds in UTC.
+// SealCheckpoint completes a checkpoint: it takes the clear part of c (State, CA, Account, RequestID, Time, Tenant,
+// Job, Attempt, Sequence, OrderDigest), checks that the private key belongs to the request, encrypts the secret to
+// each of the keys (the maker's own decryption key first, then pinned siblings; at most [MaxSealedParts]), and signs
+// all of it with the identity key. The time is cut to whole seconds in UTC.
 func SealCheckpoint(c Checkpoint, secret CheckpointSecret, identity crypto.Signer, to ...*ecdh.PublicKey) (*Checkpoint, error) {
 	if identity == nil {
 		return nil, ErrKeyType
@@ -134,8 +134,8 @@ func sealPart(pub *ecdh.PublicKey, info, plaintext []byte) (SealedPart, error) {
 }
 
 // VerifyCheckpoint checks what a tenant can check before it stores a checkpoint: bounds, that tenant, job, attempt,
-// sequence and order digest are those of the message and the order, and the signature of the session's identity key. The
-// error is a CheckpointError.
+// sequence and order digest are those of the message and the order, and the signature of the session's identity key.
+// The error is a CheckpointError.
 func VerifyCheckpoint(p *CheckpointParams, tenant string, orderDigest []byte, identityKey *ecdsa.PublicKey) error {
 	c := &p.Checkpoint
 	if c.Validate() != nil {
@@ -161,8 +161,8 @@ type CheckpointExpectation struct {
 	Account     string       // the connector's own account at this CA
 }
 
-// OpenCheckpoint checks a checkpoint in this order: bounds, maker, signature, job, order, CA and account; then it decrypts
-// the part for key, and checks that private key, request and public-key hash belong together. The error is a
+// OpenCheckpoint checks a checkpoint in this order: bounds, maker, signature, job, order, CA and account; then it
+// decrypts the part for key, and checks that private key, request and public-key hash belong together. The error is a
 // CheckpointError and holds nothing of the content.
 func OpenCheckpoint(c *Checkpoint, key ecdh.KeyExchanger, want CheckpointExpectation) (*CheckpointSecret, error) {
 	if c == nil || c.Validate() != nil {

@@ -10,10 +10,11 @@ import (
 	"time"
 )
 
-// Unmarshal decodes a JSON text into the struct that v points to. Unlike encoding/json it matches member names exactly,
-// refuses a member that occurs twice, text that is not UTF-8 and half surrogate pairs, takes numbers only where they fit,
-// and bounds depth and counts (see [MaxDepth], [MaxArray], [MaxMembers]). Members that the struct does not have are
-// checked for syntax and ignored. null leaves a member as it is. Errors match [ErrSyntax] and hold nothing of the text.
+// Unmarshal decodes a JSON text into the struct that v points to. Unlike encoding/json it matches member names
+// exactly, refuses a member that occurs twice, text that is not UTF-8 and half surrogate pairs, takes numbers only
+// where they fit, and bounds depth and counts (see [MaxDepth], [MaxArray], [MaxMembers]). Members that the struct does
+// not have are checked for syntax and ignored. null leaves a member as it is. Errors match [ErrSyntax] and hold
+// nothing of the text.
 //
 // It decodes what the messages of this package consist of: structs, slices, byte slices (base64 with padding, RFC 4648,
 // section 4), strings, integers, booleans, pointers, maps of string to integer, json.RawMessage and time.Time.

@@ -4,8 +4,8 @@
 //
 // It holds what both halves share: the messages, a strict JSON decoder, [Peer] (requests and answers on one
 // connection), the transports ([DialWebSocket], [AcceptWebSocket], [Pipe]), the proofs of the handshake ([Binding]),
-// enrollment codes, signed and encrypted checkpoints, close codes with their reconnect policy, and [Backoff]. The halves
-// themselves are wsproto/connector and wsproto/gateway; this package decides nothing about jobs.
+// enrollment codes, signed and encrypted checkpoints, close codes with their reconnect policy, and [Backoff]. The
+// halves themselves are wsproto/connector and wsproto/gateway; this package decides nothing about jobs.
 //
 // The other side is taken for hostile: every length is bounded before memory is spent on it, a malformed frame ends the
 // connection, and text of the other side appears in errors only quoted and shortened.

@@ -44,8 +44,8 @@ func NewEnrollmentCode(tenantKey Fingerprint) EnrollmentCode {
 	return c
 }
 
-// ParseEnrollmentCode reads what [EnrollmentCode.Reveal] writes. Case, white space and hyphens do not matter. Every error
-// is ErrEnrollmentCode and holds nothing of the text.
+// ParseEnrollmentCode reads what [EnrollmentCode.Reveal] writes. Case, white space and hyphens do not matter. Every
+// error is ErrEnrollmentCode and holds nothing of the text.
 func ParseEnrollmentCode(text string) (EnrollmentCode, error) {
 	if len(text) > maxEnrollmentText {
 		return EnrollmentCode{}, ErrEnrollmentCode
@@ -98,9 +98,9 @@ func (c EnrollmentCode) TenantKey() Fingerprint { return c.tenant }
 // IsZero reports whether c is no code at all.
 func (c EnrollmentCode) IsZero() bool { return c == EnrollmentCode{} }
 
-// Hash returns what the tenant stores instead of the code: SHA-256 over the fields context, id and secret. It is also the
-// key of the MAC, so who reads it can enroll in the place of the connector until the code is used or expires; but the
-// code itself cannot be computed from it.
+// Hash returns what the tenant stores instead of the code: SHA-256 over the fields context, id and secret. It is also
+// the key of the MAC, so who reads it can enroll in the place of the connector until the code is used or expires; but
+// the code itself cannot be computed from it.
 func (c EnrollmentCode) Hash() []byte {
 	b := envelope.AppendString(nil, string(ContextEnrollmentKey))
 	b = envelope.AppendField(b, c.id[:])
@@ -115,8 +115,8 @@ func (c EnrollmentCode) MAC(b Binding) EnrollmentMAC {
 	return EnrollmentMAC{ID: c.ID(), MAC: enrollmentMAC(c.Hash(), b)}
 }
 
-// VerifyEnrollment checks a MAC against the stored hash of the code that [EnrollmentMAC.ID] names, in constant time. That
-// a code is used once and not after its time is for the caller to hold.
+// VerifyEnrollment checks a MAC against the stored hash of the code that [EnrollmentMAC.ID] names, in constant time.
+// That a code is used once and not after its time is for the caller to hold.
 func VerifyEnrollment(hash []byte, b Binding, mac []byte) bool {
 	return len(hash) == sha256.Size && subtle.ConstantTimeCompare(enrollmentMAC(hash, b), mac) == 1
 }

@@ -76,8 +76,8 @@ func (f *frame) check(version string) error {
 	return syntaxError(0, "neither a request nor an answer")
 }
 
-// requestID consumes an id and returns its text: an integer from 0 to 2^53, a string of 1 to 64 bytes without escapes, or
-// null.
+// requestID consumes an id and returns its text: an integer from 0 to 2^53, a string of 1 to 64 bytes without escapes,
+// or null.
 func (s *scanner) requestID() (string, error) {
 	c := s.peek()
 	at := s.pos

@@ -36,8 +36,8 @@ type Hello struct {
 	Attestation   json.RawMessage `json:"attestation,omitempty"` // evidence; absent means software keys
 }
 
-// SignedChallenge is the answer to a Hello. Challenge is the exact JSON text of a Challenge, so that both sides sign the
-// same bytes.
+// SignedChallenge is the answer to a Hello. Challenge is the exact JSON text of a Challenge, so that both sides sign
+// the same bytes.
 type SignedChallenge struct {
 	Challenge []byte `json:"challenge"`
 	Signature []byte `json:"signature"` // by the tenant's key, over the transcript

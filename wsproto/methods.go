@@ -42,7 +42,8 @@ func Methods() []MethodInfo {
 	}
 }
 
-// EncodeHello returns the JSON text of a hello, for [Peer.CallRaw]: [Binding.Hello] needs the exact bytes that were sent.
+// EncodeHello returns the JSON text of a hello, for [Peer.CallRaw]: [Binding.Hello] needs the exact bytes that were
+// sent.
 func EncodeHello(h Hello) (json.RawMessage, error) { return encode(h) }
 
 // EncodeChallenge returns the JSON text of a challenge for [SignedChallenge.Challenge] and [Binding.Challenge].

@@ -45,9 +45,9 @@ func (e *CriticalError) Error() string {
 	return fmt.Sprintf("wsproto: the order's critical member %q is not understood", e.Member)
 }
 
-// DecodeOrder reads the JSON text of an order strictly (see [Unmarshal]), checks its bounds, and that every member named
-// by critical is present and understood; otherwise the error is a *CriticalError. Whether the values make sense together
-// is for the connector to decide.
+// DecodeOrder reads the JSON text of an order strictly (see [Unmarshal]), checks its bounds, and that every member
+// named by critical is present and understood; otherwise the error is a *CriticalError. Whether the values make sense
+// together is for the connector to decide.
 func DecodeOrder(text []byte) (*Order, error) {
 	var o Order
 	if err := Unmarshal(text, &o); err != nil {

@@ -60,26 +60,33 @@ func (e *PipeEnd) learn(how CloseError) {
 // Read implements [Transport].
 func (e *PipeEnd) Read(ctx context.Context) ([]byte, error) {
 	for {
-		var m pipeMessage
 		select {
-		case m = <-e.in:
+		case m := <-e.in:
+			if e.closedHere() {
+				return nil, e.how
+			}
+			if m.pong == nil {
+				return m.text, nil
+			}
+			close(m.pong)
 		case <-e.closed:
-			select {
-			case m = <-e.in: // what was sent before the close arrives before it
-				if !e.how.Remote {
-					return nil, e.how
-				}
-			default:
+			if len(e.in) == 0 || e.closedHere() { // what was sent before the close arrives before it
 				return nil, e.how
 			}
 		case <-ctx.Done():
 			e.Cut()
 			return nil, ctx.Err()
 		}
-		if m.pong == nil {
-			return m.text, nil
-		}
-		close(m.pong)
+	}
+}
+
+// closedHere reports whether this end has closed the connection itself: then it reads no more.
+func (e *PipeEnd) closedHere() bool {
+	select {
+	case <-e.closed:
+		return !e.how.Remote
+	default:
+		return false
 	}
 }
 

@@ -128,8 +128,8 @@ func VerifyAuthenticate(identityKey []byte, b Binding, signature []byte) error {
 	return verify(pub, b.Transcript(b.connectorContext()), signature)
 }
 
-// Authority returns the gateway authority of a URL as both sides must use it in a [Binding]: host in lower case, and the
-// port unless it is the default one of the scheme (443 for wss and https, 80 for ws and http).
+// Authority returns the gateway authority of a URL as both sides must use it in a [Binding]: host in lower case, and
+// the port unless it is the default one of the scheme (443 for wss and https, 80 for ws and http).
 func Authority(rawURL string) (string, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil || u.Hostname() == "" {

@@ -12,7 +12,7 @@ type Transport interface {
 	Write(ctx context.Context, message []byte) error
 	// Ping asks for a sign of life of the other side and waits for it. Somebody must be in Read meanwhile.
 	Ping(ctx context.Context) error
-	// Close closes the connection and waits for the other side's consent, for some seconds at most. The reason is cut to
-	// MaxCloseReason bytes. It is idempotent; the first code wins.
+	// Close closes the connection and waits for the other side's consent, for some seconds at most. The reason is cut
+	// to MaxCloseReason bytes. It is idempotent; the first code wins.
 	Close(code CloseCode, reason string) error
 }

@@ -36,8 +36,8 @@ type AcceptOptions struct {
 	MaxMessage int
 }
 
-// NewHTTPClient returns a client for [DialOptions] that takes its proxy from the environment (HTTPS_PROXY, NO_PROXY) and
-// trusts the given roots, or those of the system if nil.
+// NewHTTPClient returns a client for [DialOptions] that takes its proxy from the environment (HTTPS_PROXY, NO_PROXY)
+// and trusts the given roots, or those of the system if nil.
 func NewHTTPClient(roots *x509.CertPool) *http.Client {
 	return &http.Client{Transport: &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
@@ -119,13 +119,15 @@ func dialError(err error, resp *http.Response) *DialError {
 	}
 	if resp.Body != nil {
 		text, _ := io.ReadAll(io.LimitReader(resp.Body, maxRemoteText))
-		e.Cause = fmt.Errorf("%q", strings.TrimSpace(string(text)))
+		if text := strings.TrimSpace(string(text)); text != "" {
+			e.Cause = fmt.Errorf("%q", text)
+		}
 	}
 	return e
 }
 
-// AcceptWebSocket upgrades a request. It answers requests that do not offer [Subprotocol] with 400 and, like every other
-// failure, returns an error after it has answered. r.Context() must not be used afterwards.
+// AcceptWebSocket upgrades a request. It answers requests that do not offer [Subprotocol] with 400 and, like every
+// other failure, returns an error after it has answered. r.Context() must not be used afterwards.
 func AcceptWebSocket(w http.ResponseWriter, r *http.Request, opts *AcceptOptions) (*WebSocket, error) {
 	var o AcceptOptions
 	if opts != nil {
@@ -223,7 +225,8 @@ func (w *WebSocket) Close(code CloseCode, reason string) error {
 	return nil
 }
 
-// abort closes the connection if ctx has ended: the library does so in most places, but not where it waits for its locks.
+// abort closes the connection if ctx has ended: the library does so in most places, but not where it waits for its
+// locks.
 func (w *WebSocket) abort(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		w.conn.CloseNow()

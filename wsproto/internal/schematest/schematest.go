@@ -1,6 +1,6 @@
-// Package schematest holds messages against asyncapi.yaml in tests: every frame that passes a wrapped transport, in both
-// directions, must match the schema of its message, be sent by the side that may send it, and have no member that the
-// schema does not describe.
+// Package schematest holds messages against asyncapi.yaml in tests: every frame that passes a wrapped transport, in
+// both directions, must match the schema of its message, be sent by the side that may send it, and have no member that
+// the schema does not describe.
 package schematest
 
 import (
