@@ -1,6 +1,10 @@
 package cli_test
 
 import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
+	"math/big"
 	"os"
 	"path/filepath"
 	"strings"
@@ -63,6 +67,38 @@ func TestWritePrivate(t *testing.T) {
 	assert.Len(t, entries, 2, "nothing is left behind")
 }
 
+// TestPrivateFilesAndWhatIsThere leaves alone what is no regular file, and tells so before anything is at stake.
+func TestPrivateFilesAndWhatIsThere(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	require.NoError(t, os.WriteFile(at("target"), []byte("target"), 0o644))
+	require.NoError(t, os.Symlink(at("target"), at("link")))
+	require.NoError(t, os.Mkdir(at("folder"), 0o700))
+	for _, name := range []string{"link", "folder", "none/x", "target/x", os.DevNull} {
+		path := at(name)
+		if name == os.DevNull {
+			path = name
+		}
+		assert.Error(t, cli.CanWrite(path), name)
+		assert.ErrorContains(t, cli.WritePrivate(path, []byte("x")), path)
+	}
+	require.NoError(t, cli.CanWrite(at("target")))
+	require.NoError(t, cli.CanWrite(at("new")))
+	require.NoError(t, cli.CreatePrivate(at("new"), []byte("first")))
+	require.ErrorIs(t, cli.CreatePrivate(at("new"), []byte("second")), os.ErrExist)
+	for name, want := range map[string]string{"target": "target", "link": "target", "new": "first"} {
+		b, err := os.ReadFile(at(name))
+		require.NoError(t, err)
+		assert.Equal(t, want, string(b))
+	}
+	info, err := os.Stat(at("new"))
+	require.NoError(t, err)
+	assert.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	assert.Len(t, entries, 4, "nothing is left behind")
+}
+
 func TestLoadJSON(t *testing.T) {
 	var v struct {
 		Known string `json:"known"`
@@ -76,11 +112,26 @@ func TestLoadJSON(t *testing.T) {
 
 func TestCertificates(t *testing.T) {
 	const key = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
+	_, key25519, err := ed25519.GenerateKey(rand.Reader)
+	require.NoError(t, err)
 	const malformed = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 	for _, content := range []string{"", "text", key, malformed} {
 		_, err := cli.Certificates(write(t, content))
 		assert.Error(t, err, content)
 	}
-	_, err := cli.Certificates(filepath.Join(t.TempDir(), "none"))
+	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{SerialNumber: big.NewInt(1)},
+		&x509.Certificate{}, key25519.Public(), key25519)
+	require.NoError(t, err)
+	cert, err := x509.ParseCertificate(der)
+	require.NoError(t, err)
+	for form, content := range map[string][]byte{
+		"PEM": append([]byte("a comment\n"), cli.EncodeCertificates(cert)...), "DER": der, // as certmgr exports it
+	} {
+		got, err := cli.Certificates(write(t, string(content)))
+		require.NoError(t, err, form)
+		require.Len(t, got, 1)
+		assert.True(t, got[0].Equal(cert))
+	}
+	_, err = cli.Certificates(filepath.Join(t.TempDir(), "none"))
 	assert.ErrorIs(t, err, os.ErrNotExist)
 }

@@ -31,11 +31,15 @@ func LoadJSON(path string, v any) error {
 	return nil
 }
 
-// Certificates reads the certificates of a PEM file. There must be one at least; blocks of other types are refused.
+// Certificates reads the certificates of a PEM file, or the one of a DER file, which is what Windows exports. There must
+// be one at least; PEM blocks of other types are refused.
 func Certificates(path string) ([]*x509.Certificate, error) {
 	b, err := ReadFile(path, maxPEM)
 	if err != nil {
 		return nil, err
+	}
+	if cert, err := x509.ParseCertificate(b); err == nil {
+		return []*x509.Certificate{cert}, nil
 	}
 	var certs []*x509.Certificate
 	for {
@@ -53,7 +57,7 @@ func Certificates(path string) ([]*x509.Certificate, error) {
 		certs, b = append(certs, cert), rest
 	}
 	if len(certs) == 0 {
-		return nil, fmt.Errorf("%s holds no certificate in PEM", path)
+		return nil, fmt.Errorf("%s holds no certificate in PEM or DER", path)
 	}
 	return certs, nil
 }

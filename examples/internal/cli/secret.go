@@ -53,18 +53,28 @@ func ReadFile(path string, limit int64) ([]byte, error) {
 	return b, nil
 }
 
-// WritePrivate writes a file that only its owner can read. It is there whole or not at all: the bytes are on the disk
-// before the file gets its name. A file of that name is replaced.
-func WritePrivate(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // mode 0600
+// CreatePrivate writes a new file that only its owner can read. If there is one of that name, the error matches
+// fs.ErrExist and the file stays as it is.
+func CreatePrivate(path string, data []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
+	if err := fill(f, data); err != nil {
+		_ = os.Remove(path) // what failed before is worth more
+		return fmt.Errorf("write %s: %w", path, err)
 	}
-	if err = errors.Join(err, f.Close()); err == nil {
+	return nil
+}
+
+// WritePrivate writes a file that only its owner can read. It is there whole or not at all: the bytes are on the disk
+// before the file gets its name. A regular file of that name is replaced, anything else is refused.
+func WritePrivate(path string, data []byte) error {
+	f, err := temporary(path)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	if err = fill(f, data); err == nil {
 		err = os.Rename(f.Name(), path)
 	}
 	if err != nil {
@@ -72,4 +82,39 @@ func WritePrivate(path string, data []byte) error {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil
+}
+
+// CanWrite returns the error that WritePrivate would most likely return for path, and changes nothing: for work that
+// must not be done in vain.
+func CanWrite(path string) error {
+	f, err := temporary(path)
+	if err == nil {
+		err = errors.Join(f.Close(), os.Remove(f.Name()))
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}
+
+// temporary makes a file beside path, with mode 0600. What is at path must be a regular file, or nothing: a rename
+// would take away a device, or the link that somebody made.
+func temporary(path string) (*os.File, error) {
+	info, err := os.Lstat(path)
+	switch {
+	case err == nil && !info.Mode().IsRegular():
+		return nil, errors.New("it is there already and is not a regular file")
+	case err != nil && !errors.Is(err, os.ErrNotExist):
+		return nil, err
+	}
+	return os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+}
+
+// fill writes, syncs and closes a file.
+func fill(f *os.File, data []byte) error {
+	_, err := f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
 }
