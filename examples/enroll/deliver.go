@@ -32,6 +32,7 @@ func (e *enrollment) deliver(result *adcs.Result) error {
 	r.describe(result.Certificate)
 	chain, err := e.verify(result)
 	if err != nil {
+		r.explain(err)
 		return &rejectedError{err}
 	}
 	r.ChainVerified = e.roots != nil

@@ -10,7 +10,6 @@ import (
 
 	"github.com/adcskit/adcskit/adcs"
 	"github.com/adcskit/adcskit/examples/internal/cli"
-	"github.com/adcskit/adcskit/keygen"
 	"github.com/adcskit/adcskit/pkcs12"
 )
 
@@ -64,6 +63,9 @@ func (e *enrollment) prepare() error {
 	if err := e.choosePassword(); err != nil {
 		return err
 	}
+	if err := e.canWrite(); err != nil {
+		return err
+	}
 	if e.rootsFile != "" {
 		if e.roots, err = cli.Certificates(e.rootsFile); err != nil {
 			return err
@@ -90,21 +92,6 @@ func (e *enrollment) choosePassword() (err error) {
 		return &usageError{err}
 	}
 	return nil
-}
-
-// makeRequest makes key and request and puts them on the disk.
-func (e *enrollment) makeRequest() (err error) {
-	if _, err := os.Lstat(e.keyFile); err == nil {
-		return &usageError{fmt.Errorf("%s is there already: it holds the key of an earlier request; "+
-			"-retrieve that one, or choose another -key-file", e.keyFile)}
-	}
-	if e.key, err = keygen.Generate(e.algorithm); err != nil {
-		return err
-	}
-	if e.csr, err = keygen.CreateRequest(e.key, &e.request); err != nil {
-		return &usageError{err}
-	}
-	return saveKey(e.keyFile, e.key, e.csr)
 }
 
 // ask submits the request, or retrieves it.
@@ -134,6 +121,7 @@ func (e *enrollment) await(ctx context.Context, held *adcs.Result) (*adcs.Result
 
 // abandon decides what becomes of the key when there is no certificate, and returns err.
 func (e *enrollment) abandon(err error) error {
+	e.report.explain(err)
 	keep := errors.Is(err, errHeld) || errors.Is(err, adcs.ErrOutcomeUnknown) || e.retrieve != 0
 	if keep {
 		e.report.KeyFile = e.keyFile

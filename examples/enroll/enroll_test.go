@@ -326,6 +326,10 @@ func TestRefusals(t *testing.T) {
 			assert.Equal(t, tc.status, status, out)
 			assert.Contains(t, out, tc.want)
 			assert.NotContains(t, out+stderr, "wrong\\n")
+			var r result
+			require.NoError(t, json.Unmarshal([]byte(out), &r))
+			aboutTheCA := status != 2 && name != "retrieve, no such"
+			assert.Equal(t, aboutTheCA, r.Remedy != "", "advice about the CA: %q", r.Remedy)
 			if name != "other roots" && name != "subject from the CA" {
 				assertFiles(t, dir)
 			} else {
@@ -333,6 +337,33 @@ func TestRefusals(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestNothingInVain finds out before the CA is asked that the result has no place to go.
+func TestNothingInVain(t *testing.T) {
+	ca, caDir := startCA(t)
+	for name, tc := range map[string]struct {
+		args   []string
+		status int
+		want   string
+	}{
+		"key into -out":     {[]string{"-key-file", "./certificate.p12"}, 2, "same file"},
+		"key into password": {[]string{"-key-file", "certificate.password"}, 2, "same file"},
+		"-out over input":   {[]string{"-out", ca.ready["password-file"]}, 2, "same file"},
+		"no folder":         {[]string{"-out", "none/a.p12", "-key-file", "a.key"}, 1, "none/a.p12"},
+		"-out is a folder":  {[]string{"-out", caDir, "-key-file", "a.key"}, 1, "not a regular file"},
+		"-out is a device":  {[]string{"-out", os.DevNull, "-key-file", "a.key"}, 1, "not a regular file"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			status, r := ca.enroll(t, dir, append([]string{"-template", "Device", "-subject", "CN=x"}, tc.args...)...)
+			assert.Equal(t, tc.status, status, r.Error)
+			assert.Contains(t, r.Error, tc.want)
+			assert.Empty(t, r.Remedy, "the CA has nothing to do with it")
+			assertFiles(t, dir)
+		})
+	}
+	assert.Equal(t, "total 0", ca.say(t, "list"))
 }
 
 // TestLostAnswer loses the CA's answer after it has issued: nobody submits again, and the key is still there.

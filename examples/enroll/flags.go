@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"strings"
 	"time"
 
 	"github.com/adcskit/adcskit/adcs"
@@ -53,8 +52,8 @@ func parseFlags(args []string, out io.Writer) (flags, error) {
 	f.requestFlags(s)
 	s.BoolVar(&f.fromDirectory, "from-directory", false,
 		"the template takes subject and names from the directory; implied if neither is given")
-	s.StringVar(&f.rootsFile, "roots", "", "PEM `file` with the roots that the certificate must chain to")
-	s.StringVar(&f.out, "out", "certificate.p12", "`file` to write")
+	s.StringVar(&f.rootsFile, "roots", "", "`file` with the roots that the certificate must chain to, in PEM or one in DER")
+	s.StringVar(&f.out, "out", "certificate.p12", "`file` to write; one that is there is replaced")
 	s.StringVar(&f.p12PasswordFile, "p12-password-file", "",
 		"`file` with the password of the .p12; if empty $P12_PASSWORD, or one is made and written beside the .p12")
 	profile := s.String("profile", "compat", "profile of the .p12: compat or modern")
@@ -127,11 +126,8 @@ func (f *flags) check(rest []string) error {
 	if f.keyFile == "" {
 		f.keyFile = f.beside(".key")
 	}
-	return nil
+	return f.distinct()
 }
-
-// beside is a file name like that of the .p12.
-func (f *flags) beside(extension string) string { return strings.TrimSuffix(f.out, ".p12") + extension }
 
 // options are those of the client.
 func (f *flags) options() *adcs.Options {

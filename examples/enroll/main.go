@@ -14,7 +14,8 @@
 // The exit status tells what became of the request:
 //
 //	0  issued: the .p12 is written
-//	1  failed before anything was issued: not sent, not reached, or a file could not be read or written
+//	1  failed: not sent, not reached, or a file could not be read or written. If the request has an id and the key is
+//	   still in its file, it may be issued: use -retrieve
 //	2  wrong use: flags, names that a request cannot hold, what is not supported yet
 //	3  held: a manager has to decide; use -retrieve, or -wait at once
 //	4  refused by the CA

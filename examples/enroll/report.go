@@ -60,7 +60,11 @@ func (r *report) conclude(err error) {
 			r.HResult = fmt.Sprintf("0x%08x", uint32(refusal.Code))
 		}
 	}
-	if r.exit != exitUsage && r.exit != exitHeld {
+}
+
+// explain notes what can be done about an error that comes from the CA or from the way to it.
+func (r *report) explain(err error) {
+	if !errors.Is(err, errHeld) {
 		e := adcs.Explain(err)
 		r.Summary, r.Remedy, r.Retry = e.Summary, e.Remedy, string(e.Retry)
 	}
@@ -116,7 +120,7 @@ func (r *report) print(out, complaints io.Writer, asJSON bool) error {
 	if r.KeyFile != "" {
 		fmt.Fprintf(complaints, "  the key is in %s\n", r.KeyFile)
 	}
-	if r.exit == exitHeld {
+	if r.exit == exitHeld || r.exit == exitFailed && r.KeyFile != "" && r.RequestID != 0 {
 		fmt.Fprintf(complaints, "  later: enroll -retrieve %d -key-file %s -host … -ca … -user …\n", r.RequestID, r.KeyFile)
 	}
 	return nil
