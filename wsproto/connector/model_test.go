@@ -324,3 +324,12 @@ func keyHash(t testing.TB, request []byte) []byte {
 	sum := sha256.Sum256(csr.RawSubjectPublicKeyInfo)
 	return sum[:]
 }
+
+// secretOf is what a checkpoint keeps of a key.
+func secretOf(t testing.TB, key *ecdsa.PrivateKey) wsproto.CheckpointSecret {
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	require.NoError(t, err)
+	request, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, key)
+	require.NoError(t, err)
+	return wsproto.CheckpointSecret{PrivateKey: der, Request: request}
+}

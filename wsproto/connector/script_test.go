@@ -51,18 +51,20 @@ type script struct {
 	register []connector.Registration
 	auths    []wsproto.Authenticate
 	policy   func(connector.Order) error
+	statuses []wsproto.Status
+	newest   *line // that has authenticated
 }
 
 // line is one connection, seen from the gateway.
 type line struct {
-	s         *script
-	peer      *wsproto.Peer
-	binding   wsproto.Binding
-	session   string
-	incoming  chan *call
-	done      chan struct{}
-	err       error
-	challenge []byte
+	s        *script
+	peer     *wsproto.Peer
+	binding  wsproto.Binding
+	session  string
+	incoming chan *call
+	done     chan struct{}
+	err      error
+	beside   bool // it was established while the one before still was
 }
 
 // call is a request of the connector that waits for the test's answer.
@@ -104,7 +106,7 @@ func scripted(t *testing.T, prepare func(s *script), test func(s *script, first 
 
 func newScript(t *testing.T) *script {
 	s := &script{
-		t: t, ctx: t.Context(), ca: newModelCA(t), connections: make(chan *line, 16),
+		t: t, ctx: t.Context(), ca: newModelCA(t), connections: make(chan *line, 64),
 		state:  wsproto.State{State: wsproto.StateActive, Connector: "connector-1"},
 		limits: wsproto.Limits{MaxMessageBytes: 1 << 20, HeartbeatMS: 25000, RPCDeadlineMS: rpcDeadline.Milliseconds()},
 	}
@@ -184,6 +186,13 @@ func (l *line) handle(ctx context.Context, r *wsproto.Request) (any, error) {
 	case wsproto.MethodAuthenticate:
 		return l.authenticate(r)
 	case wsproto.MethodStatus:
+		var m wsproto.Status
+		if err := r.Decode(&m); err != nil {
+			return nil, err
+		}
+		l.s.mu.Lock()
+		defer l.s.mu.Unlock()
+		l.s.statuses = append(l.s.statuses, m)
 		return nil, nil
 	}
 	c := &call{line: l, method: r.Method, params: append(json.RawMessage(nil), r.Params...), answer: make(chan reply, 1)}
@@ -242,6 +251,8 @@ func (l *line) authenticate(r *wsproto.Request) (any, error) {
 	if l.s.refuse != nil {
 		return nil, l.s.refuse
 	}
+	l.beside = l.s.newest != nil && l.s.newest.peer.Err() == nil
+	l.s.newest = l
 	l.s.connections <- l
 	return l.s.state, nil
 }
@@ -280,6 +291,21 @@ func (l *line) next(method string) *call {
 		l.s.t.Fatalf("no %s", method)
 		return nil
 	}
+}
+
+// take returns the next n requests, by method.
+func (l *line) take(n int) map[string][]*call {
+	l.s.t.Helper()
+	out := make(map[string][]*call)
+	for range n {
+		select {
+		case c := <-l.incoming:
+			out[c.method] = append(out[c.method], c)
+		case <-time.After(time.Hour):
+			l.s.t.Fatalf("not %d requests", n)
+		}
+	}
+	return out
 }
 
 // silent checks that the connector sends no request for some time.
