@@ -327,34 +327,31 @@ func pow(x float64, n int) float64 {
 }
 
 func TestNewRefuses(t *testing.T) {
+	const host, ca = "ca.corp.test", "CA"
 	cred := adcs.Password(`CORP\alice`, "secret")
-	ntlm := adcs.Options{Auth: adcs.AuthNTLM}
-	with := func(f func(*adcs.Options)) *adcs.Options { o := ntlm; f(&o); return &o }
-	for name, c := range map[string]struct {
-		host, ca string
-		cred     adcs.Credential
-		opts     *adcs.Options
-		want     error
-	}{
-		"no host":           {"", "CA", cred, &ntlm, adcs.ErrInvalidRequest},
-		"no CA":             {"ca.corp.test", "", cred, &ntlm, adcs.ErrInvalidRequest},
-		"line break":        {"ca.corp.test", "CA\n", cred, &ntlm, adcs.ErrInvalidRequest},
-		"no credential":     {"ca.corp.test", "CA", adcs.Credential{}, &ntlm, adcs.ErrInvalidRequest},
-		"no password":       {"ca.corp.test", "CA", adcs.Password("alice", ""), &ntlm, adcs.ErrInvalidRequest},
-		"no permission":     {"ca.corp.test", "CA", cred, nil, errors.ErrUnsupported},
-		"Kerberos":          {"ca.corp.test", "CA", cred, &adcs.Options{Auth: adcs.AuthKerberos}, errors.ErrUnsupported},
-		"another auth":      {"ca.corp.test", "CA", cred, &adcs.Options{Auth: "basic"}, adcs.ErrInvalidRequest},
-		"DCOM":              {"ca.corp.test", "CA", cred, with(func(o *adcs.Options) { o.Transport = adcs.TransportDCOM }), errors.ErrUnsupported},
-		"named pipe":        {"ca.corp.test", "CA", cred, with(func(o *adcs.Options) { o.Transport = adcs.TransportNamedPipe }), errors.ErrUnsupported},
-		"another transport": {"ca.corp.test", "CA", cred, with(func(o *adcs.Options) { o.Transport = "http" }), adcs.ErrInvalidRequest},
-		"mapper":            {"ca.corp.test", "CA", cred, with(func(o *adcs.Options) { o.EndpointMapper = "ca" }), adcs.ErrInvalidRequest},
-		"time-out":          {"ca.corp.test", "CA", cred, with(func(o *adcs.Options) { o.Timeout = -1 }), adcs.ErrInvalidRequest},
-		"connections":       {"ca.corp.test", "CA", cred, with(func(o *adcs.Options) { o.Connections = -1 }), adcs.ErrInvalidRequest},
-		"fragment":          {"ca.corp.test", "CA", cred, with(func(o *adcs.Options) { o.MaxFragment = 100 }), adcs.ErrInvalidRequest},
+	refused := func(want error, host, ca string, cred adcs.Credential, o *adcs.Options) {
+		t.Helper()
+		client, err := adcs.New(host, ca, cred, o)
+		assert.ErrorIs(t, err, want)
+		assert.Nil(t, client)
+	}
+	ntlm := &adcs.Options{Auth: adcs.AuthNTLM}
+	refused(adcs.ErrInvalidRequest, "", ca, cred, ntlm)
+	refused(adcs.ErrInvalidRequest, host, "", cred, ntlm)
+	refused(adcs.ErrInvalidRequest, host, "CA\n", cred, ntlm)
+	refused(adcs.ErrInvalidRequest, host, ca, adcs.Credential{}, ntlm)
+	refused(adcs.ErrInvalidRequest, host, ca, adcs.Password("alice", ""), ntlm)
+	refused(errors.ErrUnsupported, host, ca, cred, nil) // no permission for NTLM
+	for want, options := range map[error][]adcs.Options{
+		errors.ErrUnsupported: {{Auth: adcs.AuthKerberos}, {Transport: adcs.TransportDCOM}, {Transport: adcs.TransportNamedPipe}},
+		adcs.ErrInvalidRequest: {
+			{Auth: "basic"}, {Transport: "http"}, {EndpointMapper: "ca"}, {Timeout: -1}, {Connections: -1}, {MaxFragment: 100},
+		},
 	} {
-		client, err := adcs.New(c.host, c.ca, c.cred, c.opts)
-		assert.ErrorIs(t, err, c.want, name)
-		assert.Nil(t, client, name)
+		for _, o := range options {
+			o.AllowNTLM = true
+			refused(want, host, ca, cred, &o)
+		}
 	}
 }
 
