@@ -148,7 +148,7 @@ func TestHostileMapper(t *testing.T) {
 	towerOf := func(conformance, length uint32) []byte {
 		b := le.AppendUint32(make([]byte, 4), 1)
 		b = le.AppendUint32(le.AppendUint32(b, conformance), length)
-		return append(b, make([]byte, 64)...)
+		return append(b, make([]byte, 2100)...)
 	}
 	p := dialRaw(t, s.EndpointMapper())
 	m := rpc.Bind{MaxXmit: 5840, MaxRecv: 5840, Contexts: []rpc.Context{
