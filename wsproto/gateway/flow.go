@@ -190,7 +190,7 @@ func (j *Job) tick(o outlook, now time.Time, r *rules) {
 			return
 		}
 	case j.inFlight():
-		limit := j.Patience
+		limit := later(j.Patience, j.free(r))
 		if o.connected && !j.LeaseEnd.IsZero() {
 			limit = later(limit, j.free(r).Add(r.Stall))
 		}
@@ -227,7 +227,7 @@ func (j *Job) abandon(now time.Time, r *rules) {
 			RequestID: j.Checkpoint.RequestID, PublicKeyHash: j.Checkpoint.PublicKeyHash,
 			Message: "the CA holds the request, but no connector could go on with it",
 		}, now, r)
-	case j.Resubmit && !j.Anew && now.Before(j.Deadline):
+	case j.Resubmit && now.Before(j.Deadline):
 		j.Anew, j.GiveUp = true, j.Deadline
 		j.queue(now, now, r)
 	default:

@@ -384,10 +384,11 @@ func TestTakeover(t *testing.T) {
 		require.NoError(t, err)
 		o := <-first.offers
 		synctest.Wait()
-		second := w.again(i)
+		second, start := w.again(i), time.Now()
 		_, err = second.checkpoint(i.sealed(t, o, secret(t), 1, 0))
 		require.NoError(t, err, "jobs belong to the connector, not to the connection")
 		require.Equal(t, wsproto.CloseSuperseded, closeCode(t, <-first.ended))
+		require.Equal(t, time.Minute, time.Since(start))
 		require.Empty(t, w.takeAlarms())
 		id2, err := w.g.Order(t.Context(), "acme", order(), nil)
 		require.NoError(t, err)
@@ -523,6 +524,20 @@ func TestStatusReachesTheRecord(t *testing.T) {
 		health.Message = "no logon"
 		require.Equal(t, []wsproto.CAHealth{health}, all[0].Health)
 		require.Less(t, time.Since(all[0].LastSeen), 30*time.Second)
+	})
+}
+
+// A gateway that died leaves its connectors' sessions in the store.
+func TestStaleSessionIsNotConnected(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, w *world) {
+		c := &gateway.Connector{Tenant: "acme", ID: "c", State: wsproto.StateActive, Session: "of a dead gateway", Seen: time.Now()}
+		require.NoError(t, w.store.PutConnector(t.Context(), c))
+		for _, want := range []bool{true, false} {
+			all, err := w.g.Connectors(t.Context(), "acme")
+			require.NoError(t, err)
+			require.Equal(t, want, all[0].Connected)
+			time.Sleep(2 * time.Minute)
+		}
 	})
 }
 

@@ -227,6 +227,30 @@ func TestOnlyTheAssignedCA(t *testing.T) {
 	})
 }
 
+func TestEachConnectorItsCA(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, w *world) {
+		a, b := newIdentity(t), newIdentity(t)
+		fa, fb := w.enroll(a), w.enroll(b)
+		other := order()
+		other.CA.Name = "Other CA"
+		require.NoError(t, w.g.Assign(t.Context(), "acme", b.id(), []wsproto.CAAssignment{other.CA}))
+		<-fb.configured
+		synctest.Wait()
+		for range 3 {
+			w.order()
+			_, err := w.g.Order(t.Context(), "acme", other, nil)
+			require.NoError(t, err)
+		}
+		synctest.Wait()
+		require.Len(t, fa.offers, 3)
+		require.Len(t, fb.offers, 3)
+		for range 3 {
+			require.Contains(t, string((<-fa.offers).Order), `"Corp CA"`)
+			require.Contains(t, string((<-fb.offers).Order), `"Other CA"`)
+		}
+	})
+}
+
 func TestBusy(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, w *world) {
 		f := w.enroll(newIdentity(t))
@@ -597,7 +621,10 @@ func TestResubmit(t *testing.T) {
 // The order allows to submit again, but what may have been submitted is never called anything better than unknown.
 func TestResubmitEndsUnknown(t *testing.T) {
 	for name, end := range map[string]func(w *world, id string, b *identity){
-		"nobody takes it": func(*world, string, *identity) {},
+		"nobody takes it": func(w *world, id string, _ *identity) {
+			time.Sleep(time.Until(w.job(id).Deadline) - time.Minute)
+			require.Equal(w.t, gateway.JobQueued, w.job(id).State, "somebody may still come")
+		},
 		"the second one fails before it submits": func(w *world, id string, b *identity) {
 			f := w.enroll(b)
 			o := <-f.offers
@@ -783,6 +810,39 @@ func TestCancel(t *testing.T) {
 		require.NoError(t, f.finish(<-f.offers, 1, wsproto.Outcome{Kind: wsproto.Denied}))
 		require.ErrorIs(t, w.g.Cancel(t.Context(), "acme", id), gateway.ErrTooLate)
 		require.ErrorIs(t, w.g.Cancel(t.Context(), "acme", "none"), gateway.ErrNotFound)
+	})
+}
+
+// The connector finishes the job while it is asked to cancel it: what is recorded stands.
+func TestCancelTooLate(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, w *world) {
+		i := newIdentity(t)
+		f := w.enroll(i)
+		id := w.order()
+		o := <-f.offers
+		_, err := f.checkpoint(i.sealed(t, o, secret(t), 1, 0))
+		require.NoError(t, err)
+		f.cancel = func(wsproto.Cancel) wsproto.CancelResult {
+			require.NoError(t, f.finish(o, 2, wsproto.Outcome{Kind: wsproto.Denied}))
+			return wsproto.CancelResult{Cancelled: true}
+		}
+		require.ErrorIs(t, w.g.Cancel(t.Context(), "acme", id), gateway.ErrTooLate)
+		require.Equal(t, wsproto.Denied, w.job(id).Outcome.Kind)
+	})
+}
+
+// A connector that is connected and has a lease gets more time than one that is gone, but not for ever.
+func TestStalledWithLease(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, w *world) {
+		i := newIdentity(t)
+		f := w.enroll(i)
+		w.order()
+		o := <-f.offers
+		_, err := f.checkpoint(i.sealed(t, o, secret(t), 1, 0))
+		require.NoError(t, err)
+		start := time.Now()
+		require.EqualValues(t, 2, (<-f.offers).Attempt)
+		require.InDelta(t, 8*time.Minute, time.Since(start), float64(2*time.Second), "3 minutes, and Timing.Stall")
 	})
 }
 
