@@ -201,7 +201,7 @@ func flipBit(raw []byte, bit int) (longer bool) {
 }
 
 // TestFlippedAnswers flips bits in every fragment of answers on the wire: all of the headers, the security trailers and
-// the signatures, and one bit of each byte of what is encrypted. None is accepted.
+// the signatures, and one bit in every fourth byte of what is encrypted. None is accepted.
 func TestFlippedAnswers(t *testing.T) {
 	for _, auth := range auths() {
 		for _, unsigned := range []bool{false, true} {
@@ -236,7 +236,7 @@ func TestFlippedAnswers(t *testing.T) {
 				for _, size := range sizes {
 					for bit := range size * 8 {
 						encrypted := bit/8 >= 24 && bit/8 < size-24
-						if encrypted && (bit%8 != bit/8%8 || testing.Short()) {
+						if encrypted && (bit/8%4 != 0 || bit%8 != bit/32%8 || testing.Short()) {
 							continue
 						}
 						flip, pdu, longer = start+bit, 0, false
