@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"sync"
@@ -236,3 +238,6 @@ func (d *deaf) Read(ctx context.Context) ([]byte, error) {
 		}
 	}
 }
+
+// discardLog keeps what a test server says about connections that are meant to fail.
+func discardLog() *log.Logger { return log.New(io.Discard, "", 0) }

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"sync"
@@ -133,46 +134,91 @@ func (d *Document) validate(pointer string, text []byte) error {
 	return schema.Validate(value)
 }
 
-// Wrap returns a transport that checks every frame that side writes to inner or reads from it, and fails the test for
-// each that is not as asyncapi.yaml says.
-func Wrap(t testing.TB, inner wsproto.Transport, side wsproto.Side) wsproto.Transport {
+// Recorder checks the frames of connections and counts the messages.
+type Recorder struct {
+	doc  *Document
+	fail func(error)
+
+	mu   sync.Mutex
+	seen map[string]int
+}
+
+// NewRecorder returns a Recorder that fails the test for every frame that is not as asyncapi.yaml says.
+func NewRecorder(t testing.TB) *Recorder {
 	t.Helper()
 	doc, err := Load()
 	if err != nil {
 		t.Fatalf("loading asyncapi.yaml: %v", err)
 	}
-	other := wsproto.SideTenant
+	return &Recorder{doc: doc, fail: func(err error) { t.Error(err) }, seen: make(map[string]int)}
+}
+
+// Seen returns how often each message was seen, by its name in components/messages.
+func (r *Recorder) Seen() map[string]int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.seen)
+}
+
+// Wrap returns a transport that checks every frame that side writes to inner or reads from it.
+func (r *Recorder) Wrap(inner wsproto.Transport, side wsproto.Side) wsproto.Transport {
+	return &wrapped{Transport: inner, recorder: r, check: r.doc.NewChecker(), side: side, other: otherSide(side)}
+}
+
+// Wrap returns a transport that checks every frame that side writes to inner or reads from it, and fails the test for
+// each that is not as asyncapi.yaml says.
+func Wrap(t testing.TB, inner wsproto.Transport, side wsproto.Side) wsproto.Transport {
+	t.Helper()
+	return NewRecorder(t).Wrap(inner, side)
+}
+
+// WrapSent is Wrap for tests whose other side breaks the rules on purpose: only what side writes is checked.
+func WrapSent(t testing.TB, inner wsproto.Transport, side wsproto.Side) wsproto.Transport {
+	t.Helper()
+	w := NewRecorder(t).Wrap(inner, side).(*wrapped)
+	w.lenient = true
+	return w
+}
+
+func otherSide(side wsproto.Side) wsproto.Side {
 	if side == wsproto.SideTenant {
-		other = wsproto.SideConnector
+		return wsproto.SideConnector
 	}
-	return &wrapped{
-		Transport: inner,
-		check:     &Checker{doc: doc, requests: make(map[string]string)},
-		fail:      func(err error) { t.Error(err) },
-		side:      side, other: other,
+	return wsproto.SideTenant
+}
+
+func (r *Recorder) frame(c *Checker, from wsproto.Side, message []byte) {
+	name, err := c.frame(from, message)
+	if err != nil {
+		r.fail(err)
+		return
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.seen[name]++
 }
 
 type wrapped struct {
 	wsproto.Transport
+	recorder    *Recorder
 	check       *Checker
-	fail        func(error)
 	side, other wsproto.Side
+	lenient     bool
 }
 
 func (w *wrapped) Write(ctx context.Context, message []byte) error {
-	if err := w.check.Frame(w.side, message); err != nil {
-		w.fail(err)
-	}
+	w.recorder.frame(w.check, w.side, message)
 	return w.Transport.Write(ctx, message)
 }
 
 func (w *wrapped) Read(ctx context.Context) ([]byte, error) {
 	message, err := w.Transport.Read(ctx)
-	if err == nil {
-		if err := w.check.Frame(w.other, message); err != nil {
-			w.fail(err)
-		}
+	switch {
+	case err != nil:
+	case w.lenient:
+		w.check.observe(w.other, message)
+	default:
+		w.recorder.frame(w.check, w.other, message)
 	}
 	return message, err
 }
@@ -192,63 +238,79 @@ func (d *Document) NewChecker() *Checker {
 
 // Frame checks one frame that a side sent.
 func (c *Checker) Frame(from wsproto.Side, text []byte) error {
-	var f struct {
-		ID     json.RawMessage
-		Method string
-		Result json.RawMessage
-		Error  json.RawMessage
-	}
+	_, err := c.frame(from, text)
+	return err
+}
+
+// parts are the members of a frame by which it is told what it is.
+type parts struct {
+	ID     json.RawMessage
+	Method string
+	Result json.RawMessage
+	Error  json.RawMessage
+}
+
+func (c *Checker) frame(from wsproto.Side, text []byte) (string, error) {
+	var f parts
 	if err := json.Unmarshal(text, &f); err != nil {
-		return fmt.Errorf("schematest: %s sent no JSON: %w", from, err)
+		return "", fmt.Errorf("schematest: %s sent no JSON: %w", from, err)
 	}
-	name, err := c.name(from, f.Method, string(f.ID), f.Error != nil)
+	name, err := c.name(from, &f)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if err := c.doc.ValidateMessage(name, text); err != nil {
-		return fmt.Errorf("schematest: %s sent %s: %w", from, name, err)
+		return "", fmt.Errorf("schematest: %s sent %s: %w", from, name, err)
 	}
 	if name == wsproto.MethodHello+".result" {
-		return c.challenge(f.Result)
+		return name, c.challenge(f.Result)
 	}
-	return nil
+	return name, nil
+}
+
+// observe notes a request of a side whose frames are not checked.
+func (c *Checker) observe(from wsproto.Side, text []byte) {
+	var f parts
+	if json.Unmarshal(text, &f) == nil && f.Method != "" && f.ID != nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.requests[string(from)+string(f.ID)] = f.Method
+	}
 }
 
 // name returns the name of the message that the frame must be.
-func (c *Checker) name(from wsproto.Side, method, id string, failed bool) (string, error) {
+func (c *Checker) name(from wsproto.Side, f *parts) (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if method == "" {
-		asker := wsproto.SideTenant
-		if from == wsproto.SideTenant {
-			asker = wsproto.SideConnector
-		}
-		asked, ok := c.requests[string(asker)+id]
+	id := string(f.ID)
+	if f.Method == "" {
+		key := string(otherSide(from)) + id
+		asked, ok := c.requests[key]
 		if !ok {
 			return "", fmt.Errorf("schematest: %s answered request %s, which was not made", from, id)
 		}
-		delete(c.requests, string(asker)+id)
-		if failed {
+		delete(c.requests, key)
+		if f.Error != nil {
 			return "error", nil
 		}
 		return asked + ".result", nil
 	}
 	for _, m := range wsproto.Methods() {
-		if m.Name != method {
+		if m.Name != f.Method {
 			continue
 		}
 		if m.From != from && m.From != wsproto.SideBoth {
-			return "", fmt.Errorf("schematest: %s sent %s, which is for the other side to send", from, method)
+			return "", fmt.Errorf("schematest: %s sent %s, which is for the other side to send", from, m.Name)
 		}
 		if m.Notification != (id == "") {
-			return "", fmt.Errorf("schematest: %s sent %s with the id %q", from, method, id)
+			return "", fmt.Errorf("schematest: %s sent %s with the id %q", from, m.Name, id)
 		}
 		if id != "" {
-			c.requests[string(from)+id] = method
+			c.requests[string(from)+id] = m.Name
 		}
-		return method, nil
+		return m.Name, nil
 	}
-	return "", fmt.Errorf("schematest: %s sent the unknown method %q", from, method)
+	return "", fmt.Errorf("schematest: %s sent the unknown method %q", from, f.Method)
 }
 
 // challenge checks the JSON text inside the answer to a hello.
