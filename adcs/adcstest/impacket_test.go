@@ -29,7 +29,10 @@ type peerAnswer struct {
 	Port    int    `json:"port"`
 	Ports   []int  `json:"ports"`   // Samba: the whole endpoint map
 	Entries int    `json:"entries"` // impacket: its length
-	Answers []struct {
+	// Samba: what the management interface says of the CA's port.
+	Interfaces []string `json:"interfaces"`
+	Listening  int      `json:"listening"`
+	Answers    []struct {
 		ID          uint32 `json:"id"`
 		Disposition uint32 `json:"disposition"`
 		Return      uint32 `json:"return"`

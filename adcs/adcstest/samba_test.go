@@ -29,6 +29,10 @@ func TestSamba(t *testing.T) {
 			a := runPeer(t, s, "samba_client.py", u.Domain+"/"+u.Name, u.Password, csr, strings.Fields(options)...)
 			checkIssued(t, s, a, csr)
 			assert.Equal(t, []int{a.Port, a.Port}, a.Ports)
+			assert.Equal(t, []string{
+				"afa8bd80-7d8a-11c9-bef4-08002b102989", "91ae6020-9e3c-11cf-8d7c-00aa00c091be",
+			}, a.Interfaces)
+			assert.Equal(t, 1, a.Listening)
 		})
 	}
 }

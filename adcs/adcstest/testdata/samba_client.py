@@ -162,7 +162,11 @@ def main():
         ident, disposition, blobs, ret = parse_response(stub, wide)
         answers.append({"id": ident, "disposition": disposition, "return": ret, "chain": blobs[0].hex(),
                         "leaf": blobs[1].hex(), "message": blobs[2].decode("utf-16-le")})
-    json.dump({"port": icpr_port, "ports": looked_up_ports(host, port, lp), "answers": answers}, sys.stdout)
+    ids = management.inq_if_ids()
+    KEEP.append(ids)
+    json.dump({"interfaces": [str(i.id.uuid) for i in ids.if_id],
+               "listening": management.is_server_listening()[1], "port": icpr_port,
+               "ports": looked_up_ports(host, port, lp), "answers": answers}, sys.stdout)
     sys.stdout.flush()
     os._exit(0)
 
