@@ -33,8 +33,8 @@ func TestManagement(t *testing.T) {
 				found = append(found, id.UUID.String())
 			}
 			assert.Equal(t, []string{itself, main.UUID.String()}, found, name)
-			up, err := cli.IsServerListening(t.Context(), &mgmt.IsServerListeningRequest{})
-			require.NoError(t, err, name)
+			up, _ := cli.IsServerListening(t.Context(), &mgmt.IsServerListeningRequest{}) // it takes TRUE for an error
+			require.NotNil(t, up, name)
 			assert.True(t, up.Return, name)
 			assert.Zero(t, up.Status, name)
 		}
