@@ -6,9 +6,12 @@ import (
 	"errors"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -250,4 +253,52 @@ func TestWebSocketTellsABrokenConnection(t *testing.T) {
 	assert.Equal(t, wsproto.CloseAbnormal, how.Code)
 	assert.True(t, how.Remote)
 	assert.Error(t, how.Cause)
+}
+
+// connectProxy is an HTTP proxy that knows CONNECT, and whether it was used.
+func connectProxy(t *testing.T) (address string, used *atomic.Int64) {
+	t.Helper()
+	used = new(atomic.Int64)
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodConnect || r.Header.Get("Proxy-Authorization") == "" {
+			http.Error(w, "authenticate", http.StatusProxyAuthRequired)
+			return
+		}
+		target, err := net.Dial("tcp", r.Host)
+		if err != nil {
+			http.Error(w, "no", http.StatusBadGateway)
+			return
+		}
+		defer target.Close()
+		client, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			return
+		}
+		defer client.Close()
+		used.Add(1)
+		io.WriteString(client, "HTTP/1.1 200 OK\r\n\r\n")
+		go func() { io.Copy(target, client); target.Close() }()
+		io.Copy(client, target)
+	}))
+	t.Cleanup(proxy.Close)
+	return proxy.URL, used
+}
+
+func TestDialGoesThroughAProxy(t *testing.T) {
+	g := newGateway(t, nil)
+	address, used := connectProxy(t)
+	proxy, err := url.Parse(address)
+	require.NoError(t, err)
+	proxy.User = url.UserPassword("user", "secret")
+	g.client.Transport.(*http.Transport).Proxy = http.ProxyURL(proxy)
+	client, server := g.connect(t, wsproto.DialOptions{})
+	a := start(t, client, nil, nil)
+	start(t, server, echo, nil)
+	_, err = a.CallRaw(t.Context(), "echo", []byte(`{}`))
+	require.NoError(t, err)
+	assert.EqualValues(t, 1, used.Load())
+
+	proxy.User = nil
+	_, err = wsproto.DialWebSocket(t.Context(), g.URL, &wsproto.DialOptions{HTTPClient: g.client})
+	require.ErrorContains(t, err, "Proxy Authentication Required")
 }
