@@ -14,10 +14,23 @@ import (
 //
 // With an error, executed is false if it is certain that the CA has not seen the request.
 func (c *Client) call(ctx context.Context, r *certServerRequest, idempotent bool) (a *answer, executed bool, err error) {
+	begun := c.logon.begun()
 	if err := c.pool.acquire(ctx); err != nil {
 		return nil, false, err
 	}
 	defer c.pool.release()
+	t, err := c.logon.try(ctx, begun)
+	if err != nil {
+		return nil, false, err
+	}
+	a, executed, err = c.attempts(ctx, t, r, idempotent)
+	t.end(err)
+	return a, executed, err
+}
+
+// attempts does the work of call, with a slot of the pool and the right to log on.
+func (c *Client) attempts(ctx context.Context, t *trial, r *certServerRequest, idempotent bool) (a *answer, executed bool,
+	err error) {
 	wide := c.opts.transfer == rpc.NDR64()
 	stub := r.encode(wide)
 	for attempt := 1; ; attempt++ {
@@ -28,8 +41,12 @@ func (c *Client) call(ctx context.Context, r *certServerRequest, idempotent bool
 				return nil, false, err
 			}
 		}
+		if conn.Proved() {
+			t.accepted()
+		}
 		out, err := conn.Call(ctx, assoc.Request{Opnum: opCertServerRequest, Stub: stub})
 		if err == nil {
+			t.accepted()
 			if a, err = decodeAnswer(out, wide); err != nil {
 				conn.Close()
 				return nil, true, mapError(PhaseCall, err)

@@ -8,12 +8,17 @@ import (
 )
 
 // Client submits requests to one CA as one user. It is safe for concurrent use. Make one with [New] and close it.
+//
+// Until the CA's host has accepted the credential, one call at a time tries it, and when it is refused, the calls that
+// wait fail with it: accounts are locked after a few wrong passwords. Each later call tries again; whether there should
+// be one is the caller's to decide.
 type Client struct {
 	host, ca string
 	cred     Credential
 	opts     Options
 	endpoint endpoint
 	pool     *pool
+	logon    *logon
 }
 
 // New makes a client for the CA with the common name ca on a host (its DNS name). It does no I/O: the first call
@@ -32,7 +37,7 @@ func New(host, ca string, cred Credential, opts *Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{host: host, ca: ca, cred: cred, opts: o, pool: newPool(o.Connections)}, nil
+	return &Client{host: host, ca: ca, cred: cred, opts: o, pool: newPool(o.Connections), logon: newLogon()}, nil
 }
 
 // Close cancels the calls that are under way, waits for them and closes every connection. Calls that come later return
@@ -75,8 +80,8 @@ func (c *Client) Submit(ctx context.Context, r Request) (*Result, error) {
 	return result, err
 }
 
-// Retrieve asks for the outcome of a request. It changes nothing at the CA and is repeated once if a connection that had
-// been at rest was dead.
+// Retrieve asks for the outcome of a request. It changes nothing at the CA and is repeated once if a connection that
+// had been at rest was dead.
 //
 // Errors are those of [Client.Submit], without ErrOutcomeUnknown. A request that the CA does not know, and for most CAs
 // one of another requester, is a *[RequestError].

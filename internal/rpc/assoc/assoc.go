@@ -79,6 +79,10 @@ func Open(ctx context.Context, nc net.Conn, cfg Config) (*Conn, error) {
 // Close closes the connection. A call that is under way fails.
 func (c *Conn) Close() error { return c.nc.Close() }
 
+// Proved reports whether the server has shown that it knows the session key, and so that it has accepted the
+// credential.
+func (c *Conn) Proved() bool { return c.proved }
+
 // Alive reports whether an association that has been idle is worth a call: the server has neither closed it nor sent
 // something that nobody asked for. It takes about a millisecond and finds no more than what has arrived here already.
 func (c *Conn) Alive(ctx context.Context) bool {
