@@ -4,109 +4,13 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"fmt"
-	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/adcskit/adcskit/internal/adcsasn1"
+	"github.com/adcskit/adcskit/internal/x500"
 )
-
-// Limits of a dotted attribute type. encoding/asn1 reads arcs up to 31 bits, and adds 80 to the second one.
-const (
-	maxArcs = 32
-	maxArc  = 1<<31 - 1 - 80
-)
-
-// attributeType returns the object identifier of an attribute type, by keyword or dotted number.
-func attributeType(kind string) (asn1.ObjectIdentifier, error) {
-	if kind == "" {
-		return nil, refuseSubject("an attribute type is missing before '='")
-	}
-	if '0' <= kind[0] && kind[0] <= '9' {
-		return dottedType(kind)
-	}
-	if len(kind) <= len("EMAILADDRESS") {
-		if arc, ok := x520Arc(strings.ToUpper(kind)); ok {
-			return asn1.ObjectIdentifier{2, 5, 4, arc}, nil
-		}
-		switch strings.ToUpper(kind) {
-		case "UID":
-			return asn1.ObjectIdentifier{0, 9, 2342, 19200300, 100, 1, 1}, nil
-		case "DC":
-			return asn1.ObjectIdentifier{0, 9, 2342, 19200300, 100, 1, 25}, nil
-		case "E", "EMAIL", "EMAILADDRESS":
-			return asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 1}, nil
-		}
-	}
-	return nil, refuseSubject("the attribute type %s is not known", shown(kind))
-}
-
-// x520Arc returns the last arc of a keyword of X.520, with the keywords of RFC 4514, section 3, and of Windows.
-func x520Arc(keyword string) (int, bool) {
-	switch keyword {
-	case "CN":
-		return 3, true
-	case "SN":
-		return 4, true
-	case "SERIALNUMBER":
-		return 5, true
-	case "C":
-		return 6, true
-	case "L":
-		return 7, true
-	case "ST", "S":
-		return 8, true
-	case "STREET":
-		return 9, true
-	case "O":
-		return 10, true
-	case "OU":
-		return 11, true
-	case "T", "TITLE":
-		return 12, true
-	case "DESCRIPTION":
-		return 13, true
-	case "POSTALCODE":
-		return 17, true
-	case "G", "GN", "GIVENNAME":
-		return 42, true
-	case "I", "INITIALS":
-		return 43, true
-	case "DNQUALIFIER":
-		return 46, true
-	}
-	return 0, false
-}
-
-// dottedType reads a numericoid (RFC 4512, section 1.4).
-func dottedType(kind string) (asn1.ObjectIdentifier, error) {
-	var id asn1.ObjectIdentifier
-	for arc := range strings.SplitSeq(kind, ".") {
-		n, err := strconv.ParseUint(arc, 10, 31)
-		if err != nil || arc != strconv.FormatUint(n, 10) || len(id) == maxArcs {
-			return nil, refuseSubject("the attribute type %s is not an object identifier", shown(kind))
-		}
-		id = append(id, int(n))
-	}
-	if !validType(id) {
-		return nil, refuseSubject("the attribute type %s is not an object identifier", shown(kind))
-	}
-	return id, nil
-}
-
-// validType reports whether an identifier can be written, and read again by encoding/asn1.
-func validType(id asn1.ObjectIdentifier) bool {
-	if len(id) < 2 || len(id) > maxArcs || id[0] > 2 || id[0] < 2 && id[1] > 39 {
-		return false
-	}
-	for _, arc := range id {
-		if arc < 0 || arc > maxArc {
-			return false
-		}
-	}
-	return true
-}
 
 // valueRule is how the values of one attribute type are written.
 type valueRule struct {
@@ -145,13 +49,13 @@ func checkCountry(s string) error {
 // encodableSubject checks a name and returns a copy in which each value is the exact [asn1.RawValue] to write. In the
 // name given a value is a string, of which the attribute type decides how it is written, or such an asn1.RawValue.
 func encodableSubject(name pkix.RDNSequence) (pkix.RDNSequence, error) {
-	if len(name) > maxRDNs {
-		return nil, refuseSubject("more than %d relative names", maxRDNs)
+	if len(name) > x500.MaxRDNs {
+		return nil, refuseSubject("more than %d relative names", x500.MaxRDNs)
 	}
 	out := make(pkix.RDNSequence, len(name))
 	for i, rdn := range name {
-		if len(rdn) == 0 || len(rdn) > maxPerRDN {
-			return nil, refuseSubject("a relative name has 1 to %d attributes", maxPerRDN)
+		if len(rdn) == 0 || len(rdn) > x500.MaxPerRDN {
+			return nil, refuseSubject("a relative name has 1 to %d attributes", x500.MaxPerRDN)
 		}
 		for j, attr := range rdn {
 			for _, other := range rdn[:j] {
@@ -170,7 +74,7 @@ func encodableSubject(name pkix.RDNSequence) (pkix.RDNSequence, error) {
 }
 
 func encodableValue(attr pkix.AttributeTypeAndValue) (asn1.RawValue, error) {
-	if !validType(attr.Type) {
+	if !x500.ValidType(attr.Type) {
 		return asn1.RawValue{}, refuseSubject("the attribute type %v is not an object identifier", attr.Type)
 	}
 	rule := ruleOf(attr.Type)
@@ -227,19 +131,19 @@ func checkText(id asn1.ObjectIdentifier, text string, tag int, rule valueRule) e
 	case n == 0 || n > rule.max:
 		return refuseSubject("a value of the type %v has 1 to %d characters, not %d", id, rule.max, n)
 	case tag == asn1.TagPrintableString && !isPrintable(text):
-		return refuseSubject("the value %s of the type %v is not a PrintableString", shown(text), id)
+		return refuseSubject("the value %s of the type %v is not a PrintableString", x500.Shown(text), id)
 	}
 	for _, r := range text {
 		if r == utf8.RuneError || !unicode.IsGraphic(r) {
-			return refuseSubject("the value %s of the type %v holds the character %U", shown(text), id, r)
+			return refuseSubject("the value %s of the type %v holds the character %U", x500.Shown(text), id, r)
 		}
 		if tag == asn1.TagIA5String && r > '~' {
-			return refuseSubject("the value %s of the type %v is not ASCII", shown(text), id)
+			return refuseSubject("the value %s of the type %v is not ASCII", x500.Shown(text), id)
 		}
 	}
 	if rule.check != nil {
 		if err := rule.check(text); err != nil {
-			return refuseSubject("the value %s of the type %v: %v", shown(text), id, err)
+			return refuseSubject("the value %s of the type %v: %v", x500.Shown(text), id, err)
 		}
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 	"reflect"
 
 	"github.com/adcskit/adcskit/internal/adcsasn1"
+	"github.com/adcskit/adcskit/internal/x500"
 )
 
 // SIDForm is where a certification request carries the SID of the account that the certificate is for.
@@ -107,8 +108,8 @@ func (r *Request) encodeSubject() ([]byte, error) {
 			return nil, refuseSubject("it is given both as text and as structure")
 		}
 		var err error
-		if name, err = parseSubject(r.Subject); err != nil {
-			return nil, err
+		if name, err = x500.Parse(r.Subject); err != nil {
+			return nil, refuseSubject("%v", err)
 		}
 	}
 	name, err := encodableSubject(name)

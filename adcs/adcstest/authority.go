@@ -3,9 +3,12 @@ package adcstest
 import (
 	"crypto/x509"
 	"fmt"
+	"net/netip"
 	"sync"
 	"time"
 	"unicode/utf8"
+
+	"github.com/adcskit/adcskit/internal/adcsasn1"
 )
 
 // The seam between the RPC server and the certification authority behind it. The server authenticates the caller,
@@ -111,6 +114,9 @@ type authority struct {
 func newAuthority(cfg authorityConfig) (*authority, error) {
 	if !utf8.ValidString(cfg.name) || cfg.name == "" || utf8.RuneCountInString(cfg.name) > maxCAName {
 		return nil, fmt.Errorf("CA name %q does not have 1 to %d characters", cfg.name, maxCAName)
+	}
+	if _, noAddress := netip.ParseAddr(cfg.host); noAddress != nil && cfg.host != "" && adcsasn1.CheckDNS(cfg.host) != nil {
+		return nil, fmt.Errorf("host %q is neither a DNS name nor an address", cfg.host)
 	}
 	if err := cfg.profile.validate(); err != nil {
 		return nil, err

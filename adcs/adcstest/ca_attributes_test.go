@@ -71,14 +71,15 @@ func TestNames(t *testing.T) {
 func TestDirectoryNames(t *testing.T) {
 	for in, want := range map[string]string{
 		"CN=Alice,OU=People,DC=corp,DC=test": "CN=Alice,OU=People,DC=corp,DC=test",
-		`CN=R\, D\2B,O=x , C=DE`:             `CN=R\, D\+,O=x\ ,C=DE`,
+		`CN=R\, D\2B,O=x\ , C=DE`:            `CN=R\, D\+,O=x\ ,C=DE`,
+		"CN=a+UID=b,T=c":                     "CN=a+UID=b,T=c",
 		"E=a@b.test":                         "E=a@b.test",
 	} {
 		der, err := adcstest.EncodeDN(in)
 		require.NoError(t, err, in)
 		assert.Equal(t, want, x500.String(der))
 	}
-	for _, in := range []string{"Alice", "CN=", "XX=1", `CN=a\`, "CN=a,", "CN=a\xff", strings.Repeat("x", 5000)} {
+	for _, in := range []string{"Alice", "CN=", "XX=1", `CN=a\`, "CN=a,", "CN=#0500", "CN=a\xff", strings.Repeat("x", 5000)} {
 		_, err := adcstest.EncodeDN(in)
 		assert.Error(t, err, in)
 	}
@@ -89,6 +90,9 @@ func TestConfiguration(t *testing.T) {
 	valid := config{Name: caName, Host: "ca.corp.test"}
 	for name, edit := range map[string]func(c *config){
 		"no name":              func(c *config) { c.Name = "" },
+		"host":                 func(c *config) { c.Host = "a b" },
+		"CDP":                  func(c *config) { c.Profile.CDP = []string{"http://a b/"} },
+		"AIA":                  func(c *config) { c.Profile.AIA = []string{"a"} },
 		"long name":            func(c *config) { c.Name = strings.Repeat("x", 251) },
 		"many tiers":           func(c *config) { c.Profile.Intermediates = 101 },
 		"self-signed and more": func(c *config) { c.Profile = adcstest.Profile{SelfSigned: true, Intermediates: 1} },
@@ -112,6 +116,9 @@ func TestConfiguration(t *testing.T) {
 		edit(&c)
 		_, err := adcstest.NewAuthority(c)
 		assert.Error(t, err, name)
+	}
+	valid.Profile.CDP = []string{ // the one that every enterprise CA has
+		"ldap:///CN=CA,CN=ca,CN=CDP,CN=Public%20Key%20Services,DC=corp,DC=test?certificateRevocationList?base?objectClass=cRLDistributionPoint",
 	}
 	_, err := adcstest.NewAuthority(valid)
 	assert.NoError(t, err)

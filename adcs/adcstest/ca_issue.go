@@ -79,7 +79,7 @@ func (is *issuance) tamper() error {
 	if is.tampering.subject == "" {
 		return nil
 	}
-	subject, err := asn1.Marshal(pkix.RDNSequence{rdn(attributeType("CN"), is.tampering.subject)})
+	subject, err := asn1.Marshal(pkix.RDNSequence{rdn(oidCommonName(), is.tampering.subject)})
 	is.subject = subject
 	return err
 }

@@ -86,10 +86,10 @@ func caName(label, host string) pkix.RDNSequence {
 	if _, domain, ok := strings.Cut(host, "."); ok {
 		parts := strings.Split(domain, ".")
 		for i := len(parts) - 1; i >= 0; i-- {
-			seq = append(seq, rdn(attributeType("DC"), parts[i]))
+			seq = append(seq, rdn(oidDomainComponent(), parts[i]))
 		}
 	}
-	return append(seq, rdn(attributeType("CN"), label))
+	return append(seq, rdn(oidCommonName(), label))
 }
 
 func newTier(key crypto.Signer, name pkix.RDNSequence, parent *tier, profile Profile, now time.Time) (tier, error) {

@@ -102,9 +102,9 @@ func (is *issuance) directorySubject(who *record) *refusal {
 	case from.Machine && who.DNSName == "":
 		return policyError(hrDNSRequired)
 	case from.Machine:
-		is.subject, err = asn1.Marshal(pkix.RDNSequence{rdn(attributeType("CN"), who.DNSName)})
+		is.subject, err = asn1.Marshal(pkix.RDNSequence{rdn(oidCommonName(), who.DNSName)})
 	default:
-		is.subject, err = asn1.Marshal(pkix.RDNSequence{rdn(attributeType("CN"), who.CommonName)})
+		is.subject, err = asn1.Marshal(pkix.RDNSequence{rdn(oidCommonName(), who.CommonName)})
 	}
 	if err != nil {
 		return &refusal{code: hrBadRequestSubject, stage: stageBuild}

@@ -1,6 +1,11 @@
 package adcstest
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+
+	"github.com/adcskit/adcskit/internal/adcsasn1"
+)
 
 // maxIntermediates bounds Profile.Intermediates; a chain of 40 P-256 CAs is longer than 20 KB.
 const maxIntermediates = 100
@@ -26,6 +31,11 @@ func (p Profile) validate() error {
 		return fmt.Errorf("%d intermediate CAs, at most %d", p.Intermediates, maxIntermediates)
 	case p.SelfSigned && p.Intermediates > 0:
 		return fmt.Errorf("a self-signed CA has no intermediate CAs")
+	}
+	for _, uri := range slices.Concat(p.CDP, p.AIA) {
+		if err := adcsasn1.CheckURI(uri); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-// Package x500 shows distinguished names to people.
+// Package x500 reads distinguished names that people write, and shows them to people.
 package x500
 
 import (
@@ -9,8 +9,8 @@ import (
 )
 
 // String returns a Name, DER, as an RFC 4514 string, or "" if it is malformed. Other than the standard library it has
-// the short names of domain components and e-mail addresses, which are in most names of an Active Directory. The text is
-// for people; whoever made the name chose the characters in it.
+// short names for all types that Parse knows, such as the domain components in most names of an Active Directory. The
+// text is for people; whoever made the name chose the characters in it.
 func String(name []byte) string {
 	var seq pkix.RDNSequence
 	if rest, err := asn1.Unmarshal(name, &seq); err != nil || len(rest) > 0 {
@@ -23,19 +23,17 @@ func String(name []byte) string {
 	return strings.Join(parts, ",")
 }
 
+// part shows one relative name, each attribute for itself, since the standard library joins them by "+" too.
 func part(set pkix.RelativeDistinguishedNameSET) string {
-	if len(set) == 1 {
-		short := ""
-		switch set[0].Type.String() {
-		case "0.9.2342.19200300.100.1.25":
-			short = "DC"
-		case "1.2.840.113549.1.9.1":
-			short = "E"
+	attributes := make([]string, len(set))
+	for i, attr := range set {
+		short := keywordOf(attr.Type)
+		if _, ok := attr.Value.(string); ok && short != "" {
+			attr.Type = asn1.ObjectIdentifier{2, 5, 4, 3} // for its escaping
+			attributes[i] = short + strings.TrimPrefix(pkix.RDNSequence{{attr}}.String(), "CN")
+			continue
 		}
-		if value, ok := set[0].Value.(string); ok && short != "" {
-			cn := pkix.AttributeTypeAndValue{Type: asn1.ObjectIdentifier{2, 5, 4, 3}, Value: value}
-			return short + strings.TrimPrefix(pkix.RDNSequence{{cn}}.String(), "CN") // for its escaping
-		}
+		attributes[i] = pkix.RDNSequence{{attr}}.String()
 	}
-	return pkix.RDNSequence{set}.String()
+	return strings.Join(attributes, "+")
 }

@@ -3,6 +3,7 @@ package x500_test
 import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -27,11 +28,58 @@ func TestString(t *testing.T) {
 		`CN=a\,b,OU=People,DC=corp\+x`:       {{dc}, {ou}, {cn}},
 		"E=a@b.test":                         {{e}},
 		`CN=a\,b+OU=People`:                  {{ou, cn}},
+		`CN=a\,b+DC=corp\+x`:                 {{cn, dc}},
 		"0.9.2342.19200300.100.1.25=#020107": {{n}},
 	} {
 		der, err := asn1.Marshal(seq)
 		require.NoError(t, err)
 		assert.Equal(t, want, x500.String(der))
+	}
+}
+
+// FuzzParse: what is parsed is shown as a text that means the same.
+func FuzzParse(f *testing.F) {
+	for _, seed := range []string{
+		"", "CN=a", `OU=Sales+CN=J.  Smith,O=Sue\, Grabbit,C=GB`, "1.3.6.1.4.1.1466.0=#04024869", `CN=\20a\ , E=a@b`,
+		`CN=Lu\C4\8Di\C4\87`, "=", "CN", "CN=#", "DC=a+DC=b", `CN="a"`, `CN=\`,
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		name, err := x500.Parse(text)
+		if err != nil {
+			require.Nil(t, name)
+			return
+		}
+		der, err := asn1.Marshal(name)
+		if err != nil {
+			return // a value that is not a string of ASN.1, or too odd a type
+		}
+		shown := x500.String(der)
+		again, err := x500.Parse(shown)
+		if err != nil {
+			return // the standard library leaves characters unescaped that Parse wants escaped
+		}
+		require.Equal(t, shown, mustString(t, again))
+	})
+}
+
+func mustString(t *testing.T, name pkix.RDNSequence) string {
+	t.Helper()
+	der, err := asn1.Marshal(name)
+	require.NoError(t, err)
+	return x500.String(der)
+}
+
+// TestParse has what both readers of names rely on; keygen's tests have the grammar, character by character.
+func TestParse(t *testing.T) {
+	name, err := x500.Parse(`cn=a\,b+UID=c, emailaddress=x@y,DC=corp`)
+	require.NoError(t, err)
+	assert.Equal(t, `CN=a\,b+UID=c,E=x@y,DC=corp`, mustString(t, name))
+	for _, bad := range []string{"a", "=a", "XX=1", "CN=a,", "CN=a;O=b", "CN=#3", "CN=#0500ff", "1.99.1=a", "CN=\xff", strings.Repeat("CN=a,", 33) + "CN=a"} {
+		_, err := x500.Parse(bad)
+		assert.Error(t, err, bad)
+		assert.Less(t, len(err.Error()), 200)
 	}
 }
 
