@@ -460,6 +460,7 @@ func TestTestCARefuses(t *testing.T) {
 		"bad validity":   {[]string{"-config", file("e", `{"templates": [{"name": "A", "validity": "1y"}]}`)}, "8760h"},
 		"no such file":   {[]string{"-config", "none"}, "none"},
 		"no password":    {[]string{"-config", file("f", `{"users": [{"name": "x", "password_file": "none"}]}`)}, `user "x"`},
+		"no file named":  {[]string{"-config", file("h", `{"users": [{"name": "x"}]}`)}, `user "x": password_file is missing`},
 		"user":           {[]string{"-user", "x"}, `DOMAIN\name`},
 		"empty password": {[]string{"-password-file", file("g", "\n")}, "on one line"},
 		"port in use":    {[]string{"-epm-port", taken}, "-epm-port with another port"},

@@ -1,7 +1,7 @@
 // Testca is an AD CS in a process: an endpoint mapper and a certification authority that speak DCE/RPC, for trying out
 // clients without Windows. It keeps nothing: keys and requests are gone when it ends.
 //
-//	testca -epm-port 11135
+//	testca -epm-port 11135     (without the flag: 135 where it may, else a free one)
 //	enroll -host 127.0.0.1 -epm 127.0.0.1:11135 -ca "Test CA" -template Device -subject CN=device -auth ntlm …
 //
 // Templates, users, directory and the like come from a JSON file: -config; example.json shows one. When testca is ready
@@ -29,6 +29,7 @@ import (
 
 type flags struct {
 	epmPort, port            int
+	epmPortGiven             bool
 	host, name, user, listen string
 	passwordFile, caFile     string
 	config                   string
@@ -37,7 +38,8 @@ type flags struct {
 func parseFlags(args []string) (flags, error) {
 	var f flags
 	s := flag.NewFlagSet("testca", flag.ContinueOnError)
-	s.IntVar(&f.epmPort, "epm-port", 135, "`port` of the endpoint mapper; 0 for a free one")
+	s.IntVar(&f.epmPort, "epm-port", 135, "`port` of the endpoint mapper; 0 for a free one. Without this flag it is 135, "+
+		"where clients look, or a free one where that is for root")
 	s.IntVar(&f.port, "port", 0, "`port` of the CA; 0 for a free one, which clients learn from the endpoint mapper")
 	s.StringVar(&f.listen, "listen", "127.0.0.1", "IP `address` to listen at")
 	s.StringVar(&f.host, "host", "ca.corp.test", "DNS `name` that the CA has in certificates and in NTLM")
@@ -50,6 +52,7 @@ func parseFlags(args []string) (flags, error) {
 	if err := s.Parse(args); err != nil {
 		return f, err
 	}
+	s.Visit(func(given *flag.Flag) { f.epmPortGiven = f.epmPortGiven || given.Name == "epm-port" })
 	if s.NArg() > 0 {
 		return f, fmt.Errorf("unknown argument %q", s.Arg(0))
 	}
@@ -78,9 +81,9 @@ func run(ctx context.Context, f flags, in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	ca, err := adcstest.NewServer(opts)
+	ca, err := start(opts, f)
 	if err != nil {
-		return explainListen(err, f)
+		return err
 	}
 	defer ca.Close()
 	chain := ca.Chain()
@@ -125,17 +128,4 @@ func password(file string) (string, error) {
 		return "", err
 	}
 	return p, cli.WritePrivate(file, []byte(p+"\n"))
-}
-
-// explainListen says what to do where the port cannot be had.
-func explainListen(err error, f flags) error {
-	const alternatives = "use -epm-port with another port (and tell clients: enroll -epm HOST:PORT)"
-	switch {
-	case errors.Is(err, os.ErrPermission) && f.epmPort < 1024:
-		return fmt.Errorf("%w: ports below 1024 are for root: %s, or let programs have them: "+
-			"sysctl net.ipv4.ip_unprivileged_port_start=%d", err, alternatives, f.epmPort)
-	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf("%w: something else listens there: %s", err, alternatives)
-	}
-	return err
 }

@@ -39,6 +39,9 @@ func options(f flags) (*adcstest.Options, error) {
 func (c config) apply(o *adcstest.Options, dir string) error {
 	for _, u := range c.Users {
 		file := u.PasswordFile
+		if file == "" {
+			return fmt.Errorf("user %q: password_file is missing", u.Name)
+		}
 		if !filepath.IsAbs(file) {
 			file = filepath.Join(dir, file)
 		}
