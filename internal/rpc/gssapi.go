@@ -42,6 +42,9 @@ type gssProtector struct {
 	compare bool
 }
 
+// CoversHeader is true for NTLM; see parts.
+func (g *gssProtector) CoversHeader() bool { return g.compare }
+
 func (g *gssProtector) SignatureSize(seal bool) int { return -g.via.WrapSizeLimit(g.ctx, 0, seal) }
 
 // parts makes the payloads. Without header signing, header and trailer are there without a request for anything: NTLM

@@ -46,6 +46,13 @@ type Security struct {
 // protects reports whether PDUs carry a signature.
 func (s *Security) protects() bool { return s != nil && s.Level > LevelConnect }
 
+// CoversHeader reports whether signatures cover all of a PDU: header signing was agreed, or the mechanism signs header
+// and trailer whatever was agreed, as NTLM does (MS-NLMP section 3.4.6.1).
+func (s *Security) CoversHeader() bool {
+	p, ok := s.Protector.(interface{ CoversHeader() bool })
+	return s.SignHeader || ok && p.CoversHeader()
+}
+
 // bodyAlign is the alignment of the stub before the trailer: 16, as MS-RPCE section 2.2.2.11 wants it.
 const bodyAlign = 16
 

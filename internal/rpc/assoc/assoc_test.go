@@ -265,7 +265,7 @@ func TestWeakChallenge(t *testing.T) {
 	}
 	require.NoError(t, step(good))
 	for _, flag := range []ntlm.Flag{
-		ntlm.NegotiateUnicode, ntlm.NegotiateSign, ntlm.NegotiateSeal, ntlm.NegotiateKeyExchange, ntlm.Negotiate128,
+		ntlm.NegotiateUnicode, ntlm.NegotiateSign, ntlm.NegotiateSeal, ntlm.Negotiate128,
 		ntlm.NegotiateExtendedSessionSecurity, ntlm.NegotiateTargetInfo, ntlm.NegotiateDatagram, ntlm.Anonymous,
 	} {
 		weak := bytes.Clone(good)
@@ -274,6 +274,46 @@ func TestWeakChallenge(t *testing.T) {
 	}
 	for n := range good {
 		assert.Error(t, step(good[:n]), "%d bytes", n)
+	}
+}
+
+// TestChallengeLayouts takes challenges of other servers: MS-NLMP leaves them the order of the payload, gaps in it, the
+// version and the exchange of keys. impacket checks the MICs of the answers in the integration tests.
+func TestChallengeLayouts(t *testing.T) {
+	good := challenge(t)
+	le := binary.LittleEndian
+	part := func(at int) []byte {
+		size, offset := int(le.Uint16(good[at:])), int(le.Uint32(good[at+4:]))
+		return good[offset : offset+size]
+	}
+	name, info := part(12), part(40)
+	build := func(nameAt, infoAt, size int) []byte {
+		b := append(bytes.Clone(good[:48]), bytes.Repeat([]byte{0xee}, size-48)...)
+		le.PutUint32(b[16:], uint32(nameAt))
+		le.PutUint32(b[44:], uint32(infoAt))
+		copy(b[nameAt:], name)
+		copy(b[infoAt:], info)
+		return b
+	}
+	flags := func(b []byte, without ntlm.Flag) []byte {
+		le.PutUint32(b[20:], le.Uint32(b[20:])&^uint32(without))
+		return b
+	}
+	both := len(name) + len(info)
+	for title, c := range map[string][]byte{
+		"no version":        flags(build(48, 48+len(name), 48+both), ntlm.NegotiateVersion),
+		"another order":     build(56+len(info), 56, 56+both),
+		"gaps":              build(60, 70+len(name), 80+both),
+		"no key exchange":   flags(bytes.Clone(good), ntlm.NegotiateKeyExchange),
+		"nothing but flags": flags(build(48, 48+len(name), 48+both), ntlm.NegotiateVersion|ntlm.NegotiateKeyExchange),
+	} {
+		n := assoc.NTLM(password())
+		_, _, err := n.Step(nil)
+		require.NoError(t, err)
+		out, complete, err := n.Step(c)
+		require.NoError(t, err, title)
+		assert.True(t, complete, title)
+		assert.NotEqual(t, make([]byte, 16), out[ntlm.MICOffset:ntlm.MICOffset+16], title)
 	}
 }
 

@@ -81,7 +81,7 @@ func (c *Conn) send(fragments [][]byte) (sent bool, err error) {
 
 // receive reads the fragments of the answer.
 func (c *Conn) receive() ([]byte, error) {
-	whole := rpc.Reassembler{Max: c.cfg.MaxResponse, Header: c.sec == nil || !c.sec.SignHeader}
+	whole := rpc.Reassembler{Max: c.cfg.MaxResponse, Header: c.sec != nil && !c.sec.CoversHeader()}
 	for {
 		p, err := c.read()
 		if err != nil {

@@ -9,39 +9,65 @@ import (
 	"github.com/adcskit/adcskit/internal/rpc"
 )
 
-// Limits on a CHALLENGE_MESSAGE; real ones have some 300 bytes.
+// Sizes of a CHALLENGE_MESSAGE (MS-NLMP section 2.2.1.2), in bytes. Real ones have some 300 bytes.
 const (
-	challengeSize  = 56 // up to and with the version
-	challengeLimit = 16 << 10
-	avPairLimit    = 32
+	challengeFields = 48 // up to the version, which a server without NegotiateVersion may leave out
+	challengeFixed  = 56 // with the version
+	challengeLimit  = 16 << 10
+	avPairLimit     = 32
 )
 
-// checkChallenge checks a CHALLENGE_MESSAGE (MS-NLMP section 2.2.1.2) before go-msrpc sees it: every length, and that the
-// server agreed to everything that this side depends on. An attacker can take flags away, since only the MIC of the next
-// message covers them, and go-msrpc would go on with less.
-func checkChallenge(b []byte) error {
-	if len(b) < challengeSize || len(b) > challengeLimit || string(b[:8]) != "NTLMSSP\x00" ||
+// readChallenge checks a CHALLENGE_MESSAGE before go-msrpc sees it: every length, and that the server agreed to
+// everything that the protection depends on. An attacker can take flags away, since only the MIC of the next message
+// covers them, and go-msrpc would go on with less. Key exchange is not among them: without it the session key comes from
+// the password and both nonces, and is as good.
+//
+// It returns the message laid out as go-msrpc can read it: with a version, and with name and target information after
+// it in this order. A server may leave the version out, and put the rest anywhere.
+func readChallenge(b []byte) ([]byte, error) {
+	if len(b) < challengeFields || len(b) > challengeLimit || string(b[:8]) != "NTLMSSP\x00" ||
 		binary.LittleEndian.Uint32(b[8:]) != 2 {
-		return fmt.Errorf("%w: not an NTLM challenge", rpc.ErrMalformed)
+		return nil, fmt.Errorf("%w: not an NTLM challenge", rpc.ErrMalformed)
 	}
 	flags := ntlm.Flag(binary.LittleEndian.Uint32(b[20:]))
-	const needed = ntlm.NegotiateUnicode | ntlm.NegotiateSign | ntlm.NegotiateSeal | ntlm.NegotiateKeyExchange |
-		ntlm.Negotiate128 | ntlm.NegotiateExtendedSessionSecurity | ntlm.NegotiateTargetInfo
+	const needed = ntlm.NegotiateUnicode | ntlm.NegotiateSign | ntlm.NegotiateSeal | ntlm.Negotiate128 |
+		ntlm.NegotiateExtendedSessionSecurity | ntlm.NegotiateTargetInfo
 	if missing := needed &^ flags; missing != 0 {
-		return fmt.Errorf("server does not agree to NTLMv2 with 128-bit sealing: flags %#08x are missing", uint32(missing))
+		return nil, fmt.Errorf("server does not agree to NTLMv2 with 128-bit sealing: flags %#08x are missing",
+			uint32(missing))
 	}
 	if flags&(ntlm.NegotiateDatagram|ntlm.Anonymous) != 0 {
-		return fmt.Errorf("%w: NTLM challenge with flags %#08x", rpc.ErrMalformed, uint32(flags))
+		return nil, fmt.Errorf("%w: NTLM challenge with flags %#08x", rpc.ErrMalformed, uint32(flags))
 	}
 	name, ok := challengeField(b, 12)
 	if !ok || len(name)%2 != 0 {
-		return fmt.Errorf("%w: target name of an NTLM challenge", rpc.ErrMalformed)
+		return nil, fmt.Errorf("%w: target name of an NTLM challenge", rpc.ErrMalformed)
 	}
 	info, ok := challengeField(b, 40)
 	if !ok {
-		return fmt.Errorf("%w: target information of an NTLM challenge", rpc.ErrMalformed)
+		return nil, fmt.Errorf("%w: target information of an NTLM challenge", rpc.ErrMalformed)
 	}
-	return checkAVPairs(info)
+	info, err := checkAVPairs(info)
+	if err != nil {
+		return nil, err
+	}
+	return layOut(b, name, info), nil
+}
+
+// layOut is a CHALLENGE_MESSAGE with the flags and the nonce of b. The version says nothing; it is left zero.
+func layOut(b, name, info []byte) []byte {
+	le := binary.LittleEndian
+	field := func(out, v []byte, at int) []byte {
+		out = le.AppendUint16(le.AppendUint16(out, uint16(len(v))), uint16(len(v)))
+		return le.AppendUint32(out, uint32(at))
+	}
+	out := append(make([]byte, 0, challengeFixed+len(name)+len(info)), b[:12]...)
+	out = field(out, name, challengeFixed)
+	out = append(out, b[20:32]...)        // flags and nonce
+	out = append(out, make([]byte, 8)...) // reserved
+	out = field(out, info, challengeFixed+len(name))
+	out = append(out, make([]byte, challengeFixed-challengeFields)...)
+	return append(append(out, name...), info...)
 }
 
 // challengeField is the payload that the field at an offset describes.
@@ -51,15 +77,17 @@ func challengeField(b []byte, at int) ([]byte, bool) {
 	if size == 0 {
 		return nil, true
 	}
-	if offset < 48 || offset+int64(size) > int64(len(b)) {
+	if offset < challengeFields || offset+int64(size) > int64(len(b)) {
 		return nil, false
 	}
 	return b[offset : offset+int64(size)], true
 }
 
-// checkAVPairs checks a sequence of AV_PAIR (MS-NLMP section 2.2.2.1): lengths, and that the server names itself.
-func checkAVPairs(b []byte) error {
+// checkAVPairs checks a sequence of AV_PAIR (MS-NLMP section 2.2.2.1): lengths, and that the server names itself. It
+// returns the sequence without what follows its end.
+func checkAVPairs(pairs []byte) ([]byte, error) {
 	named := false
+	b := pairs
 	for range avPairLimit {
 		if len(b) < 4 {
 			break
@@ -73,9 +101,9 @@ func checkAVPairs(b []byte) error {
 		switch id {
 		case ntlm.AttrEOL:
 			if !named {
-				return fmt.Errorf("%w: NTLM challenge of a server without a name", rpc.ErrMalformed)
+				return nil, fmt.Errorf("%w: NTLM challenge of a server without a name", rpc.ErrMalformed)
 			}
-			return nil
+			return pairs[:len(pairs)-len(b)], nil
 		case ntlm.AttrNetBIOSComputerName, ntlm.AttrNetBIOSDomainName:
 			named = true
 			bad = size%2 != 0
@@ -91,9 +119,9 @@ func checkAVPairs(b []byte) error {
 			bad = size != 16
 		}
 		if bad {
-			return fmt.Errorf("%w: value %d of an NTLM challenge has %d bytes", rpc.ErrMalformed, id, size)
+			return nil, fmt.Errorf("%w: value %d of an NTLM challenge has %d bytes", rpc.ErrMalformed, id, size)
 		}
 		b = b[size:]
 	}
-	return fmt.Errorf("%w: target information of an NTLM challenge", rpc.ErrMalformed)
+	return nil, fmt.Errorf("%w: target information of an NTLM challenge", rpc.ErrMalformed)
 }

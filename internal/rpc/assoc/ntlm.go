@@ -2,7 +2,10 @@ package assoc
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/md5" // #nosec G501 -- NTLM's
 	"errors"
+	"fmt"
 
 	"github.com/oiweiwei/go-msrpc/ssp/ntlm"
 
@@ -35,14 +38,16 @@ func (c passwordCredential) Password() string    { return c.p.Password }
 // ntlmInitiator is NTLMSSP by itself (authentication type 10): NTLMv2 with session security of 128 bits, key exchange,
 // signing and sealing, or nothing.
 type ntlmInitiator struct {
-	auth *ntlm.Authentifier
-	step int
+	auth      *ntlm.Authentifier
+	step      int
+	negotiate []byte // the first message
 }
 
 // NTLM authenticates with a password over NTLMSSP, without SPNEGO.
 func NTLM(p Password) Initiator {
 	cfg := ntlm.NewConfig()
 	cfg.Integrity, cfg.Confidentiality = true, true
+	cfg.ClientConfigFlags = ntlm.NegotiateTargetInfo // some servers send none to who has not asked
 	cfg.Credential = passwordCredential{p}
 	cfg.TargetName = p.Target
 	// With a version, NEGOTIATE does not carry the names of domain and workstation, which would be in an OEM code page.
@@ -59,16 +64,38 @@ func (n *ntlmInitiator) Step(token []byte) ([]byte, bool, error) {
 	switch n.step {
 	case 1:
 		out, err := n.auth.Negotiate(ctx)
+		n.negotiate = out
 		return out, false, err
 	case 2:
-		if err := checkChallenge(token); err != nil {
-			return nil, false, err
-		}
-		out, err := n.auth.Authenticate(ctx, token)
-		return out, true, err
+		out, err := n.authenticate(ctx, token)
+		return out, err == nil, err
 	default:
 		return nil, false, errors.New("NTLM has three messages only")
 	}
+}
+
+// authenticate makes the AUTHENTICATE_MESSAGE. Its MIC is made here: it covers the challenge as the server sent it, of
+// which go-msrpc has seen another layout (MS-NLMP section 3.1.5.1.2).
+func (n *ntlmInitiator) authenticate(ctx context.Context, challenge []byte) ([]byte, error) {
+	readable, err := readChallenge(challenge)
+	if err != nil {
+		return nil, err
+	}
+	out, err := n.auth.Authenticate(ctx, readable)
+	if err != nil {
+		return nil, err
+	}
+	const end = ntlm.MICOffset + md5.Size
+	if len(out) < end {
+		return nil, fmt.Errorf("NTLM made a message of %d bytes", len(out))
+	}
+	clear(out[ntlm.MICOffset:end])
+	mic := hmac.New(md5.New, n.auth.SessionKey())
+	for _, message := range [][]byte{n.negotiate, challenge, out} {
+		mic.Write(message)
+	}
+	copy(out[ntlm.MICOffset:end], mic.Sum(nil))
+	return out, nil
 }
 
 // Mutual is false: NTLM ends with a message of the client.
