@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"crypto/sha1" // #nosec G505 -- the hash that MS-WCCE defines to name a certificate; nothing is trusted by it
 	"crypto/x509"
+	"errors"
 	"fmt"
+	"slices"
 )
 
 // Limits on the parts of an answer. A chain of a dozen certificates has some 20 KB.
@@ -146,10 +148,11 @@ func (a *answer) certificates(result *Result) error {
 }
 
 // parseChain parses pctbCert, in either of its forms, and returns its certificates without the leaf and without
-// doubles. The leaf must be among them; where, says nothing, since they are a SET. A CA need not send a chain with a
-// retrieval.
+// doubles. Where they are says nothing, since they are a SET. A CA need not send a chain with a retrieval, it may send only
+// its own certificates, and some servers put the certificate alone into both places. None of it is trusted: Verify looks
+// for a chain, and refuses what does not belong in one.
 func parseChain(data []byte, leaf *x509.Certificate) ([]*x509.Certificate, error) {
-	if len(data) == 0 {
+	if len(data) == 0 || bytes.Equal(data, leaf.Raw) {
 		return nil, nil
 	}
 	if len(data) > maxChain {
@@ -191,25 +194,25 @@ func checkFullResponse(content []byte, leaf *x509.Certificate) error {
 	return nil
 }
 
+// otherCertificates leaves out the leaf and doubles. Where the leaf is missing, the others must be those of CAs: another
+// certificate in its place would contradict the rest of the answer.
 func otherCertificates(all [][]byte, leaf *x509.Certificate) ([]*x509.Certificate, error) {
-	found := false
-	seen := make(map[string]bool, len(all))
+	found := slices.ContainsFunc(all, func(der []byte) bool { return bytes.Equal(der, leaf.Raw) })
+	seen := map[string]bool{string(leaf.Raw): true}
 	var others []*x509.Certificate
 	for _, der := range all {
-		if bytes.Equal(der, leaf.Raw) {
-			found = true
-			continue
-		}
 		if seen[string(der)] {
 			continue
 		}
 		seen[string(der)] = true
-		if cert, err := x509.ParseCertificate(der); err == nil {
-			others = append(others, cert)
+		cert, err := x509.ParseCertificate(der)
+		if err != nil {
+			continue
 		}
-	}
-	if !found {
-		return nil, fmt.Errorf("the certificate is not among its %d certificates", len(all))
+		if !found && cert.Version >= 3 && !cert.IsCA {
+			return nil, errors.New("it holds another certificate in place of the issued one")
+		}
+		others = append(others, cert)
 	}
 	return others, nil
 }

@@ -29,6 +29,7 @@ func TestAnswerIssued(t *testing.T) {
 		"an attribute cert":    cms(t, oidData, nil, 0, []byte{0xa1, 0}, p.ca.Raw, p.root.Raw, leaf.Raw),
 		"a CMC full response":  cms(t, oidPKIResponse, cmcBody(t, 0, leaf.Raw), 1, p.ca.Raw, leaf.Raw, p.root.Raw),
 		"a CMC without a hash": cms(t, oidPKIResponse, cmcWithoutHash(t), 1, p.ca.Raw, leaf.Raw, p.root.Raw),
+		"the CAs only":         cms(t, oidData, nil, 0, p.ca.Raw, p.root.Raw),
 	} {
 		t.Run(name, func(t *testing.T) {
 			result, err := adcs.ParseAnswer(adcs.Answer{
@@ -45,9 +46,16 @@ func TestAnswerIssued(t *testing.T) {
 		})
 	}
 	t.Run("without a chain", func(t *testing.T) {
-		result, err := adcs.ParseAnswer(adcs.Answer{RequestID: 7, Disposition: 3, Leaf: leaf.Raw}, 7)
-		require.NoError(t, err)
-		assert.Empty(t, result.Chain)
+		for name, chain := range map[string][]byte{
+			"nothing":              nil,
+			"no certificates":      cms(t, oidData, nil, 0),
+			"the certificate only": cms(t, oidData, nil, 0, leaf.Raw),
+			"the bare certificate": leaf.Raw,
+		} {
+			result, err := adcs.ParseAnswer(adcs.Answer{RequestID: 7, Disposition: 3, Leaf: leaf.Raw, Chain: chain}, 7)
+			require.NoError(t, err, name)
+			assert.Empty(t, result.Chain, name)
+		}
 	})
 	t.Run("out of band with a certificate", func(t *testing.T) {
 		result, err := adcs.ParseAnswer(adcs.Answer{RequestID: 7, Disposition: 4, Leaf: leaf.Raw}, 7)
@@ -176,12 +184,11 @@ func TestAnswerUnusable(t *testing.T) {
 		{"a huge certificate", adcs.Answer{RequestID: 7, Disposition: 3, Leaf: hugeLeaf.Raw}, 0},
 		{"a huge chain",
 			adcs.Answer{RequestID: 7, Disposition: 3, Leaf: leaf.Raw, Chain: cms(t, oidData, nil, 0, leaf.Raw, hugeElement)}, 0},
-		{"a chain that is no CMS", adcs.Answer{RequestID: 7, Disposition: 3, Leaf: leaf.Raw, Chain: leaf.Raw}, 0},
+		{"a chain that is no CMS", adcs.Answer{RequestID: 7, Disposition: 3, Leaf: leaf.Raw, Chain: p.ca.Raw}, 0},
 		{"bytes after the chain",
 			adcs.Answer{RequestID: 7, Disposition: 3, Leaf: leaf.Raw, Chain: append(bytes.Clone(good), 0)}, 0},
-		{"a chain without the certificate",
+		{"a chain with another certificate in place of the issued one",
 			adcs.Answer{RequestID: 7, Disposition: 3, Leaf: leaf.Raw, Chain: cms(t, oidData, nil, 0, other.Raw, p.ca.Raw)}, 0},
-		{"an empty chain", adcs.Answer{RequestID: 7, Disposition: 3, Leaf: leaf.Raw, Chain: cms(t, oidData, nil, 0)}, 0},
 		{"too many certificates",
 			adcs.Answer{RequestID: 7, Disposition: 3, Leaf: leaf.Raw, Chain: cms(t, oidData, nil, 0, many...)}, 0},
 		{"a chain with content",
