@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -196,10 +197,30 @@ func (w *WebSocket) Read(ctx context.Context) ([]byte, error) {
 
 // Write implements [Transport].
 func (w *WebSocket) Write(ctx context.Context, message []byte) error {
-	if err := w.conn.Write(ctx, websocket.MessageText, message); err != nil {
+	if err := w.write(ctx, message); err != nil {
 		return w.failed(w.abort(ctx, err))
 	}
 	return nil
+}
+
+// fragmentSize is the size of the frames of a long message. The library gives a pong five seconds to get its turn between
+// two frames, so on a slow line one frame of a megabyte would end the connection.
+const fragmentSize = 32 << 10
+
+func (w *WebSocket) write(ctx context.Context, message []byte) error {
+	if len(message) <= fragmentSize {
+		return w.conn.Write(ctx, websocket.MessageText, message)
+	}
+	out, err := w.conn.Writer(ctx, websocket.MessageText)
+	if err != nil {
+		return err
+	}
+	for part := range slices.Chunk(message, fragmentSize) {
+		if _, err := out.Write(part); err != nil {
+			return err
+		}
+	}
+	return out.Close()
 }
 
 // Ping implements [Transport].

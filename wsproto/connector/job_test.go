@@ -1,8 +1,10 @@
 package connector_test
 
 import (
+	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -442,5 +444,50 @@ func TestPrepareFails(t *testing.T) {
 		assert.Equal(t, wsproto.ReasonOrderUnsupported, f.finish().Outcome.Reason)
 		assert.Equal(t, wsproto.RetryNever, f.finish().Outcome.Retry)
 		f.recorded()
+	})
+}
+
+// TestUnclassifiedErrors: what nobody called certain may have been executed, a wrong answer included.
+func TestUnclassifiedErrors(t *testing.T) {
+	for name, answer := range map[string]func() (*connector.CAResult, error){
+		"an error of another kind": func() (*connector.CAResult, error) { return nil, errModelNetwork },
+		"no answer at all":         func() (*connector.CAResult, error) { return nil, nil },
+		"held without an id":       func() (*connector.CAResult, error) { return &connector.CAResult{Pending: true}, nil },
+		"issued without a cert":    func() (*connector.CAResult, error) { return &connector.CAResult{RequestID: 7}, nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			scripted(t, func(s *script) { s.issuer.answer = answer }, func(s *script, l *line) {
+				o := l.finishOne(s.job(1))
+				assert.Equal(t, wsproto.Unknown, o.Kind)
+				assert.Equal(t, wsproto.ReasonAnswerLost, o.Reason)
+			})
+		})
+	}
+	t.Run("not a certificate", func(t *testing.T) {
+		scripted(t, func(s *script) {
+			s.issuer.answer = func() (*connector.CAResult, error) {
+				return &connector.CAResult{RequestID: 7, Certificate: []byte("nonsense")}, nil
+			}
+		}, func(s *script, l *line) {
+			o := l.finishOne(s.job(1))
+			assert.Equal(t, wsproto.Rejected, o.Kind)
+			assert.Equal(t, wsproto.ReasonCertificateMismatch, o.Reason)
+			assert.NotEmpty(t, o.Thumbprint)
+		})
+	})
+}
+
+// TestCAText: what a CA says is bounded and made valid before it is sent on.
+func TestCAText(t *testing.T) {
+	scripted(t, func(s *script) {
+		s.issuer.answer = func() (*connector.CAResult, error) {
+			return nil, &connector.CAError{Kind: connector.CARefused, Message: strings.Repeat("ä\xff", 4000)}
+		}
+	}, func(s *script, l *line) {
+		o := l.finishOne(s.job(1))
+		assert.Equal(t, wsproto.Denied, o.Kind)
+		assert.True(t, utf8.ValidString(o.Message))
+		assert.LessOrEqual(t, len(o.Message), wsproto.MaxText)
+		assert.Greater(t, len(o.Message), wsproto.MaxText/2)
 	})
 }

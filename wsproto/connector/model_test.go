@@ -31,6 +31,7 @@ func caName() wsproto.CAAssignment {
 // modelCA is a CA whose database the tests look into. Like a real one it never forgets what it executed, whatever became
 // of the answer.
 type modelCA struct {
+	t    testing.TB
 	key  *ecdsa.PrivateKey
 	cert *x509.Certificate
 
@@ -80,7 +81,7 @@ func newModelCA(t testing.TB) *modelCA {
 	require.NoError(t, err)
 	cert, err := x509.ParseCertificate(der)
 	require.NoError(t, err)
-	return &modelCA{key: key, cert: cert, goodPW: true, decide: func(*connector.Order) behaviour { return behaviour{} }}
+	return &modelCA{t: t, key: key, cert: cert, goodPW: true, decide: func(*connector.Order) behaviour { return behaviour{} }}
 }
 
 // behave sets what the CA does with requests that are not in its database yet.
@@ -171,6 +172,7 @@ type modelIssuer struct {
 	account string
 	prepare chan struct{} // if not nil, Prepare waits for it
 	padding int           // makes bundles larger
+	answer  func() (*connector.CAResult, error)
 
 	mu      sync.Mutex
 	submits int // calls of Submit
@@ -212,6 +214,9 @@ func (i *modelIssuer) Submit(ctx context.Context, o *connector.Order, p *connect
 	i.mu.Unlock()
 	if err := i.logon(); err != nil {
 		return nil, err
+	}
+	if i.answer != nil {
+		return i.answer()
 	}
 	if ctx.Err() != nil {
 		return nil, &connector.CAError{Kind: connector.CAUnavailable, Err: ctx.Err()}

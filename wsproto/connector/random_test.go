@@ -1,0 +1,278 @@
+package connector_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/adcskit/adcskit/wsproto"
+	"github.com/adcskit/adcskit/wsproto/connector"
+	"github.com/adcskit/adcskit/wsproto/gateway"
+)
+
+const (
+	randomWorlds  = 12
+	randomOrders  = 12
+	randomMinutes = 20
+)
+
+// TestRandomWorlds lets three connectors, two of them siblings, work through orders while connections are cut, networks
+// fall silent, processes are killed and gateways restart. Afterwards everything is healed, and each order is held against
+// the CA's database.
+func TestRandomWorlds(t *testing.T) {
+	for seed := range uint64(randomWorlds) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { randomWorld(t, rand.New(rand.NewPCG(seed, 2026))) })
+	}
+}
+
+func randomWorld(t *testing.T, r *rand.Rand) {
+	inWorld(t, func(w *world) {
+		var locked sync.Mutex // r is used by the CA too
+		random := func(n int) int {
+			locked.Lock()
+			defer locked.Unlock()
+			return r.IntN(n)
+		}
+		w.ca.decide = func(*connector.Order) behaviour {
+			return behaviour{
+				pend: random(4) == 0, deny: random(8) == 0, delay: time.Duration(random(20)) * time.Second,
+				lost: []loss{lossNone, lossNone, lossNone, lossNone, lossBefore, lossAfter, lossUnsent, lossForever}[random(8)],
+			}
+		}
+		w.approveLater(flow{approved: true})
+		nodes := []*node{w.newNode(), w.newNode(), w.newNode()}
+		nodes[0].opts.Siblings, nodes[1].opts.Siblings = []connector.Sibling{nodes[1].sibling()}, []connector.Sibling{nodes[0].sibling()}
+		nodes[1].finds = true
+		var nets []*network
+		var processes []*running
+		for _, n := range nodes {
+			net := newNetwork()
+			nets = append(nets, net)
+			server := w.server
+			w.done.Go(func() { server.Serve(net) })
+			n.dial = net.webSocket
+			n.opts.Grace = time.Nanosecond
+			processes = append(processes, n.start())
+		}
+		var ids []string
+		for range randomMinutes * 6 {
+			time.Sleep(time.Duration(random(20)) * time.Second)
+			i := random(len(nodes))
+			switch random(8) {
+			case 0:
+				nets[i].cut()
+			case 1:
+				nets[i].partition()
+			case 2, 3:
+				nets[i].heal()
+			case 4:
+				processes[i].stop()
+				processes[i] = nodes[i].start()
+			default:
+				if len(ids) < randomOrders {
+					o := anOrder()
+					o.Resubmit = random(6) == 0
+					id, err := w.gateway.Order(w.ctx, tenantName, o, &gateway.OrderOptions{Life: 12 * time.Hour})
+					require.NoError(t, err)
+					ids = append(ids, id)
+				}
+			}
+		}
+		for _, n := range nets {
+			n.heal()
+		}
+		for _, id := range ids {
+			o := w.waitFor(id, 48*time.Hour)
+			assertRandom(t, w, id, o)
+		}
+		for i, p := range processes {
+			p.stop()
+			nets[i].Close()
+			nets[i].cut()
+		}
+	})
+}
+
+// assertRandom holds an outcome against the database, with what an order that allows a second submission may lead to.
+func assertRandom(t *testing.T, w *world, id string, o wsproto.Outcome) {
+	t.Helper()
+	info, err := w.gateway.Job(w.ctx, tenantName, id)
+	require.NoError(t, err)
+	var order wsproto.Order
+	require.NoError(t, json.Unmarshal(info.Order, &order))
+	rows := w.ca.rowsOf(id)
+	if !order.Resubmit {
+		assertOneRequest(t, w, id, o)
+		assert.Empty(t, info.Extra)
+		return
+	}
+	certificates := 0
+	for _, r := range rows {
+		if r.cert != nil {
+			certificates++
+		}
+	}
+	if o.Kind == wsproto.Issued {
+		found := false
+		for _, r := range rows {
+			found = found || r.cert != nil && bytes.Equal(keyHash(t, r.request), o.PublicKeyHash)
+		}
+		assert.True(t, found, "the certificate is in the database")
+	}
+	assert.LessOrEqual(t, len(info.Extra), max(0, certificates-1))
+}
+
+// waitFor is wait with a limit.
+func (w *world) waitFor(id string, d time.Duration) wsproto.Outcome {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.ctx, d)
+	defer cancel()
+	o, err := w.gateway.Wait(ctx, tenantName, id)
+	info, _ := w.gateway.Job(w.ctx, tenantName, id)
+	require.NoError(w.t, err, "%s %s, attempt %d, next %v, %+v", id, info.State, info.Attempt, info.NextTry, info.Outcome)
+	return o
+}
+
+// TestHostileGateway lets a gateway send whatever it likes, in any order. Whatever it does, each request is submitted at
+// most once, with a lease that was granted for its checkpoint and is running.
+func TestHostileGateway(t *testing.T) {
+	for seed := range uint64(20) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { hostileGateway(t, rand.New(rand.NewPCG(seed, 4711))) })
+	}
+}
+
+func hostileGateway(t *testing.T, r *rand.Rand) {
+	leases := &leaseBook{until: make(map[string]time.Time)}
+	scripted(t, func(s *script) {
+		s.opts.Capacity = 4
+		leases.issuer = s.issuer
+		s.cfg.Issuer = leases
+	}, func(s *script, l *line) {
+		s.ca.behave(behaviour{delay: 2 * time.Second})
+		var checkpoints []*wsproto.Checkpoint
+		for range 300 {
+			if l.peer.Err() != nil {
+				l = s.connection()
+			}
+			switch r.IntN(7) {
+			case 0, 1:
+				o := s.job(r.IntN(6))
+				o.Attempt = int64(1 + r.IntN(4))
+				o.TimeLeftMS = int64(r.IntN(60_000))
+				if len(checkpoints) > 0 && r.IntN(2) == 0 {
+					o.Checkpoint = checkpoints[r.IntN(len(checkpoints))]
+				}
+				var answer wsproto.OfferResult
+				_ = l.peer.Call(s.ctx, wsproto.MethodOffer, o, &answer)
+			case 2:
+				var answer wsproto.CancelResult
+				_ = l.peer.Call(s.ctx, wsproto.MethodCancel, wsproto.Cancel{Job: s.job(r.IntN(6)).Job, Attempt: int64(1 + r.IntN(4))}, &answer)
+			case 3:
+				time.Sleep(time.Duration(r.IntN(20)) * time.Second)
+			case 4:
+				if r.IntN(8) == 0 {
+					l.peer.Close(wsproto.CloseInternal, "")
+				}
+			default:
+				checkpoints = append(checkpoints, l.answerRandomly(r, leases)...)
+			}
+		}
+		for l.peer.Err() == nil && len(l.incoming) > 0 {
+			l.answerRandomly(r, leases)
+		}
+		leases.mu.Lock()
+		defer leases.mu.Unlock()
+		assert.Empty(t, leases.wrong)
+		assert.NotZero(t, leases.submitted, "nothing was tried")
+	})
+}
+
+// answerRandomly answers one request of the connector, if there is one.
+func (l *line) answerRandomly(r *rand.Rand, leases *leaseBook) []*wsproto.Checkpoint {
+	synctest.Wait()
+	var c *call
+	select {
+	case c = <-l.incoming:
+	default:
+		return nil
+	}
+	failures := []wsproto.ErrorCode{
+		wsproto.CodeSuperseded, wsproto.CodeInternal, wsproto.CodeUnavailable, wsproto.CodeUnknownJob, wsproto.CodeInvalidParams,
+	}
+	if r.IntN(4) == 0 {
+		c.fail(failures[r.IntN(len(failures))])
+		return nil
+	}
+	if c.method != wsproto.MethodCheckpoint {
+		c.ok(map[string]any{"recorded": r.IntN(3) > 0})
+		return nil
+	}
+	p := c.checkpoint()
+	length := time.Duration(r.IntN(30)) * time.Second
+	if p.Checkpoint.State == wsproto.CheckpointSubmitting {
+		leases.grant(p.Checkpoint.PublicKeyHash, length)
+	}
+	c.lease(length)
+	return []*wsproto.Checkpoint{&p.Checkpoint}
+}
+
+// leaseBook is an issuer that watches each submit.
+type leaseBook struct {
+	issuer *modelIssuer
+
+	mu        sync.Mutex
+	until     map[string]time.Time // by public key: when the last lease ends at the latest
+	done      map[string]bool
+	submitted int
+	wrong     []string
+}
+
+func (b *leaseBook) grant(hash []byte, d time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.until[string(hash)] = time.Now().Add(d)
+}
+
+func (b *leaseBook) Account(ca wsproto.CAAssignment) (string, error) { return b.issuer.Account(ca) }
+
+func (b *leaseBook) Prepare(ctx context.Context, o *connector.Order) (*connector.Prepared, error) {
+	return b.issuer.Prepare(ctx, o)
+}
+
+func (b *leaseBook) Submit(ctx context.Context, o *connector.Order, p *connector.Prepared) (*connector.CAResult, error) {
+	hash := string(keyHash(b.issuer.ca.t, p.Request))
+	b.mu.Lock()
+	if b.done == nil {
+		b.done = make(map[string]bool)
+	}
+	if b.done[hash] {
+		b.wrong = append(b.wrong, "submitted twice")
+	}
+	if time.Now().After(b.until[hash]) {
+		b.wrong = append(b.wrong, "submitted without a running lease")
+	}
+	if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) > rpcDeadline {
+		b.wrong = append(b.wrong, "a submit without the deadline")
+	}
+	b.done[hash] = true
+	b.submitted++
+	b.mu.Unlock()
+	return b.issuer.Submit(ctx, o, p)
+}
+
+func (b *leaseBook) Retrieve(ctx context.Context, o *connector.Order, id uint32) (*connector.CAResult, error) {
+	return b.issuer.Retrieve(ctx, o, id)
+}
+
+func (b *leaseBook) Finish(ctx context.Context, o *connector.Order, p *connector.Prepared, r *connector.CAResult) (*connector.Bundle, error) {
+	return b.issuer.Finish(ctx, o, p, r)
+}
