@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/adcskit/adcskit/internal/adcsasn1"
+	"github.com/adcskit/adcskit/internal/x500"
 )
 
 // Mismatch is how a certificate differs from what was ordered. It is an error, for errors.Is:
@@ -162,7 +163,8 @@ func checkSubject(issued *x509.Certificate, e *Expect) error {
 		return mismatch(MismatchSubject, "it has a malformed subject")
 	}
 	if !slices.EqualFunc(want, got, slices.Equal) {
-		return mismatch(MismatchSubject, "it is for %q", bounded(issued.Subject.String()))
+		return mismatch(MismatchSubject, "it is for %q, not for %q",
+			bounded(x500.String(issued.RawSubject)), bounded(x500.String(e.Subject)))
 	}
 	return nil
 }
