@@ -35,6 +35,7 @@ const (
 	defaultFragment = 5840
 	defaultResponse = 4 << 20
 	contextID       = 0 // of the only presentation context
+	bindCallID      = 1 // of bind and everything that belongs to it
 	authContextID   = 1
 )
 
@@ -65,7 +66,7 @@ func Open(ctx context.Context, nc net.Conn, cfg Config) (*Conn, error) {
 		cfg.MaxResponse = defaultResponse
 	}
 	cfg.MaxFragment = max(rpc.MinFragment, min(cfg.MaxFragment, rpc.MaxFragment))
-	c := &Conn{nc: nc, r: bufio.NewReader(nc), cfg: cfg, callID: 1}
+	c := &Conn{nc: nc, r: bufio.NewReader(nc), cfg: cfg, callID: bindCallID}
 	release := watch(ctx, nc)
 	err := c.bind()
 	release()

@@ -200,6 +200,13 @@ func TestHostileAnswers(t *testing.T) {
 		"bind_nak": {assoc.ErrLogon, func(s *server, h rpc.Header) {
 			s.write(rpc.EncodeBindNak(h.CallID, rpc.NakInvalidChecksum), nil)
 		}},
+		"bind_nak for AUTH3": {assoc.ErrLogon, func(s *server, h rpc.Header) {
+			s.write(rpc.EncodeBindNak(h.CallID-1, rpc.NakInvalidChecksum), nil)
+		}},
+		"fault for AUTH3": {assoc.ErrLogon, func(s *server, h rpc.Header) {
+			h.Type, h.CallID = rpc.TypeFault, h.CallID-1
+			s.write(rpc.Encode(h, (&rpc.Fault{Status: rpc.StatusAccessDenied}).Append(nil), nil))
+		}},
 		"fault 0x721": {assoc.ErrLogon, func(s *server, h rpc.Header) {
 			h.Type = rpc.TypeFault
 			s.write(rpc.Encode(h, (&rpc.Fault{Status: rpc.StatusSecPkgError}).Append(nil), nil))
@@ -240,6 +247,26 @@ func TestSignedFault(t *testing.T) {
 	require.True(t, ok, "%v", err)
 	assert.Equal(t, &assoc.FaultError{Status: rpc.StatusAccessDenied, DidNotExecute: true, Signed: true}, fault)
 	assert.NotErrorIs(t, err, assoc.ErrLogon, "a server that can sign has taken the logon")
+}
+
+// TestLateRefusal has a server that has taken the credential and refuses it afterwards: anybody can send that, and it
+// says nothing about the call.
+func TestLateRefusal(t *testing.T) {
+	for _, call := range []uint32{1, 3} {
+		conn, err := serve(t, func(s *server) {
+			s.accept(true)
+			p, _ := s.request()
+			s.respond(p.CallID, nil)
+			s.request()
+			s.write(rpc.EncodeBindNak(call, rpc.NakInvalidChecksum), nil)
+		})
+		require.NoError(t, err)
+		_, err = conn.Call(t.Context(), assoc.Request{Stub: []byte("data")})
+		require.NoError(t, err)
+		_, err = conn.Call(t.Context(), assoc.Request{Stub: []byte("data")})
+		require.Error(t, err)
+		assert.NotErrorIs(t, err, assoc.ErrLogon, "call %d", call)
+	}
 }
 
 // challenge is an NTLM challenge as go-msrpc's server makes it.

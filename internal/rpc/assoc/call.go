@@ -87,7 +87,7 @@ func (c *Conn) receive() ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("waiting for the answer: %w", err)
 		}
-		if p.CallID != c.callID {
+		if p.CallID != c.callID && !c.refusal(p) {
 			return nil, fmt.Errorf("%w: PDU of call %d in the answer to call %d", ErrOutOfStep, p.CallID, c.callID)
 		}
 		switch p.Type {
@@ -95,6 +95,9 @@ func (c *Conn) receive() ([]byte, error) {
 		case rpc.TypeFault:
 			return nil, c.fault(p)
 		case rpc.TypeBindNak: // how some servers say that they could not take AUTH3
+			if !c.unproved() {
+				return nil, fmt.Errorf("%w: bind_nak in an answer", rpc.ErrMalformed)
+			}
 			reason, err := rpc.ParseBindNak(p)
 			if err != nil {
 				return nil, err
@@ -125,6 +128,15 @@ func (c *Conn) receive() ([]byte, error) {
 	}
 }
 
+// unproved reports whether the server may still refuse the credential: it has not shown yet that it took it.
+func (c *Conn) unproved() bool { return c.sec != nil && !c.proved }
+
+// refusal reports whether p may be the server's answer to AUTH3, which arrives when the first call is under way. The
+// specification has none; servers that send one give it the number of the AUTH3.
+func (c *Conn) refusal(p *rpc.PDU) bool {
+	return c.unproved() && p.CallID == bindCallID && (p.Type == rpc.TypeBindNak || p.Type == rpc.TypeFault)
+}
+
 // fault turns a fault to an error.
 func (c *Conn) fault(p *rpc.PDU) error {
 	f, signed, err := c.sec.OpenFault(p)
@@ -132,7 +144,7 @@ func (c *Conn) fault(p *rpc.PDU) error {
 		return err
 	}
 	e := &FaultError{Status: f.Status, DidNotExecute: p.Flags&rpc.FlagDidNotExecute != 0, Signed: signed}
-	if c.sec != nil && !signed && !c.proved && logonStatus(f.Status) {
+	if c.unproved() && !signed && logonStatus(f.Status) {
 		return fmt.Errorf("%w (%w)", ErrLogon, e)
 	}
 	return e
