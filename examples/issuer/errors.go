@@ -2,6 +2,7 @@ package issuer
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/adcskit/adcskit/adcs"
@@ -52,17 +53,20 @@ func caError(err error) error {
 }
 
 // refusalReason is the machine reason for a refusal.
-func refusalReason(e *adcs.RequestError) wsproto.Reason {
-	switch e.Code {
-	case adcs.ErrUnsupportedCertType, adcs.ErrTemplateDenied, adcs.ErrNoCertType, adcs.ErrTemplateConflict,
-		adcs.ErrBadTemplateVersion:
+func refusalReason(refusal error) wsproto.Reason {
+	is := func(codes ...adcs.HResult) bool {
+		return slices.ContainsFunc(codes, func(c adcs.HResult) bool { return errors.Is(refusal, c) })
+	}
+	switch {
+	case is(adcs.ErrUnsupportedCertType, adcs.ErrTemplateDenied, adcs.ErrNoCertType, adcs.ErrTemplateConflict,
+		adcs.ErrBadTemplateVersion):
 		return wsproto.ReasonCATemplate
-	case adcs.ErrEnrollDenied, adcs.ErrAccessDenied:
+	case is(adcs.ErrEnrollDenied, adcs.ErrAccessDenied):
 		return wsproto.ReasonCAAccess
-	case adcs.ErrKeyLength, adcs.ErrWeakSignatureOrKey, adcs.ErrBadRequestSubject, adcs.ErrSubjectAltNameRequired,
-		adcs.ErrSubjectDNSRequired, adcs.ErrSubjectUPNRequired, adcs.ErrSubjectEmailRequired, adcs.ErrInvalidArg:
+	case is(adcs.ErrKeyLength, adcs.ErrWeakSignatureOrKey, adcs.ErrBadRequestSubject, adcs.ErrSubjectAltNameRequired,
+		adcs.ErrSubjectDNSRequired, adcs.ErrSubjectUPNRequired, adcs.ErrSubjectEmailRequired, adcs.ErrInvalidArg):
 		return wsproto.ReasonCARequest
-	case adcs.ErrServerSuspended, adcs.ErrRevocationOffline, adcs.ErrServerUnavailable, adcs.ErrNoDBSessions:
+	case is(adcs.ErrServerSuspended, adcs.ErrRevocationOffline, adcs.ErrServerUnavailable, adcs.ErrNoDBSessions):
 		return wsproto.ReasonCAFailed
 	}
 	return wsproto.ReasonCADenied
