@@ -30,9 +30,9 @@
 //	                                pkcs12: key, certificate, chain
 //	        <─ job.finish ───────── outcome, repeated until acknowledged
 //
-// The connector keeps nothing about a job on its disk, and the tenant cannot open what is encrypted in a checkpoint. A request whose answer
-// was lost is never submitted again by itself: its outcome is unknown until somebody knows. The package comment of
-// connector says how that holds when either side, or the line, fails at any point.
+// The connector keeps nothing about a job on its disk, and the tenant cannot open what is encrypted in a checkpoint. A
+// request whose answer was lost is never submitted again by itself: its outcome is unknown until somebody knows. The
+// package comment of connector says how that holds when either side, or the line, fails at any point.
 //
 // # Conventions
 //
