@@ -3,7 +3,6 @@ package pkcs12
 import (
 	"crypto/rand"
 	"fmt"
-	"unicode/utf8"
 )
 
 // Limits of a password that Encode takes, in characters.
@@ -64,23 +63,4 @@ func CheckPassword(password string) error {
 		}
 	}
 	return nil
-}
-
-// maxReadPassword bounds a password for reading, in bytes. Only its form matters there: another program chose it.
-const maxReadPassword = 1024
-
-// bmpPassword returns the password as the derivation of RFC 7292, appendix B.1, takes it: UTF-16 big-endian with a
-// terminating zero.
-func bmpPassword(password string) ([]byte, error) {
-	if password == "" || len(password) > maxReadPassword || !utf8.ValidString(password) {
-		return nil, fmt.Errorf("%w: it must have 1 to %d bytes of UTF-8", ErrPassword, maxReadPassword)
-	}
-	out := make([]byte, 0, 2*len(password)+2)
-	for _, r := range password {
-		if r == 0 || r > 0xffff {
-			return nil, fmt.Errorf("%w: a character has no place in a BMPString", ErrPassword)
-		}
-		out = append(out, byte(r>>8), byte(r))
-	}
-	return append(out, 0, 0), nil
 }
