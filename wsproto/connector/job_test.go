@@ -491,3 +491,67 @@ func TestCAText(t *testing.T) {
 		assert.Greater(t, len(o.Message), wsproto.MaxText/2)
 	})
 }
+
+// TestCancelRace cancels a job in the moment in which the tenant answers its checkpoint. Whoever wins, a cancellation that
+// was granted is the outcome, and nothing was submitted.
+func TestCancelRace(t *testing.T) {
+	scripted(t, nil, func(s *script, l *line) {
+		l.finishOne(s.job(0))
+		granted := 0
+		for n := range 300 {
+			o, before := s.job(1+n), s.issuer.submitted()
+			l.accept(o)
+			c := l.next(wsproto.MethodCheckpoint)
+			cancelled := make(chan bool)
+			s.working.Go(func() {
+				var r wsproto.CancelResult
+				err := l.peer.Call(s.ctx, wsproto.MethodCancel, wsproto.Cancel{Job: o.Job, Attempt: 1}, &r)
+				cancelled <- err == nil && r.Cancelled
+			})
+			if n%3 == 0 {
+				c.fail(wsproto.CodeInvalidParams)
+			} else {
+				c.lease(time.Minute)
+			}
+			yes := <-cancelled
+			f := l.next(wsproto.MethodFinish)
+			outcome := f.finish().Outcome
+			f.recorded()
+			require.Equal(t, yes, outcome.Kind == wsproto.Cancelled, "%v %+v", yes, outcome)
+			if yes {
+				granted++
+				require.Equal(t, before, s.issuer.submitted())
+			}
+			time.Sleep(time.Millisecond)
+		}
+		assert.NotZero(t, granted)
+	})
+}
+
+// TestCommit: the request leaves, or the job has ended; never both.
+func TestCommit(t *testing.T) {
+	s := newScript(t)
+	s.cfg.Options = &s.opts
+	c, err := connector.New(s.cfg)
+	require.NoError(t, err)
+	for name, end := range map[string]func(j connector.Job){
+		"cancelled":  func(j connector.Job) { require.True(t, j.Abort()) },
+		"superseded": connector.Job.Supersede,
+		"stopped":    connector.Job.Stop,
+	} {
+		o := s.job(1)
+		j := connector.NewJob(t.Context(), c, &o)
+		end(j)
+		assert.Error(t, j.Commit(), name)
+		j.Stop()
+		j = connector.NewJob(t.Context(), c, &o)
+		assert.NoError(t, j.Commit(), name)
+		assert.False(t, j.Abort(), "too late")
+		j.Stop()
+	}
+	o := s.job(1)
+	o.TimeLeftMS = 0
+	j := connector.NewJob(t.Context(), c, &o)
+	assert.ErrorContains(t, j.Commit(), "time")
+	j.Stop()
+}

@@ -359,3 +359,32 @@ func TestPendingCheckpointRefused(t *testing.T) {
 		f.recorded()
 	})
 }
+
+// TestResumeAsksPolicy: what local policy has come to refuse is not fetched either.
+func TestResumeAsksPolicy(t *testing.T) {
+	scripted(t, nil, func(s *script, l *line) {
+		s.ca.behave(behaviour{pend: true})
+		o := l.held(s.job(1))
+		s.policy = func(connector.Order) error { return &connector.PolicyError{Rule: "templates", Detail: "not any more"} }
+		r := l.offer(o)
+		assert.Equal(t, wsproto.OfferRefused, r.Answer)
+		assert.Equal(t, wsproto.ReasonPolicyTemplate, r.Reason)
+		l.silent(time.Minute)
+	})
+}
+
+// TestResumeIsTooLateToCancel: the request of an earlier attempt may be at the CA.
+func TestResumeIsTooLateToCancel(t *testing.T) {
+	scripted(t, nil, func(s *script, l *line) {
+		order := anOrder()
+		order.Resubmit = true
+		o := l.interrupted(s.jobOf(1, order))
+		l.accept(o)
+		c := l.next(wsproto.MethodCheckpoint)
+		var r wsproto.CancelResult
+		require.NoError(t, l.peer.Call(s.ctx, wsproto.MethodCancel, wsproto.Cancel{Job: o.Job, Attempt: 2}, &r))
+		assert.False(t, r.Cancelled)
+		c.lease(time.Minute)
+		l.next(wsproto.MethodFinish).recorded()
+	})
+}

@@ -1,0 +1,25 @@
+package connector
+
+import (
+	"context"
+
+	"github.com/adcskit/adcskit/wsproto"
+)
+
+// Job is a job that no goroutine works on.
+type Job struct{ j *job }
+
+// NewJob makes a job of an offer without running it.
+func NewJob(ctx context.Context, c *Connector, o *wsproto.Offer) Job { return Job{newJob(ctx, c, o)} }
+
+// Abort is the tenant's cancellation.
+func (j Job) Abort() bool { return j.j.abort() }
+
+// Supersede is a newer attempt.
+func (j Job) Supersede() { j.j.supersede() }
+
+// Commit is the last step before a request leaves.
+func (j Job) Commit() error { return j.j.commit() }
+
+// Stop frees what the job holds.
+func (j Job) Stop() { j.j.stop() }
