@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha1"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/asn1"
 	"encoding/binary"
 	"time"
@@ -152,7 +153,7 @@ func (t tier) signerInfo(content []byte) ([]byte, error) {
 		return nil, err
 	}
 	algorithm := algorithmIdentifier(oidECDSASHA256(), false)
-	if t.cert.PublicKeyAlgorithm.String() == keyRSA {
+	if t.cert.PublicKeyAlgorithm == x509.RSA {
 		algorithm = algorithmIdentifier(oidRSA(), true)
 	}
 	var b cryptobyte.Builder

@@ -101,8 +101,8 @@ func TestTemplateByOID(t *testing.T) {
 		"older":     {Raw: newRequest(t, newKey(t), templateOID(t, 100, 4, held...))},
 		"both":      {Raw: newRequest(t, newKey(t), templateOID(t, 100, 5, held...), templateName(t, "Held"))},
 		"attribute": {Raw: newRequest(t, newKey(t)), Attributes: attributes("certificate-TEMPLATE: " + heldOID + "\nrubbish")},
-		"pair":      {Raw: requestWithPair(t, false)},
-		"pairs":     {Raw: requestWithPair(t, true)},
+		"pair":      {Raw: requestWithPair(t, 0)},
+		"pairs":     {Raw: requestWithPair(t, 1)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ca := newAuthority(t)
@@ -120,8 +120,19 @@ func TestTemplateByOID(t *testing.T) {
 	}
 }
 
-// requestWithPair makes a request whose attributes hold the template as an enrollment name-value pair.
-func requestWithPair(t *testing.T, sequenceOf bool) []byte {
+// TestNestedPairs refuses what is nested deeper than the specification and every client do.
+func TestNestedPairs(t *testing.T) {
+	for _, depth := range []int{2, 20_000} {
+		out := newAuthority(t).Call(adcstest.AuthorityCall{
+			Account: alice(), Authority: caName, Raw: requestWithPair(t, depth), Attributes: attributes("CertificateTemplate:Device"),
+		})
+		assert.EqualValues(t, 0x8009310B, out.Disposition, "depth %d: %s", depth, text(t, out.Message))
+	}
+}
+
+// requestWithPair makes a request whose attributes hold the template as an enrollment name-value pair, inside of so many
+// sequences.
+func requestWithPair(t *testing.T, depth int) []byte {
 	t.Helper()
 	bmp := func(s string) asn1.RawValue {
 		var b []byte
@@ -133,7 +144,7 @@ func requestWithPair(t *testing.T, sequenceOf bool) []byte {
 	pair := []asn1.RawValue{bmp("CertificateTemplate"), bmp("Held")}
 	value, err := asn1.Marshal(pair)
 	require.NoError(t, err)
-	if sequenceOf {
+	for range depth {
 		value, err = asn1.Marshal([]asn1.RawValue{{FullBytes: value}})
 		require.NoError(t, err)
 	}

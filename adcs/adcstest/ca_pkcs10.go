@@ -174,27 +174,33 @@ func (r *certRequest) readAttributes(csr *x509.CertificateRequest) bool {
 // readPairs reads an enrollment name-value pair (MS-WCCE section 2.2.2.7.10): SEQUENCE { BMPString, BMPString } as
 // clients send it, or a SEQUENCE of such pairs as the specification prints it.
 func (r *certRequest) readPairs(values cryptobyte.String) bool {
-	var seq cryptobyte.String
 	for !values.Empty() {
+		var seq, pair cryptobyte.String
 		if !values.ReadASN1(&seq, cbasn1.SEQUENCE) {
 			return false
 		}
-		if seq.PeekASN1Tag(cbasn1.SEQUENCE) {
-			if !r.readPairs(seq) {
+		if !seq.PeekASN1Tag(cbasn1.SEQUENCE) {
+			if !r.readPair(seq) {
 				return false
 			}
 			continue
 		}
-		name, ok1 := readBMP(&seq)
-		value, ok2 := readBMP(&seq)
-		if !ok1 || !ok2 {
-			return false
-		}
-		if strings.EqualFold(name, "CertificateTemplate") {
-			r.templateNames = append(r.templateNames, value)
+		for !seq.Empty() {
+			if !seq.ReadASN1(&pair, cbasn1.SEQUENCE) || !r.readPair(pair) {
+				return false
+			}
 		}
 	}
 	return true
+}
+
+func (r *certRequest) readPair(pair cryptobyte.String) bool {
+	name, ok1 := readBMP(&pair)
+	value, ok2 := readBMP(&pair)
+	if strings.EqualFold(name, "CertificateTemplate") {
+		r.templateNames = append(r.templateNames, value)
+	}
+	return ok1 && ok2
 }
 
 func readBMP(s *cryptobyte.String) (string, bool) {

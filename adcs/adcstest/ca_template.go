@@ -6,6 +6,7 @@ import (
 	"encoding/asn1"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -135,18 +136,13 @@ func (t *template) usageExtensions() ([]pkix.Extension, error) {
 }
 
 func parseOID(dotted string) (asn1.ObjectIdentifier, error) {
-	parsed, err := x509.ParseOID(dotted)
-	if err != nil {
+	if _, err := x509.ParseOID(dotted); err != nil {
 		return nil, fmt.Errorf("%q is not an object identifier", dotted)
 	}
 	var oid asn1.ObjectIdentifier
-	der, err := parsed.MarshalText() // checked text: dotted decimals
-	if err != nil {
-		return nil, err
-	}
-	for arc := range strings.SplitSeq(string(der), ".") {
-		var n int
-		if _, err := fmt.Sscan(arc, &n); err != nil {
+	for arc := range strings.SplitSeq(dotted, ".") {
+		n, err := strconv.Atoi(arc)
+		if err != nil {
 			return nil, fmt.Errorf("object identifier %q has an arc that is too large", dotted)
 		}
 		oid = append(oid, n)
