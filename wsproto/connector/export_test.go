@@ -23,3 +23,8 @@ func (j Job) Commit() error { return j.j.commit() }
 
 // Stop frees what the job holds.
 func (j Job) Stop() { j.j.stop() }
+
+// Admit decides whether a job is taken.
+func (j Job) Admit(ctx context.Context, o *wsproto.Offer) *wsproto.OfferResult {
+	return j.j.admit(ctx, o)
+}

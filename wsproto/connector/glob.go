@@ -8,20 +8,6 @@ type glob []string
 // newGlob reads every "*" as a wildcard.
 func newGlob(s string) glob { return strings.Split(asciiLower(s), "*") }
 
-// globOf reads starRune as a wildcard and "*" as itself.
-func globOf(runes []rune) glob {
-	var parts glob
-	var part []rune
-	for _, r := range runes {
-		if r == starRune {
-			parts, part = append(parts, asciiLower(string(part))), nil
-			continue
-		}
-		part = append(part, r)
-	}
-	return append(parts, asciiLower(string(part)))
-}
-
 // matches compares without regard to ASCII case. Finding each part as early as possible is enough, since the wildcards
 // between the parts take anything; so the work is linear in the text for each part.
 func (g glob) matches(text string) bool {

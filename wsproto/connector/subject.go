@@ -1,178 +1,55 @@
 package connector
 
 import (
-	"encoding/hex"
 	"errors"
+	"slices"
 	"strings"
 	"unicode"
-	"unicode/utf8"
+
+	"github.com/adcskit/adcskit/internal/x500"
 )
 
 // maxSubject bounds a subject in RFC 4514 form.
 const maxSubject = 1024
 
 var (
-	errSubjectForm  = errors.New("not a distinguished name in the form of RFC 4514")
 	errSubjectMulti = errors.New("more than one attribute in a relative name is not allowed")
+	errSubjectHex   = errors.New("a value in hexadecimal is not allowed")
+	errSubjectChars = errors.New("an empty value, or one with control characters, is not allowed")
+	errSubjectStar  = errors.New("the character U+E000 cannot stand in a pattern")
 )
 
-// attribute is one relative name: policy takes only those with one attribute.
+// attribute is one relative name with one attribute.
 type attribute struct {
-	kind  string
-	value []rune // a rune of starRune is an unescaped asterisk
+	kind  string // object identifier, dotted
+	value string
 }
 
-// starRune stands for an unescaped "*". It is no Unicode character, so that nothing decodes to it.
-const starRune rune = -1
-
-// parseSubject reads the subset of RFC 4514 that has only one reading: no hexadecimal (#) values, no quoted values, no
-// semicolons, no blanks around values that are not escaped, no multi-valued relative names.
+// parseSubject reads a subject with the same parser that certification requests are made with, so that what is allowed is
+// what is ordered. Of what that takes, it leaves out what a pattern cannot describe.
 func parseSubject(s string) ([]attribute, error) {
-	if len(s) > maxSubject || !utf8.ValidString(s) {
-		return nil, errSubjectForm
+	if len(s) > maxSubject {
+		return nil, errors.New("it is too long")
+	}
+	name, err := x500.Parse(s)
+	if err != nil {
+		return nil, err
 	}
 	var out []attribute
-	for rest := s; rest != ""; {
-		kind, after, ok := strings.Cut(rest, "=")
+	for _, rdn := range slices.Backward(name) { // in the order of the text
+		if len(rdn) != 1 {
+			return nil, errSubjectMulti
+		}
+		value, ok := rdn[0].Value.(string)
 		if !ok {
-			return nil, errSubjectForm
+			return nil, errSubjectHex
 		}
-		if len(out) > 0 {
-			kind = strings.TrimLeft(kind, " ") // "CN=a, O=b", as people write it
+		if value == "" || strings.ContainsFunc(value, unicode.IsControl) {
+			return nil, errSubjectChars
 		}
-		kind, err := attributeKind(kind)
-		if err != nil {
-			return nil, err
-		}
-		value, tail, err := parseValue(after)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, attribute{kind: kind, value: value})
-		if tail == "" {
-			return out, nil
-		}
-		if rest = tail[1:]; rest == "" {
-			return nil, errSubjectForm // a comma at the end
-		}
+		out = append(out, attribute{kind: rdn[0].Type.String(), value: value})
 	}
 	return out, nil
-}
-
-// attributeKind returns one spelling for each type, so that "cn" and "2.5.4.3" are the same.
-func attributeKind(s string) (string, error) {
-	if s == "" {
-		return "", errSubjectForm
-	}
-	dotted := s[0] >= '0' && s[0] <= '9'
-	for i := 0; i < len(s); i++ {
-		c := asciiLower(s[i : i+1])[0]
-		digit, letter := c >= '0' && c <= '9', c >= 'a' && c <= 'z'
-		if !digit && (dotted && c != '.' || !dotted && !letter && c != '-') {
-			return "", errSubjectForm
-		}
-	}
-	if name := shortName(s); dotted && name != "" {
-		return name, nil
-	}
-	return asciiLower(s), nil
-}
-
-// shortName knows the types of RFC 4514, section 3.
-func shortName(oid string) string {
-	switch oid {
-	case "2.5.4.3":
-		return "cn"
-	case "2.5.4.7":
-		return "l"
-	case "2.5.4.8":
-		return "st"
-	case "2.5.4.10":
-		return "o"
-	case "2.5.4.11":
-		return "ou"
-	case "2.5.4.6":
-		return "c"
-	case "2.5.4.9":
-		return "street"
-	case "0.9.2342.19200300.100.1.25":
-		return "dc"
-	case "0.9.2342.19200300.100.1.1":
-		return "uid"
-	}
-	return ""
-}
-
-// parseValue reads up to an unescaped comma and returns the rest from that comma on.
-func parseValue(s string) (value []rune, tail string, err error) {
-	if strings.HasPrefix(s, " ") || strings.HasPrefix(s, "#") {
-		return nil, "", errSubjectForm
-	}
-	var octets []byte // a run of decoded characters; hexadecimal pairs may build one character out of several
-	blank := false    // the last character is a blank that was not escaped
-	flush := func() bool {
-		ok := utf8.Valid(octets)
-		value, octets = append(value, []rune(string(octets))...), nil
-		return ok
-	}
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; c {
-		case ',':
-			return finishValue(value, octets, blank, s[i:])
-		case '+':
-			return nil, "", errSubjectMulti
-		case '"', ';', '<', '>':
-			return nil, "", errSubjectForm
-		case '\\':
-			b, n, ok := unescape(s[i+1:])
-			if !ok {
-				return nil, "", errSubjectForm
-			}
-			octets, i, blank = append(octets, b), i+n, false
-		case '*':
-			if !flush() {
-				return nil, "", errSubjectForm
-			}
-			value, blank = append(value, starRune), false
-		default:
-			octets, blank = append(octets, c), c == ' '
-		}
-	}
-	return finishValue(value, octets, blank, "")
-}
-
-func finishValue(value []rune, octets []byte, blank bool, tail string) ([]rune, string, error) {
-	if blank || !utf8.Valid(octets) {
-		return nil, "", errSubjectForm
-	}
-	value = append(value, []rune(string(octets))...)
-	if len(value) == 0 {
-		return nil, "", errSubjectForm
-	}
-	for _, r := range value {
-		if r != starRune && unicode.IsControl(r) {
-			return nil, "", errSubjectForm
-		}
-	}
-	return value, tail, nil
-}
-
-// unescape reads what follows a backslash: a special character, or two hexadecimal digits. It says how many bytes it used.
-func unescape(s string) (b byte, n int, ok bool) {
-	if s == "" {
-		return 0, 0, false
-	}
-	if strings.IndexByte("\"+,;<>\\ #=*", s[0]) >= 0 {
-		return s[0], 1, true
-	}
-	if len(s) < 2 {
-		return 0, 0, false
-	}
-	raw, err := hex.DecodeString(s[:2])
-	if err != nil {
-		return 0, 0, false
-	}
-	return raw[0], 2, true
 }
 
 // subjectPattern matches a subject attribute by attribute, in order.
@@ -181,16 +58,42 @@ type subjectPattern []struct {
 	value glob
 }
 
+// wildcard stands for an unescaped asterisk while a pattern is parsed. It is of the private use area.
+const wildcard = "\uE000"
+
 func parseSubjectPattern(s string) (subjectPattern, error) {
-	attrs, err := parseSubject(s)
+	if strings.Contains(s, wildcard) {
+		return nil, errSubjectStar
+	}
+	attrs, err := parseSubject(markWildcards(s))
 	if err != nil {
 		return nil, err
 	}
 	p := make(subjectPattern, len(attrs))
 	for i, a := range attrs {
-		p[i].kind, p[i].value = a.kind, globOf(a.value)
+		p[i].kind, p[i].value = a.kind, strings.Split(asciiLower(a.value), wildcard)
 	}
 	return p, nil
+}
+
+// markWildcards replaces each asterisk, and each escaped one by the hexadecimal form that RFC 4514 has for any character.
+func markWildcards(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i] == '*':
+			b.WriteString(wildcard)
+		case s[i] == '\\' && strings.HasPrefix(s[i+1:], "*"):
+			b.WriteString(`\2a`)
+			i++
+		case s[i] == '\\' && i+1 < len(s):
+			b.WriteString(s[i : i+2])
+			i++
+		default:
+			b.WriteByte(s[i])
+		}
+	}
+	return b.String()
 }
 
 func (p subjectPattern) matches(subject []attribute) bool {
@@ -198,14 +101,7 @@ func (p subjectPattern) matches(subject []attribute) bool {
 		return false
 	}
 	for i, a := range subject {
-		text := make([]rune, len(a.value))
-		for j, r := range a.value {
-			if r == starRune {
-				r = '*' // in an order an asterisk is an asterisk
-			}
-			text[j] = r
-		}
-		if p[i].kind != a.kind || !p[i].value.matches(string(text)) {
+		if p[i].kind != a.kind || !p[i].value.matches(a.value) {
 			return false
 		}
 	}
