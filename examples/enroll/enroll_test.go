@@ -348,6 +348,7 @@ func TestNothingInVain(t *testing.T) {
 		want   string
 	}{
 		"key into -out":     {[]string{"-key-file", "./certificate.p12"}, 2, "same file"},
+		"absolute":          {[]string{"-key-file", "DIR/certificate.p12"}, 2, "same file"},
 		"key into password": {[]string{"-key-file", "certificate.password"}, 2, "same file"},
 		"-out over input":   {[]string{"-out", ca.ready["password-file"]}, 2, "same file"},
 		"no folder":         {[]string{"-out", "none/a.p12", "-key-file", "a.key"}, 1, "none/a.p12"},
@@ -356,6 +357,9 @@ func TestNothingInVain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
+			for i, arg := range tc.args {
+				tc.args[i] = strings.ReplaceAll(arg, "DIR", dir)
+			}
 			status, r := ca.enroll(t, dir, append([]string{"-template", "Device", "-subject", "CN=x"}, tc.args...)...)
 			assert.Equal(t, tc.status, status, r.Error)
 			assert.Contains(t, r.Error, tc.want)

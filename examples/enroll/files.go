@@ -35,7 +35,10 @@ func (f *flags) distinct() error {
 		if file[1] == "" {
 			continue
 		}
-		path := filepath.Clean(file[1])
+		path, err := filepath.Abs(file[1])
+		if err != nil {
+			return err
+		}
 		if other, ok := seen[path]; ok {
 			return fmt.Errorf("%s and %s are the same file, %s", other, file[0], path)
 		}
