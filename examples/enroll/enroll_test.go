@@ -422,6 +422,11 @@ func TestTextForPeople(t *testing.T) {
 	status, _, stderr = enroll(t, dir, "-help")
 	assert.Zero(t, status)
 	assert.Contains(t, stderr, "-p12-password-file")
+	assert.Contains(t, stderr, "Exit status:")
+
+	status, _, stderr = enroll(t, dir, "-pasword-file", "x")
+	assert.Equal(t, 2, status)
+	assert.Equal(t, "enroll: usage: flag provided but not defined: -pasword-file\n", stderr)
 }
 
 // TestExampleConfiguration starts testca with the file that its documentation shows.

@@ -39,7 +39,8 @@ func (e *usageError) Unwrap() error { return e.err }
 func parseFlags(args []string, out io.Writer) (flags, error) {
 	var f flags
 	s := flag.NewFlagSet("enroll", flag.ContinueOnError)
-	s.SetOutput(out)
+	s.SetOutput(io.Discard) // a mistake is reported by itself, without the help that is longer than a screen
+	s.Usage = func() {}
 	s.StringVar(&f.host, "host", "", "DNS `name` of the CA's host")
 	s.StringVar(&f.epm, "epm", "", "`host:port` of the endpoint mapper; port 135 of -host if empty")
 	s.StringVar(&f.ca, "ca", "", "common `name` of the CA")
@@ -63,10 +64,14 @@ func parseFlags(args []string, out io.Writer) (flags, error) {
 	s.DurationVar(&f.poll, "poll", 5*time.Second, "time before the CA is asked again; it grows with each time")
 	s.DurationVar(&f.timeout, "timeout", 2*time.Minute, "how long one call may take, the CA's thinking included")
 	s.BoolVar(&f.json, "json", false, "print one JSON object for programs")
-	if err := s.Parse(args); err != nil {
+	err := s.Parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		s.SetOutput(out)
+		usage(s)
+	}
+	if err != nil {
 		return f, err
 	}
-	var err error
 	if f.profile, err = pkcs12.ParseProfile(*profile); err != nil {
 		return f, err
 	}
@@ -88,11 +93,11 @@ func (f *flags) requestFlags(s *flag.FlagSet) {
 			return nil
 		})
 	}
-	list(&r.DNSNames, "dns", "DNS `name`; may be given several times, as the next four")
-	list(&r.EmailAddresses, "email", "e-mail `address`")
-	list(&r.URIs, "uri", "`URI`")
-	list(&r.UPNs, "upn", "user principal `name`")
-	s.Func("ip", "IP `address`", func(v string) error {
+	list(&r.DNSNames, "dns", "DNS `name`; may be given several times")
+	list(&r.EmailAddresses, "email", "e-mail `address`; may be given several times")
+	list(&r.URIs, "uri", "`URI`; may be given several times")
+	list(&r.UPNs, "upn", "user principal `name`; may be given several times")
+	s.Func("ip", "IP `address`; may be given several times", func(v string) error {
 		ip, err := netip.ParseAddr(v)
 		r.IPAddresses = append(r.IPAddresses, ip)
 		return err

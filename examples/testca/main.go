@@ -35,6 +35,18 @@ type flags struct {
 	config                   string
 }
 
+const synopsis = `Testca is an AD CS in a process, for trying out clients. It runs until it is interrupted.
+
+  testca -epm-port 11135
+  enroll -host 127.0.0.1 -epm 127.0.0.1:11135 -ca "Test CA" -template Device -user 'CORP\enroller' \
+      -password-file testca.password -auth ntlm -subject CN=device -roots testca.pem
+
+The line that begins with "ready" tells addresses and files. On standard input it takes: list, approve ID, deny ID.
+Exit status: 0 after an interrupt, 1 for an error.
+
+Flags:
+`
+
 func parseFlags(args []string) (flags, error) {
 	var f flags
 	s := flag.NewFlagSet("testca", flag.ContinueOnError)
@@ -49,6 +61,10 @@ func parseFlags(args []string) (flags, error) {
 		"`file` with the account's password; made, with a random one, if it is not there")
 	s.StringVar(&f.caFile, "ca-file", "testca.pem", "`file` to write the root's certificate to, in PEM")
 	s.StringVar(&f.config, "config", "", "JSON `file` with templates, users, directory and the like")
+	s.Usage = func() {
+		fmt.Fprint(s.Output(), synopsis)
+		s.PrintDefaults()
+	}
 	if err := s.Parse(args); err != nil {
 		return f, err
 	}
