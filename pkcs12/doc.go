@@ -6,7 +6,7 @@
 //   - [Compat]: read by everything that was tried or whose source was read: OpenSSL, GnuTLS, NSS, Java, every version of
 //     Apple's systems, of Windows and of Android. 3DES and HMAC-SHA1; its strength is that of the password.
 //   - [Modern]: AES-256 and HMAC-SHA256. Read by OpenSSL from 1.1.1, Java from 12, Windows from 10 1709 and Server 2019,
-//     iOS from 18 and Android from 14; not by the macOS keychain import.
+//     iOS from 18, and Android after 13 (16 is what was reported); not by the macOS keychain import.
 //
 // In both the key is derived with 2048 rounds, so that the password decides: take one from [NewPassword]. A profile
 // whose MAC is PBMAC1 (RFC 9579) is not offered: no device of today reads it.
