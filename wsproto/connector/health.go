@@ -12,9 +12,8 @@ import (
 type health struct {
 	changed func()
 
-	mu       sync.Mutex
-	assigned []wsproto.CAAssignment
-	cas      map[wsproto.CAAssignment]wsproto.CAHealth
+	mu  sync.Mutex
+	cas map[wsproto.CAAssignment]wsproto.CAHealth
 }
 
 // used records the end of a call to a CA and says what it tells about the credential.
@@ -52,16 +51,17 @@ func (h *health) set(state wsproto.CAHealth) {
 	}
 }
 
-// assign takes over the CAs that the tenant assigns. serves says which of them can be used.
+// assign takes over the CAs that the tenant assigns: others are forgotten, and those that serves does not know are
+// reported.
 func (h *health) assign(cas []wsproto.CAAssignment, serves func(wsproto.CAAssignment) bool) {
 	h.mu.Lock()
-	h.assigned = slices.Clone(cas)
+	old := h.cas
+	h.cas = make(map[wsproto.CAAssignment]wsproto.CAHealth, len(cas))
 	for _, ca := range cas {
-		if h.cas == nil {
-			h.cas = make(map[wsproto.CAAssignment]wsproto.CAHealth)
-		}
-		if _, known := h.cas[ca]; !known && !serves(ca) && len(h.cas) < wsproto.MaxCAs {
+		if !serves(ca) {
 			h.cas[ca] = wsproto.CAHealth{CA: ca, Reason: wsproto.ReasonPolicyCA, Message: "this connector has no credential for the CA"}
+		} else if state, known := old[ca]; known {
+			h.cas[ca] = state
 		}
 	}
 	h.mu.Unlock()

@@ -16,6 +16,8 @@ const callTimeout = 30 * time.Second
 type tenant interface {
 	// call sends a request and waits for its answer.
 	call(ctx context.Context, method string, params, result any) error
+	// answered says whether the answer to a call came in time.
+	answered(ok bool)
 	// rpcDeadline is how long a CA may be waited for after a lease has ended.
 	rpcDeadline() time.Duration
 }
@@ -90,9 +92,13 @@ func (l *link) repeat(ctx context.Context, call func(context.Context, tenant) er
 }
 
 func callOnce(ctx context.Context, s tenant, call func(context.Context, tenant) error) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	limited, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	return call(ctx, s)
+	err := call(limited, s)
+	if ctx.Err() == nil {
+		s.answered(limited.Err() == nil)
+	}
+	return err
 }
 
 // repeatable reports whether a failed call may succeed when it is repeated. Only answers of the tenant that say otherwise,

@@ -35,9 +35,11 @@ type session struct {
 	done       chan struct{} // closed when the connection has ended
 	end        error         // how; after done
 
-	mu    sync.Mutex
-	calls int
-	idle  chan struct{} // closed when there are no calls; nil while nobody waits
+	mu         sync.Mutex
+	calls      int
+	idle       chan struct{} // closed when there are no calls; nil while nobody waits
+	unanswered int           // calls in a row whose answer did not come
+	revision   int64         // of the CAs that are assigned
 }
 
 func newSession(c *Connector, life context.Context) *session {
@@ -63,6 +65,24 @@ func (s *session) hangUp() {
 	if s.calls--; s.calls == 0 && s.idle != nil {
 		close(s.idle)
 		s.idle = nil
+	}
+}
+
+// maxUnanswered is how many calls in a row may stay without an answer before the connection is given up: something
+// answers the pings, but it is not the gateway.
+const maxUnanswered = 3
+
+// answered implements tenant.
+func (s *session) answered(ok bool) {
+	s.mu.Lock()
+	s.unanswered++
+	if ok {
+		s.unanswered = 0
+	}
+	gone := s.unanswered >= maxUnanswered
+	s.mu.Unlock()
+	if gone {
+		s.peer.Close(wsproto.CloseTimeout, "no answers")
 	}
 }
 
@@ -119,6 +139,13 @@ func (s *session) handleConfigure(r *wsproto.Request) (any, error) {
 	var m wsproto.Configure
 	if err := r.Decode(&m); err != nil {
 		return nil, err
+	}
+	s.mu.Lock()
+	stale := m.Revision < s.revision
+	s.revision = max(s.revision, m.Revision)
+	s.mu.Unlock()
+	if stale {
+		return wsproto.Empty{}, nil // a newer one has overtaken it
 	}
 	s.c.health.assign(m.CAs, func(ca wsproto.CAAssignment) bool {
 		_, err := s.c.cfg.Issuer.Account(ca)

@@ -366,6 +366,7 @@ func TestConfigureAndStatus(t *testing.T) {
 		s.until("a CA without a credential", func() bool { return len(newest().CAs) == 1 })
 		assert.Equal(t, other, newest().CAs[0].CA)
 		assert.Equal(t, wsproto.ReasonPolicyCA, newest().CAs[0].Reason)
+		require.NoError(t, l.peer.Call(s.ctx, wsproto.MethodConfigure, wsproto.Configure{Revision: 0}, nil)) // overtaken
 
 		known := func(healthy bool) func() bool {
 			return func() bool {
