@@ -60,7 +60,7 @@ func encodableSubject(name pkix.RDNSequence) (pkix.RDNSequence, error) {
 		for j, attr := range rdn {
 			for _, other := range rdn[:j] {
 				if other.Type.Equal(attr.Type) {
-					return nil, refuseSubject("the type %v stands twice in one relative name", attr.Type)
+					return nil, refuseSubject("the type %s stands twice in one relative name", x500.TypeName(attr.Type))
 				}
 			}
 			value, err := encodableValue(attr)
@@ -93,10 +93,10 @@ func encodableValue(attr pkix.AttributeTypeAndValue) (asn1.RawValue, error) {
 			return asn1.RawValue{}, err
 		}
 		if tag = v.Tag; rule.tag != 0 && tag != rule.tag {
-			return asn1.RawValue{}, refuseSubject("the type %v does not take this string type", attr.Type)
+			return asn1.RawValue{}, refuseSubject("the type %s does not take this string type", x500.TypeName(attr.Type))
 		}
 	default:
-		return asn1.RawValue{}, refuseSubject("a value of the type %v is a %T, not a string", attr.Type, attr.Value)
+		return asn1.RawValue{}, refuseSubject("a value of the type %s is a %T, not a string", x500.TypeName(attr.Type), attr.Value)
 	}
 	if err := checkText(attr.Type, text, tag, rule); err != nil {
 		return asn1.RawValue{}, err
@@ -124,26 +124,26 @@ func rawText(v asn1.RawValue) (string, error) {
 }
 
 func checkText(id asn1.ObjectIdentifier, text string, tag int, rule valueRule) error {
-	n := utf8.RuneCountInString(text)
+	n, name := utf8.RuneCountInString(text), x500.TypeName(id)
 	switch {
 	case !utf8.ValidString(text):
-		return refuseSubject("a value of the type %v is not UTF-8", id)
+		return refuseSubject("a value of the type %s is not UTF-8", name)
 	case n == 0 || n > rule.max:
-		return refuseSubject("a value of the type %v has 1 to %d characters, not %d", id, rule.max, n)
+		return refuseSubject("a value of the type %s has 1 to %d characters, not %d", name, rule.max, n)
 	case tag == asn1.TagPrintableString && !isPrintable(text):
-		return refuseSubject("the value %s of the type %v is not a PrintableString", x500.Shown(text), id)
+		return refuseSubject("the value %s of the type %s is not a PrintableString", x500.Shown(text), name)
 	}
 	for _, r := range text {
 		if r == utf8.RuneError || !unicode.IsGraphic(r) {
-			return refuseSubject("the value %s of the type %v holds the character %U", x500.Shown(text), id, r)
+			return refuseSubject("the value %s of the type %s holds the character %U", x500.Shown(text), name, r)
 		}
 		if tag == asn1.TagIA5String && r > '~' {
-			return refuseSubject("the value %s of the type %v is not ASCII", x500.Shown(text), id)
+			return refuseSubject("the value %s of the type %s is not ASCII", x500.Shown(text), name)
 		}
 	}
 	if rule.check != nil {
 		if err := rule.check(text); err != nil {
-			return refuseSubject("the value %s of the type %v: %v", x500.Shown(text), id, err)
+			return refuseSubject("the value %s of the type %s: %v", x500.Shown(text), name, err)
 		}
 	}
 	return nil

@@ -40,5 +40,5 @@ func ExampleParseSubject() {
 	fmt.Println(err)
 	// Output:
 	// OU=Sales+CN=J.  Smith,O=Sue\, Grabbit and Runn,C=GB <nil>
-	// keygen: subject refused: the value "two\nlines" of the type 2.5.4.3 holds the character U+000A
+	// keygen: subject refused: the value "two\nlines" of the type CN holds the character U+000A
 }

@@ -232,3 +232,15 @@ func FuzzParseSubject(f *testing.F) {
 		}
 	})
 }
+
+// TestSubjectErrorsNameTheType says of which attribute it speaks, as the caller wrote it.
+func TestSubjectErrorsNameTheType(t *testing.T) {
+	for text, want := range map[string]string{
+		"C=d1": "of the type C:", "CN=a+commonname=b": `"commonname" is not known`, "O=" + strings.Repeat("x", 65): "of the type O has 1 to 64",
+		"CN=x+CN=y": "the type CN stands twice", "DC=ü": "of the type DC is not ASCII", "1.2.3.4=": "of the type 1.2.3.4 has",
+	} {
+		_, err := keygen.ParseSubject(text)
+		require.ErrorIs(t, err, keygen.ErrSubject, text)
+		assert.ErrorContains(t, err, want)
+	}
+}

@@ -50,6 +50,14 @@ func attributeType(kind string) (asn1.ObjectIdentifier, error) {
 	return nil, fmt.Errorf("the attribute type %s is not known", Shown(kind))
 }
 
+// TypeName returns the name of a type for people: its keyword, or else the dotted number.
+func TypeName(oid asn1.ObjectIdentifier) string {
+	if name := keywordOf(oid); name != "" {
+		return name
+	}
+	return oid.String()
+}
+
 // keywordOf returns the name of a type, "" if it has none here.
 func keywordOf(oid asn1.ObjectIdentifier) string {
 	for _, k := range keywords() {
