@@ -22,6 +22,7 @@ type (
 		Job     string           `json:"job"`
 		State   gateway.JobState `json:"state,omitempty"`
 		Attempt int64            `json:"attempt,omitempty"`
+		Refusal string           `json:"refusal,omitempty"` // why a connector did not take it last
 		Outcome *wsproto.Outcome `json:"outcome,omitempty"`
 	}
 )

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"time"
@@ -31,7 +32,11 @@ func job(g *gateway.Gateway, r *http.Request, tenant string) (any, error) {
 		}
 	}
 	info, err := g.Job(r.Context(), tenant, id)
-	return jobAnswer{Job: info.ID, State: info.State, Attempt: info.Attempt, Outcome: info.Outcome}, err
+	a := jobAnswer{Job: info.ID, State: info.State, Attempt: info.Attempt, Outcome: info.Outcome}
+	if why := info.LastRefusal; why != nil && info.State != gateway.JobDone {
+		a.Refusal = fmt.Sprintf("%s: %s", why.Reason, why.Message)
+	}
+	return a, err
 }
 
 // decode reads the body of a request; unknown members are refused.

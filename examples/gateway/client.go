@@ -105,11 +105,15 @@ func (c *client) order(ctx context.Context, file, name string) error {
 	if err := c.do(ctx, "POST", "/jobs", text, &placed); err != nil {
 		return err
 	}
-	for job.State != gateway.JobDone {
-		if err := c.do(ctx, "GET", "/jobs/"+placed.Job+"?wait=30s", nil, &job); err != nil {
+	for said := ""; job.State != gateway.JobDone; {
+		job = jobAnswer{}
+		if err := c.do(ctx, "GET", "/jobs/"+placed.Job+"?wait=5s", nil, &job); err != nil {
 			return err
 		}
-		fmt.Fprintln(c.out, "job", job.Job, job.State)
+		if line := fmt.Sprintln("job", job.Job, job.State, job.Refusal); line != said {
+			said = line
+			fmt.Fprint(c.out, line)
+		}
 	}
 	o := job.Outcome
 	fmt.Fprintf(c.out, "%s %s request=%d serial=%s %q\n", o.Kind, o.Reason, o.RequestID, o.Serial, o.Message)

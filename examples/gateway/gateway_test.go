@@ -53,6 +53,12 @@ func TestConfigIsStrict(t *testing.T) {
 	require.ErrorContains(t, err, "init makes one")
 }
 
+func TestExampleConfig(t *testing.T) {
+	c, err := loadConfig("gateway.example.json")
+	require.NoError(t, err)
+	require.Contains(t, c.Tenants, "acme")
+}
+
 func TestAdministration(t *testing.T) {
 	path := write(t, nil)
 	first, err := call(path, "init")
