@@ -99,6 +99,7 @@ func (e *PolicyError) Reason() wsproto.Reason {
 	return wsproto.ReasonPolicy
 }
 
+// Error names the rule and what did not fit.
 func (e *PolicyError) Error() string {
 	return fmt.Sprintf("connector: local policy (%s): %s", e.Rule, e.Detail)
 }
