@@ -119,9 +119,14 @@ func (c *Client) dial(ctx context.Context, addr string) (net.Conn, error) {
 	return nc, nil
 }
 
-// open connects to a port of the CA's host, binds and authenticates.
+// open connects to a port of the CA's host, binds and authenticates. The host is reached where its endpoint mapper is: a
+// mapper knows the ports of its own host only, and the name of the host, which the logon is bound to, need not resolve.
 func (c *Client) open(ctx context.Context, port uint16) (*assoc.Conn, error) {
-	nc, err := c.dial(ctx, net.JoinHostPort(c.host, strconv.Itoa(int(port))))
+	host, _, err := net.SplitHostPort(c.opts.EndpointMapper)
+	if err != nil {
+		return nil, mapError(PhaseBind, err)
+	}
+	nc, err := c.dial(ctx, net.JoinHostPort(host, strconv.Itoa(int(port))))
 	if err != nil {
 		return nil, mapError(PhaseBind, err)
 	}

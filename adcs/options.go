@@ -53,7 +53,8 @@ type Options struct {
 	// call that needs the connection, or not at all. Nil means a zero net.Dialer.
 	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
 
-	// EndpointMapper is the address of the endpoint mapper, host:port. Empty means port 135 of the CA's host.
+	// EndpointMapper is the address of the endpoint mapper, host:port. Empty means port 135 of the CA's host. The CA's own
+	// port, which the mapper names, is dialled at the same host: give it where the CA's name does not resolve.
 	EndpointMapper string
 
 	// Timeout bounds each call from its beginning to its end, connecting and the CA's thinking included. A context that

@@ -42,7 +42,7 @@ func parseFlags(args []string, out io.Writer) (flags, error) {
 	s.SetOutput(io.Discard) // a mistake is reported by itself, without the help that is longer than a screen
 	s.Usage = func() {}
 	s.StringVar(&f.host, "host", "", "DNS `name` of the CA's host")
-	s.StringVar(&f.epm, "epm", "", "`host:port` of the endpoint mapper; port 135 of -host if empty")
+	s.StringVar(&f.epm, "epm", "", "`host:port` of the endpoint mapper, where the CA is reached too; port 135 of -host if empty")
 	s.StringVar(&f.ca, "ca", "", "common `name` of the CA")
 	s.StringVar(&f.template, "template", "", "`name` of the certificate template (not its display name)")
 	s.StringVar(&f.user, "user", "", "`account`: DOMAIN\\name, name@realm or name")
