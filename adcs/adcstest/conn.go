@@ -232,13 +232,18 @@ func (c *conn) hangUp(callID uint32, contextID uint16, status rpc.Status) error 
 // fault sends a fault. It is not signed, as from other servers: a client must not believe more in it than in a broken
 // connection.
 func (c *conn) fault(callID uint32, contextID uint16, status rpc.Status, flags rpc.Flags) error {
-	f := rpc.Fault{Response: rpc.Response{AllocHint: 32, ContextID: contextID}, Status: status}
-	h := rpc.Header{Type: rpc.TypeFault, Flags: rpc.FlagFirst | rpc.FlagLast | flags, CallID: callID}
-	b, err := rpc.Encode(h, f.Append(nil), nil)
+	h, body := faultPDU(callID, contextID, status, flags)
+	b, err := rpc.Encode(h, body, nil)
 	if err != nil {
 		return err
 	}
 	return c.write(b)
+}
+
+// faultPDU is the header and the body of a fault.
+func faultPDU(callID uint32, contextID uint16, status rpc.Status, flags rpc.Flags) (rpc.Header, []byte) {
+	f := rpc.Fault{Response: rpc.Response{AllocHint: 32, ContextID: contextID}, Status: status}
+	return rpc.Header{Type: rpc.TypeFault, Flags: rpc.FlagFirst | rpc.FlagLast | flags, CallID: callID}, f.Append(nil)
 }
 
 // write sends whole PDUs. A client that does not read them is given up after a while.

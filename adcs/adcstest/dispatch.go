@@ -16,7 +16,7 @@ func (c *conn) run(call *partialCall) error {
 		f.Before(c.ctx)
 	}
 	if f.Status != 0 && f.NotExecuted {
-		return c.fault(call.id, call.request.ContextID, rpc.Status(f.Status), rpc.FlagDidNotExecute)
+		return c.injected(call, rpc.FlagDidNotExecute)
 	}
 	out, err := c.dispatch(call)
 	var status rpc.Status
@@ -30,12 +30,26 @@ func (c *conn) run(call *partialCall) error {
 		f.After(c.ctx)
 	}
 	if f.Status != 0 {
-		return c.fault(call.id, call.request.ContextID, rpc.Status(f.Status), 0)
+		return c.injected(call, 0)
 	}
 	if f.Cut == CutBeforeAnswer {
 		return errCut
 	}
 	return c.answer(call, f.stub(out))
+}
+
+// injected sends the fault that a test asked for.
+func (c *conn) injected(call *partialCall, flags rpc.Flags) error {
+	status := rpc.Status(call.fault.Status)
+	if call.auth == nil || !call.fault.Signed {
+		return c.fault(call.id, call.request.ContextID, status, flags)
+	}
+	h, body := faultPDU(call.id, call.request.ContextID, status, flags)
+	b, err := call.auth.security.Seal(h, body, nil)
+	if err != nil {
+		return err
+	}
+	return c.write(b)
 }
 
 // dispatch runs the method of a call.

@@ -52,6 +52,9 @@ type Fault struct {
 	Status uint32
 	// NotExecuted sends the fault of Status without asking the CA, and with the flag PFC_DID_NOT_EXECUTE.
 	NotExecuted bool
+	// Signed signs the fault of Status, on a connection at level integrity or privacy. Windows and Samba do not sign
+	// faults: to a client, one is no better than what somebody on the path has made up.
+	Signed bool
 	// BadNDR gives the answer a stub that cannot be decoded: a blob that claims more bytes than there are.
 	BadNDR bool
 	// Stub, if not nil, replaces the answer's stub. What it returns is signed and sealed like an honest one.
