@@ -207,6 +207,10 @@ func TestHostileAnswers(t *testing.T) {
 			h.Type, h.CallID = rpc.TypeFault, h.CallID-1
 			s.write(rpc.Encode(h, (&rpc.Fault{Status: rpc.StatusAccessDenied}).Append(nil), nil))
 		}},
+		"fault 0x52e": {assoc.ErrLogon, func(s *server, h rpc.Header) {
+			h.Type = rpc.TypeFault
+			s.write(rpc.Encode(h, (&rpc.Fault{Status: 0x52e}).Append(nil), nil))
+		}},
 		"fault 0x721": {assoc.ErrLogon, func(s *server, h rpc.Header) {
 			h.Type = rpc.TypeFault
 			s.write(rpc.Encode(h, (&rpc.Fault{Status: rpc.StatusSecPkgError}).Append(nil), nil))

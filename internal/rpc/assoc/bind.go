@@ -75,8 +75,18 @@ func refused(leg int, err error) error {
 	return err
 }
 
-// logonStatus reports whether servers use a status to say that they refuse a credential.
-func logonStatus(s rpc.Status) bool { return s == rpc.StatusAccessDenied || s == rpc.StatusSecPkgError }
+// logonStatus reports whether servers use a status to say that they refuse a credential: those of RPC, and the Win32
+// codes and the SSPI code (MS-ERREF sections 2.1.1 and 2.2) that say why.
+func logonStatus(s rpc.Status) bool {
+	switch s {
+	case rpc.StatusAccessDenied, rpc.StatusSecPkgError,
+		0x52e, 0x52f, 0x530, 0x531, 0x532, 0x533, 0x569, // ERROR_LOGON_FAILURE to ERROR_LOGON_TYPE_NOT_GRANTED
+		0x701, 0x773, 0x775, // expired, password must change, locked out
+		0x8009030c: // SEC_E_LOGON_DENIED
+		return true
+	}
+	return false
+}
 
 // exchange sends a bind or alter_context with a token and returns the token of the answer.
 func (c *Conn) exchange(t rpc.PacketType, token []byte) ([]byte, error) {
