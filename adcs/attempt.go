@@ -3,6 +3,7 @@ package adcs
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/adcskit/adcskit/internal/rpc"
 	"github.com/adcskit/adcskit/internal/rpc/assoc"
@@ -12,25 +13,25 @@ import (
 // for a request that changes something only if nothing of it can have been executed; for one that is idempotent also
 // when a connection that had been at rest turned out to be dead.
 //
-// With an error, executed is false if it is certain that the CA has not seen the request.
-func (c *Client) call(ctx context.Context, r *certServerRequest, idempotent bool) (a *answer, executed bool, err error) {
+// It returns when the request was sent: the zero time if it is certain that the CA has not executed it.
+func (c *Client) call(ctx context.Context, r *certServerRequest, idempotent bool) (a *answer, sent time.Time, err error) {
 	begun := c.logon.begun()
 	if err := c.pool.acquire(ctx); err != nil {
-		return nil, false, err
+		return nil, time.Time{}, err
 	}
 	defer c.pool.release()
 	t, err := c.logon.try(ctx, begun)
 	if err != nil {
-		return nil, false, err
+		return nil, time.Time{}, err
 	}
-	a, executed, err = c.attempts(ctx, t, r, idempotent)
+	a, sent, err = c.attempts(ctx, t, r, idempotent)
 	t.end(err)
-	return a, executed, err
+	return a, sent, err
 }
 
 // attempts does the work of call, with a slot of the pool and the right to log on.
-func (c *Client) attempts(ctx context.Context, t *trial, r *certServerRequest, idempotent bool) (a *answer, executed bool,
-	err error) {
+func (c *Client) attempts(ctx context.Context, t *trial, r *certServerRequest, idempotent bool) (a *answer,
+	sent time.Time, err error) {
 	wide := c.opts.transfer == rpc.NDR64()
 	stub := r.encode(wide)
 	for attempt := 1; ; attempt++ {
@@ -38,27 +39,31 @@ func (c *Client) attempts(ctx context.Context, t *trial, r *certServerRequest, i
 		if conn == nil {
 			rested = false
 			if conn, err = c.connect(ctx); err != nil {
-				return nil, false, err
+				return nil, time.Time{}, err
 			}
 		}
 		if conn.Proved() {
 			t.accepted()
 		}
+		sent = time.Now()
 		out, err := conn.Call(ctx, assoc.Request{Opnum: opCertServerRequest, Stub: stub})
 		if err == nil {
 			t.accepted()
 			if a, err = decodeAnswer(out, wide); err != nil {
 				conn.Close()
-				return nil, true, mapError(PhaseCall, err)
+				return nil, sent, mapError(PhaseCall, err)
 			}
 			c.pool.put(conn)
-			return a, true, nil
+			return a, sent, nil
 		}
 		conn.Close()
 		not, again := notExecuted(err)
+		if not {
+			sent = time.Time{}
+		}
 		again = again || idempotent && rested && died(err)
 		if !again || attempt > 1 || ctx.Err() != nil {
-			return nil, !not, mapError(PhaseCall, err)
+			return nil, sent, mapError(PhaseCall, err)
 		}
 	}
 }
@@ -70,14 +75,15 @@ func died(err error) bool {
 		!errors.Is(err, rpc.ErrIntegrity)
 }
 
-// notExecuted reports whether a failed call can have been executed, and whether it may be repeated.
+// notExecuted reports whether it is certain that a failed call was not executed, and whether it may be repeated.
 //
-// It was not executed if nothing of its last fragment left this host, or if the server says so: by the flag
-// PFC_DID_NOT_EXECUTE, or by a status that it sends before it runs a call (see notDispatched).
+// It was not executed if nothing of its last fragment left this host, or if the server says so in a fault that it has
+// signed: by the flag PFC_DID_NOT_EXECUTE, or by a status that it sends before it runs a call (see notDispatched).
 //
-// Most servers do not sign faults, so somebody on the path can make one, and have a request that was executed taken for
-// one that was not. That is why only a fault with a right signature makes a request go out again; what one without says
-// is for the caller, who sees which fault it was.
+// Most servers do not sign faults, and one without a signature proves nothing: anybody on the path can let a request
+// pass and put a fault in the place of its answer, and whoever believed it would order a second certificate. There is
+// one that has to be believed, the refusal of a logon: a server that does not accept the password has no key to sign
+// with. It counts only on a connection on which the server has proved nothing yet, which SPNEGO leaves no time for.
 func notExecuted(err error) (not, again bool) {
 	var call *assoc.CallError
 	if errors.As(err, &call) && !call.Sent {
@@ -87,10 +93,10 @@ func notExecuted(err error) (not, again bool) {
 		return true, false
 	}
 	var fault *assoc.FaultError
-	if !errors.As(err, &fault) || !fault.DidNotExecute && !notDispatched(fault.Status) {
+	if !errors.As(err, &fault) || !fault.Signed || !fault.DidNotExecute && !notDispatched(fault.Status) {
 		return false, false
 	}
-	return true, fault.Signed && !permanent(fault.Status)
+	return true, !permanent(fault.Status)
 }
 
 // notDispatched reports whether a status is one that servers send instead of running a call.

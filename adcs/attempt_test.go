@@ -31,11 +31,11 @@ func TestNotExecuted(t *testing.T) {
 		"any fault":                              {fault(rpc.StatusFaultUnspec, false, true), false, false},
 		"bad stub data":                          {fault(rpc.StatusBadStubData, false, true), false, false},
 		"flag, signed":                           {fault(rpc.StatusFaultUnspec, true, true), true, true},
-		"flag, not signed":                       {fault(rpc.StatusFaultUnspec, true, false), true, false},
+		"flag, not signed":                       {fault(rpc.StatusFaultUnspec, true, false), false, false},
 		"busy, signed":                           {fault(rpc.StatusServerTooBusy, false, true), true, true},
-		"busy, not signed":                       {fault(rpc.StatusServerTooBusy, false, false), true, false},
+		"busy, not signed":                       {fault(rpc.StatusServerTooBusy, true, false), false, false},
 		"denied, signed: again would be no help": {fault(rpc.StatusAccessDenied, true, true), true, false},
-		"denied, not signed":                     {fault(rpc.StatusAccessDenied, false, false), true, false},
+		"denied, not signed":                     {fault(rpc.StatusAccessDenied, true, false), false, false},
 		"anything else":                          {errors.New("anything"), false, false},
 	} {
 		not, again := adcs.NotExecuted(c.err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 )
 
 // Client submits requests to one CA as one user. It is safe for concurrent use. Make one with [New] and close it.
@@ -51,10 +50,12 @@ func (c *Client) Close() error {
 // [Client.Retrieve] then, with the request id. Nothing about the certificate is checked; [Verify] does that.
 //
 // Errors: [ErrInvalidRequest] if the request was not sent because of what it is; *[RequestError] if the CA refused;
-// [ErrLogon]; *[RPCError] if the CA's host refused; errors of the network and of ctx if the request was not sent; and
-// *[OutcomeUnknownError], which matches [ErrOutcomeUnknown], if it was sent and there is no answer that can be used,
-// whatever the cause. A request whose outcome is unknown must not be submitted again. When ctx ends, so does the
-// connection, and the outcome is unknown unless nothing had been sent yet.
+// [ErrLogon]; *[RPCError] if the CA's host refused before the request was sent, or refused it under its signature;
+// errors of the network and of ctx if the request was not sent; and *[OutcomeUnknownError], which matches
+// [ErrOutcomeUnknown], if it was sent and there is no answer that can be used, whatever the cause: a fault that is not
+// signed, as those of Windows are not, is no such answer, and is found in the error by [errors.As]. A request whose
+// outcome is unknown must not be submitted again. When ctx ends, so does the connection, and the outcome is unknown
+// unless nothing had been sent yet.
 func (c *Client) Submit(ctx context.Context, r Request) (*Result, error) {
 	prepared, err := r.prepare()
 	if err != nil {
@@ -65,8 +66,7 @@ func (c *Client) Submit(ctx context.Context, r Request) (*Result, error) {
 		return nil, err
 	}
 	defer leave()
-	started := time.Now()
-	a, executed, err := c.call(ctx, &certServerRequest{
+	a, sent, err := c.call(ctx, &certServerRequest{
 		flags: flagsPKCS10, authority: c.ca, attributes: prepared.attributes, request: prepared.csr,
 	}, false)
 	var result *Result
@@ -74,8 +74,8 @@ func (c *Client) Submit(ctx context.Context, r Request) (*Result, error) {
 		result, err = parseAnswer(a, 0)
 	}
 	var unusable *AnswerError
-	if err != nil && (a == nil && executed || errors.As(err, &unusable)) {
-		return nil, &OutcomeUnknownError{CA: c.ca, Time: started, PublicKeyHash: prepared.publicKeyHash, Err: err}
+	if err != nil && (a == nil && !sent.IsZero() || errors.As(err, &unusable)) {
+		return nil, &OutcomeUnknownError{CA: c.ca, Time: sent, PublicKeyHash: prepared.publicKeyHash, Err: err}
 	}
 	return result, err
 }

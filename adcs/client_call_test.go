@@ -69,19 +69,19 @@ func TestConcurrentCalls(t *testing.T) {
 	assert.LessOrEqual(t, c.Idle(), 3)
 }
 
-// TestFaults has each kind of fault for a submission: what it says about the outcome, and how often the CA was asked.
+// TestFaults has each kind of fault for a submission, none of them signed, as from Windows: whatever one says, somebody
+// on the path may have put it in the place of the answer, and the outcome is unknown.
 func TestFaults(t *testing.T) {
-	for name, c := range map[string]struct {
-		fault   adcstest.Fault
-		unknown bool
-	}{
-		"did not execute":            {adcstest.Fault{Status: 0x1c010014, NotExecuted: true}, false},
-		"any status, not executed":   {adcstest.Fault{Status: 0x12345678, NotExecuted: true}, false},
-		"access denied":              {adcstest.Fault{Status: 5}, false},
-		"unknown interface":          {adcstest.Fault{Status: 0x1c010003}, false},
-		"unspecified, after the row": {adcstest.Fault{Status: 0x1c000012}, true},
-		"bad stub, after the row":    {adcstest.Fault{Status: 0x6f7}, true},
-		"cancelled, after the row":   {adcstest.Fault{Status: 0x1c00000d}, true},
+	for name, c := range map[string]struct{ fault adcstest.Fault }{
+		"did not execute":                 {adcstest.Fault{Status: 0x1c010014, NotExecuted: true}},
+		"any status, not executed":        {adcstest.Fault{Status: 0x12345678, NotExecuted: true}},
+		"did not execute, after the row":  {adcstest.Fault{Status: 0x1c010014}},
+		"access denied, after the row":    {adcstest.Fault{Status: 5}},
+		"security package, after the row": {adcstest.Fault{Status: 0x721}},
+		"unknown interface, with the row": {adcstest.Fault{Status: 0x1c010003}},
+		"unspecified, after the row":      {adcstest.Fault{Status: 0x1c000012}},
+		"bad stub, after the row":         {adcstest.Fault{Status: 0x6f7}},
+		"cancelled, after the row":        {adcstest.Fault{Status: 0x1c00000d}},
 	} {
 		for _, warm := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, warm %v", name, warm), func(t *testing.T) {
@@ -93,8 +93,9 @@ func TestFaults(t *testing.T) {
 				s.InjectFault(c.fault)
 				_, csr := newCSR(t, "www.corp.test")
 				_, err := client.Submit(t.Context(), adcs.Request{CSR: csr, Template: "WebServer"})
-				require.ErrorIs(t, err, adcs.RPCStatus(c.fault.Status))
-				assert.Equal(t, c.unknown, errors.Is(err, adcs.ErrOutcomeUnknown), "%v", err)
+				require.ErrorIs(t, err, adcs.RPCStatus(c.fault.Status), "what was said is in the error")
+				require.ErrorIs(t, err, adcs.ErrOutcomeUnknown)
+				assert.Contains(t, adcs.Explain(err).Summary, "a certificate may have been issued")
 				e, ok := errors.AsType[*adcs.RPCError](err)
 				require.True(t, ok)
 				assert.Equal(t, adcs.PhaseCall, e.Phase)
@@ -103,7 +104,45 @@ func TestFaults(t *testing.T) {
 				require.NoError(t, client.Ping(t.Context()), "the client lives on")
 				if c.fault.NotExecuted {
 					assert.Empty(t, s.Requests())
+				} else {
+					assert.Len(t, s.Requests(), 1, "sent once")
 				}
+			})
+		}
+	}
+}
+
+// TestSignedFaults has faults that the server has signed: those say whether the CA has executed the request.
+func TestSignedFaults(t *testing.T) {
+	for name, c := range map[string]struct {
+		fault            adcstest.Fault
+		unknown, refused bool // with neither, the request goes out again
+	}{
+		"did not execute":             {adcstest.Fault{Status: 0x12345678, NotExecuted: true}, false, false},
+		"busy":                        {adcstest.Fault{Status: 0x1c010014, NotExecuted: true}, false, false},
+		"access denied":               {adcstest.Fault{Status: 5, NotExecuted: true}, false, true},
+		"unspecified, after the row":  {adcstest.Fault{Status: 0x1c000012}, true, false},
+		"out of memory, with the row": {adcstest.Fault{Status: 0x1c00001b}, true, false},
+	} {
+		for _, auth := range auths() {
+			t.Run(fmt.Sprintf("%s, %s", name, auth), func(t *testing.T) {
+				s := newServer(t, nil)
+				client := newClient(t, s, &adcs.Options{Auth: auth})
+				c.fault.Signed = true
+				s.InjectFault(c.fault)
+				_, csr := newCSR(t, "www.corp.test")
+				_, err := client.Submit(t.Context(), adcs.Request{CSR: csr, Template: "WebServer"})
+				assert.Equal(t, c.unknown, errors.Is(err, adcs.ErrOutcomeUnknown), "%v", err)
+				rows := 1
+				switch {
+				case c.refused:
+					rows = 0
+					require.ErrorIs(t, err, adcs.RPCStatus(c.fault.Status))
+					assert.NotErrorIs(t, err, adcs.ErrLogon, "who can sign knows the password")
+				case !c.unknown:
+					require.NoError(t, err, "it is repeated")
+				}
+				assert.Len(t, s.Requests(), rows)
 			})
 		}
 	}
@@ -364,4 +403,18 @@ func TestUserNames(t *testing.T) {
 			assert.NoError(t, c.Ping(t.Context()), "%s with %s", name, auth)
 		}
 	}
+}
+
+// With the endpoint mapper's address given, the name of the CA's host need not resolve.
+func TestEndpointMapperSaysWhereTheHostIs(t *testing.T) {
+	ca, err := adcstest.NewServer(nil)
+	require.NoError(t, err)
+	t.Cleanup(ca.Close)
+	user := ca.User()
+	c, err := adcs.New("ca.nowhere.invalid", ca.Name(), adcs.Password(user.Account(), user.Password), &adcs.Options{
+		Auth: adcs.AuthNTLM, EndpointMapper: ca.EndpointMapper(),
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, c.Close()) })
+	require.NoError(t, c.Ping(t.Context()))
 }

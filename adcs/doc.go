@@ -19,8 +19,10 @@
 // connection for later calls. Every call has its own deadline and carries one request; a connection is dropped after
 // any error.
 //
-// A request is sent twice only if nothing of it can have been executed. A failed [Client.Submit] whose request may have
-// reached the CA matches [ErrOutcomeUnknown].
+// A request is sent twice only if it is certain that nothing of it was executed: its last fragment was never written, or
+// the server says so in a fault that carries its signature. A failed [Client.Submit] whose request may have reached the
+// CA matches [ErrOutcomeUnknown]. The one unsigned fault that is believed is the refusal of a logon on a connection on
+// which the server has proved nothing yet: with [AuthNTLM], not with SPNEGO, somebody on the path can fake that one.
 //
 // # Security
 //

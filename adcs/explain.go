@@ -53,8 +53,13 @@ func explainUnknown(err error) (Explanation, bool) {
 	if !errors.Is(err, ErrOutcomeUnknown) {
 		return Explanation{}, false
 	}
+	summary := "The CA's answer was lost after the request may have reached it: a certificate may have been issued."
+	if fault, ok := errors.AsType[RPCStatus](err); ok {
+		summary = fmt.Sprintf("The fault %v came in place of the CA's answer, without a proof that the request was not "+
+			"executed: a certificate may have been issued.", fault.String())
+	}
 	return Explanation{
-		Summary: "The CA's answer was lost after the request may have reached it: a certificate may have been issued.",
+		Summary: summary,
 		Remedy: "Do not submit again. Look into the CA's database (certsrv.msc, Issued Certificates and Pending Requests) for " +
 			"a request of this account at that time with this public key; retrieve it by its request id, or revoke it.",
 		Retry: RetryOperator,
@@ -151,9 +156,6 @@ func explainDisposition(what string, d Disposition) Explanation {
 		e.Summary = what + ": the certificate was issued and has been revoked since."
 		e.Remedy = "Submit a new request."
 		e.Retry = RetryNever
-	case IssuedOutOfBand:
-		e.Summary = what + ": the certificate was issued, but the CA does not hand it out here."
-		e.Remedy = "Fetch the certificate from wherever the CA publishes it, or export it in the CA's console."
 	}
 	return e
 }

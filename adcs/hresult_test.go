@@ -62,11 +62,14 @@ func TestHResultIs(t *testing.T) {
 		{"a fault that is no Win32 code", adcs.ErrUnknownInterface, adcs.HResult(0x80010003), false},
 		{"EPT_S_NOT_REGISTERED as a Win32 code", adcs.RPCStatus(1753), adcs.ErrNotRegistered, true},
 		{"RPC_S_UNKNOWN_IF as a Win32 code", adcs.RPCStatus(1717), adcs.ErrUnknownInterface, true},
-		{"a wrong password is a failed logon", adcs.ErrLogonFailure, adcs.ErrLogon, true},
-		{"so is RPC_S_SEC_PKG_ERROR", adcs.RPCStatus(0x721), adcs.ErrLogon, true},
-		{"a missing right is not", adcs.ErrRPCAccessDenied, adcs.ErrLogon, false},
-		{"a security package that fails a bind is", adcs.BindNakInvalidChecksum, adcs.ErrLogon, true},
-		{"another reason is not", adcs.BindNakLocalLimit, adcs.ErrLogon, false},
+		{"a wrong password is a failed logon", inPhase(adcs.PhaseBind, adcs.ErrLogonFailure), adcs.ErrLogon, true},
+		{"so is RPC_S_SEC_PKG_ERROR", inPhase(adcs.PhaseBind, adcs.RPCStatus(0x721)), adcs.ErrLogon, true},
+		{"a missing right is not", inPhase(adcs.PhaseBind, adcs.ErrRPCAccessDenied), adcs.ErrLogon, false},
+		{"a security package that fails a bind is", inPhase(adcs.PhaseBind, adcs.BindNakInvalidChecksum), adcs.ErrLogon, true},
+		{"another reason is not", inPhase(adcs.PhaseBind, adcs.BindNakLocalLimit), adcs.ErrLogon, false},
+		{"the endpoint mapper sees no credential", inPhase(adcs.PhaseMap, adcs.BindNakInvalidChecksum), adcs.ErrLogon, false},
+		{"nor does its fault speak of one", inPhase(adcs.PhaseMap, adcs.RPCStatus(0x721)), adcs.ErrLogon, false},
+		{"a call finds the credential accepted", inPhase(adcs.PhaseCall, adcs.RPCStatus(0x721)), adcs.ErrLogon, false},
 		{"no number equals an error of another kind", adcs.ErrTemplateDenied, errors.New("x"), false},
 		{"reasons of a bind_nak are no statuses", adcs.BindNakNoPSAP, adcs.RPCStatus(7), false},
 	} {
@@ -76,6 +79,8 @@ func TestHResultIs(t *testing.T) {
 		})
 	}
 }
+
+func inPhase(phase adcs.Phase, err error) error { return &adcs.RPCError{Phase: phase, Err: err} }
 
 func TestHResultString(t *testing.T) {
 	assert.Equal(t, "CERTSRV_E_TEMPLATE_DENIED (0x80094012)", adcs.ErrTemplateDenied.String())

@@ -13,7 +13,7 @@ var ErrOutcomeUnknown = errors.New("adcs: outcome unknown")
 // [ErrOutcomeUnknown].
 type OutcomeUnknownError struct {
 	CA            string    // the CA that may have the request
-	Time          time.Time // when the request was sent, by this host's clock
+	Time          time.Time // when sending the request began, by this host's clock
 	PublicKeyHash [32]byte  // SHA-256 of the request's SubjectPublicKeyInfo
 	Err           error     // why the answer is missing
 }

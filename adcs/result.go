@@ -94,8 +94,8 @@ func parseAnswer(a *answer, asked uint32) (*Result, error) {
 	switch disposition {
 	case Issued:
 	case IssuedOutOfBand:
-		if len(a.leaf) == 0 {
-			return nil, &RequestError{a.refusedID(asked), disposition, 0, message}
+		if len(a.leaf) == 0 { // not a refusal: there is a certificate, but not here
+			return nil, &AnswerError{a.refusedID(asked), "the certificate was issued out of band and is not in the answer"}
 		}
 	case Pending:
 	case Incomplete, Failed, Denied, Revoked:

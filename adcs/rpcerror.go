@@ -31,13 +31,29 @@ func (e *RPCError) Error() string {
 // Unwrap returns Err.
 func (e *RPCError) Unwrap() error { return e.Err }
 
+// Is reports whether target is [ErrLogon] and the server refused the credential when it was presented. The same numbers
+// mean something else from the endpoint mapper, which sees no credential, and in a call, where the server has accepted
+// it already.
+func (e *RPCError) Is(target error) bool {
+	if target != ErrLogon || e.Phase != PhaseBind {
+		return false
+	}
+	switch refused := e.Err.(type) {
+	case RPCStatus:
+		return refused.isLogon()
+	case BindNak: // with which a server answers when its security package fails
+		return refused == BindNakInvalidChecksum
+	}
+	return false
+}
+
 // RPCStatus is a status code of DCE/RPC as an error: that of a fault (C706, appendix E; [MS-RPCE], section 2.2.2.6,
 // where Windows sends Win32 codes), or of the endpoint mapper.
 type RPCStatus uint32
 
 // Is reports whether target is the same status, or the [HResult] of the same Win32 code: a CA reports a missing right
 // as fault 5 or as HRESULT 0x80070005, and both match [ErrAccessDenied]. The forms of one status that C706 and Windows
-// number differently are equal too. Those that say that the server refused the credential match [ErrLogon].
+// number differently are equal too.
 func (s RPCStatus) Is(target error) bool {
 	switch t := target.(type) {
 	case RPCStatus:
@@ -45,7 +61,7 @@ func (s RPCStatus) Is(target error) bool {
 	case HResult:
 		return hresultFromWin32(uint32(s.canonical())) == t.canonical()
 	}
-	return target == ErrLogon && s.isLogon()
+	return false
 }
 
 // isLogon holds for the statuses that say that a server refused the credential.
@@ -122,12 +138,6 @@ func (r BindNak) Name() string { return bindNaks[r].name }
 
 // Explanation returns one line that says what the reason means, or "".
 func (r BindNak) Explanation() string { return bindNaks[r].text }
-
-// Is reports whether target is [ErrLogon] and the reason is BindNakInvalidChecksum, with which a server answers when
-// its security package fails: a retry could count as one more wrong password.
-func (r BindNak) Is(target error) bool {
-	return target == ErrLogon && r == BindNakInvalidChecksum
-}
 
 // Error returns the number, the name and the explanation.
 func (r BindNak) Error() string {
