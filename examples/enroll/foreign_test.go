@@ -104,6 +104,7 @@ func TestForeignServer(t *testing.T) {
 		"needs a MIC":         {"--require-mic", "--channel-bindings", "--hint", "zero"},
 		"no version":          {"--without", "version", "--message", "bare"},
 		"challenge with gaps": {"--layout", "gaps", "--message", "none"},
+		"sealing not named":   {"--without", "sign"},
 		"least of NTLM": {"--without", "version", "--without", "keyexch", "--without", "56", "--without", "timestamp",
 			"--without", "dns", "--layout", "gaps"},
 		"no key exchange": {"--without", "keyexch", "--no-header-signing", "--answer", "21", "--align", "1"},

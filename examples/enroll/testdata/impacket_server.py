@@ -8,7 +8,8 @@ standard input ends. The options choose among what a server may legally do; the 
 (C706, MS-RPCE, MS-NLMP, MS-ICPR) all the same. What it does wrong is printed on standard error as "violation: ...",
 and the connection is closed.
 
-The user is CORP\\enroller, with or without a domain, with the password in PEER_PASSWORD. The template decides what happens: "Held" is held, and
+The user is CORP\\enroller, with or without a domain, with the password in PEER_PASSWORD. The template decides what
+happens: "Held" is held, and
 issued when it is retrieved for the second time; "Denied" is denied; "Fault" is answered with a fault; others are issued.
 """
 import argparse
@@ -318,6 +319,8 @@ class NTLMAcceptor:
                           ("version", ntlm.NTLMSSP_NEGOTIATE_VERSION)):
             if name not in self.o.without:
                 flags |= offered & bit
+        if "sign" in self.o.without:  # as impacket's own smbserver answers
+            flags &= ~(ntlm.NTLMSSP_NEGOTIATE_SIGN | ntlm.NTLMSSP_NEGOTIATE_SEAL | ntlm.NTLMSSP_NEGOTIATE_ALWAYS_SIGN)
         pairs = ntlm.AV_PAIRS()
         pairs[ntlm.NTLMSSP_AV_DOMAINNAME] = "CORP".encode("utf-16-le")
         pairs[ntlm.NTLMSSP_AV_HOSTNAME] = "FOREIGN".encode("utf-16-le")
@@ -359,6 +362,8 @@ class NTLMAcceptor:
         lm, nt, domain, user, session_key = (field(at) for at in (12, 20, 28, 36, 52))
         flags, = struct.unpack_from("<L", token, 60)
         agreed = REQUIRED | ntlm.NTLMSSP_NEGOTIATE_KEY_EXCH
+        if "sign" in self.o.without:  # what this server did not name says nothing
+            agreed &= ~(ntlm.NTLMSSP_NEGOTIATE_SIGN | ntlm.NTLMSSP_NEGOTIATE_SEAL)
         need(flags & agreed == self.flags & agreed, "AUTHENTICATE with flags %#x", flags)
         domain, user = domain.decode("utf-16-le"), user.decode("utf-16-le")
         need(len(nt) > 44 + 4, "no NTLMv2 response")
@@ -704,7 +709,7 @@ def options():
     p.add_argument("--name", default="Foreign CA")
     p.add_argument("--no-header-signing", dest="header_signing", action="store_false")
     p.add_argument("--require-mic", dest="mic", action="store_true")
-    p.add_argument("--without", action="append", default=[], choices=["keyexch", "56", "version", "timestamp", "dns"])
+    p.add_argument("--without", action="append", default=[], choices=["keyexch", "56", "version", "timestamp", "dns", "sign"])
     p.add_argument("--channel-bindings", dest="bindings", action="store_true")
     p.add_argument("--fragment", type=int, default=4280, help="largest fragment, in bytes")
     p.add_argument("--answer", type=int, default=0, help="bytes of stub in a fragment of an answer; 0 for many")

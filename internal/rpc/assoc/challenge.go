@@ -20,7 +20,9 @@ const (
 // readChallenge checks a CHALLENGE_MESSAGE before go-msrpc sees it: every length, and that the server agreed to
 // everything that the protection depends on. An attacker can take flags away, since only the MIC of the next message
 // covers them, and go-msrpc would go on with less. Key exchange is not among them: without it the session key comes from
-// the password and both nonces, and is as good.
+// the password and both nonces, and is as good. Nor are the flags for signing and sealing: a server that leaves them out
+// of its answer, as some do, is taken to agree, since RPC seals every PDU whatever they say, with keys that do not depend
+// on them. One that meant it cannot open the first request.
 //
 // It returns the message laid out as go-msrpc can read it: with a version, and with name and target information after
 // it in this order. A server may leave the version out, and put the rest anywhere.
@@ -30,8 +32,8 @@ func readChallenge(b []byte) ([]byte, error) {
 		return nil, fmt.Errorf("%w: not an NTLM challenge", rpc.ErrMalformed)
 	}
 	flags := ntlm.Flag(binary.LittleEndian.Uint32(b[20:]))
-	const needed = ntlm.NegotiateUnicode | ntlm.NegotiateSign | ntlm.NegotiateSeal | ntlm.Negotiate128 |
-		ntlm.NegotiateExtendedSessionSecurity | ntlm.NegotiateTargetInfo
+	const needed = ntlm.NegotiateUnicode | ntlm.Negotiate128 | ntlm.NegotiateExtendedSessionSecurity |
+		ntlm.NegotiateTargetInfo
 	if missing := needed &^ flags; missing != 0 {
 		return nil, fmt.Errorf("server does not agree to NTLMv2 with 128-bit sealing: flags %#08x are missing",
 			uint32(missing))
@@ -51,11 +53,11 @@ func readChallenge(b []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return layOut(b, name, info), nil
+	return layOut(b, flags|ntlm.NegotiateSign|ntlm.NegotiateSeal, name, info), nil
 }
 
-// layOut is a CHALLENGE_MESSAGE with the flags and the nonce of b. The version says nothing; it is left zero.
-func layOut(b, name, info []byte) []byte {
+// layOut is a CHALLENGE_MESSAGE with these flags and the nonce of b. The version says nothing; it is left zero.
+func layOut(b []byte, flags ntlm.Flag, name, info []byte) []byte {
 	le := binary.LittleEndian
 	field := func(out, v []byte, at int) []byte {
 		out = le.AppendUint16(le.AppendUint16(out, uint16(len(v))), uint16(len(v)))
@@ -63,7 +65,8 @@ func layOut(b, name, info []byte) []byte {
 	}
 	out := append(make([]byte, 0, challengeFixed+len(name)+len(info)), b[:12]...)
 	out = field(out, name, challengeFixed)
-	out = append(out, b[20:32]...)        // flags and nonce
+	out = le.AppendUint32(out, uint32(flags))
+	out = append(out, b[24:32]...)        // nonce
 	out = append(out, make([]byte, 8)...) // reserved
 	out = field(out, info, challengeFixed+len(name))
 	out = append(out, make([]byte, challengeFixed-challengeFields)...)
