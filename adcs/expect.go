@@ -35,7 +35,8 @@ type Expect struct {
 	// InsecureSkipChain leaves the chain unchecked: the certificate is then as trustworthy as the CA's answer.
 	InsecureSkipChain bool
 
-	// Intermediates may be used to build the chain; they are not trusted. This is the place for Result.Chain.
+	// Intermediates may be used to build the chain; they are not trusted. This is the place for Result.Chain. Those with
+	// RSA keys of more than 16384 bits are passed over.
 	Intermediates []*x509.Certificate
 
 	// FromDirectory says that the template takes subject and names from the directory, not from the request. Subject

@@ -13,7 +13,8 @@ const maxRequest = 1 << 20
 
 // Request is what [Client.Submit] sends to a CA.
 type Request struct {
-	// CSR is a PKCS#10 certification request, DER, at most 1 MiB. It must carry a valid signature.
+	// CSR is a PKCS#10 certification request, DER, at most 1 MiB, with an RSA key of at most 16384 bits. It must carry a
+	// valid signature.
 	CSR []byte
 
 	// Template is the cn of the certificate template (not its display name), sent as the attribute CertificateTemplate.
@@ -43,6 +44,9 @@ func (r *Request) prepare() (*preparedRequest, error) {
 	csr, err := x509.ParseCertificateRequest(r.CSR)
 	if err != nil {
 		return nil, fmt.Errorf("%w: the CSR is not a PKCS#10 certification request in DER: %v", ErrInvalidRequest, err)
+	}
+	if bits := keyBits(csr.PublicKey); bits > maxKeyBits {
+		return nil, fmt.Errorf("%w: the key of the CSR has %d bits, the limit is %d", ErrInvalidRequest, bits, maxKeyBits)
 	}
 	// A CA would refuse it, after it has made a row for it. An algorithm that this side does not know is the CA's to
 	// judge.
