@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"slices"
 	"strconv"
@@ -44,6 +45,12 @@ func (u User) String() string { return u.Account() }
 
 // GoString returns the account without its password.
 func (u User) GoString() string { return fmt.Sprintf("adcstest.User{%q}", u.Account()) }
+
+// Format prints String whatever the verb is.
+func (u User) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(u.String())) }
+
+// LogValue is String.
+func (u User) LogValue() slog.Value { return slog.StringValue(u.String()) }
 
 // Options configures a [Server]. The zero value of every field is a working choice, and so is a nil *Options.
 type Options struct {
@@ -213,6 +220,12 @@ func setDefault[T comparable](v *T, d T) {
 		*v = d
 	}
 }
+
+// String names the CA and where it listens.
+func (s *Server) String() string { return fmt.Sprintf("adcstest.Server(%s at %s)", s.Name(), s.Addr()) }
+
+// Format prints String whatever the verb is: the server holds the passwords of its users.
+func (s *Server) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(s.String())) }
 
 // Close closes both listeners and every connection, and waits until all goroutines of the server have ended. Calls
 // that are under way end without an answer. It is idempotent.

@@ -2,6 +2,7 @@ package adcstest_test
 
 import (
 	"fmt"
+	"log/slog"
 	"net"
 	"runtime"
 	"strings"
@@ -326,4 +327,22 @@ func TestParallelClients(t *testing.T) {
 	}
 	wg.Wait()
 	assert.Len(t, s.Requests(), 48)
+}
+
+// TestNothingPrintsAPassword prints a user, and everything that holds one.
+func TestNothingPrintsAPassword(t *testing.T) {
+	const secret = "correct horse"
+	user := adcstest.User{Name: "alice", Password: secret}
+	options := adcstest.Options{Users: []adcstest.User{user}}
+	server := newServer(t, &options)
+	for _, v := range []any{user, &user, options, &options, server, []adcstest.User{user}} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+			text := fmt.Sprintf(verb, v)
+			assert.NotContains(t, text, secret, "%s of %T", verb, v)
+			assert.NotContains(t, text, fmt.Sprintf("%x", secret), "%s of %T", verb, v)
+		}
+	}
+	var log strings.Builder
+	slog.New(slog.NewTextHandler(&log, nil)).Info("made", "user", user, "options", options, "server", server)
+	assert.NotContains(t, log.String(), secret)
 }
