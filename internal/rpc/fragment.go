@@ -63,6 +63,7 @@ type Reassembler struct {
 	// field of a response.
 	Header bool
 
+	count int // fragments so far
 	hints []hint
 	head  Header
 	fixed [4]byte // what follows alloc_hint: context and operation, or context and cancel count
@@ -70,6 +71,9 @@ type Reassembler struct {
 	begun bool
 	done  bool
 }
+
+// maxFragments bounds the fragments of a call. Four MiB in the least fragments that everybody must accept are a fifth.
+const maxFragments = 1 << 14
 
 // Add takes the next fragment: the PDU as it was received and its stub as [Security.Open] returned it. It reports
 // whether that was the last one.
@@ -97,6 +101,9 @@ func (r *Reassembler) Add(p *PDU, stub []byte) (done bool, err error) {
 	}
 	if len(stub) > r.Max-len(r.stub) {
 		return false, malformed("call of more than %d bytes", r.Max)
+	}
+	if r.count++; r.count > maxFragments {
+		return false, malformed("call of more than %d fragments", maxFragments)
 	}
 	if r.Header {
 		r.hints = append(r.hints, hint{alloc: hintOf(p), at: len(r.stub), size: len(stub)})

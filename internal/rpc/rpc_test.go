@@ -275,6 +275,21 @@ func TestReassemblerRefuses(t *testing.T) {
 	}
 }
 
+// TestReassemblerBoundsFragments has fragments of a byte each, for which bookkeeping costs more than what they bring.
+func TestReassemblerBoundsFragments(t *testing.T) {
+	whole := rpc.Reassembler{Max: 1 << 20}
+	flags := rpc.FlagFirst
+	for n := range 1 << 20 {
+		_, err := whole.Add(fragment(t, 1, flags, rpc.Response{}, []byte{1}), []byte{1})
+		if flags = 0; err != nil {
+			require.ErrorIs(t, err, rpc.ErrMalformed)
+			assert.Equal(t, 1<<14, n)
+			return
+		}
+	}
+	t.Fatal("no bound")
+}
+
 func TestPlausibleHints(t *testing.T) {
 	stub := make([]byte, 37)
 	for _, hint := range []uint32{0, 37, 40, 48} {
