@@ -13,7 +13,7 @@ const (
 )
 
 // RPCError is a failure that the remote side reported on the level of DCE/RPC, below the CA: a fault, a refused bind or
-// a status of the endpoint mapper. Err is an [RPCStatus], a [BindNak] or a [ContextRejection], and errors.Is finds it.
+// a status of the endpoint mapper. Most servers sign none of these, so anybody on the path may have made one up. Err is an [RPCStatus], a [BindNak] or a [ContextRejection], and errors.Is finds it.
 type RPCError struct {
 	Phase Phase
 	Err   error

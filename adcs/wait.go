@@ -18,7 +18,8 @@ type WaitOptions struct {
 	// Longest bounds the time between two questions. Zero means 5 minutes.
 	Longest time.Duration
 
-	// For bounds the whole. When it is over, Wait returns the pending result. Zero means a day.
+	// For bounds the time until the last question, which Options.Timeout bounds. If its answer is pending too, it is what
+	// Wait returns. Zero means a day.
 	For time.Duration
 }
 
