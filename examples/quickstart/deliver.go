@@ -7,10 +7,9 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
-	"text/tabwriter"
+	"regexp"
 
 	"github.com/adcskit/adcskit/pkcs12"
 )
@@ -49,6 +48,26 @@ func (r *result) deliver(folder string, chain []*x509.Certificate) error {
 	return err
 }
 
+// prepareFolder makes the folder and removes what an earlier run left in it: its files were signed by a CA that is gone.
+func prepareFolder(folder string) error {
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return err
+	}
+	files, err := os.ReadDir(folder)
+	if err != nil {
+		return err
+	}
+	ours := regexp.MustCompile(`^((device-\d{2,5}|held)\.(p12|password)|ca\.pem)$`)
+	for _, f := range files {
+		if ours.MatchString(f.Name()) {
+			if err := os.Remove(filepath.Join(folder, f.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // writePrivate writes a file that only its owner may read, also when it was there before with another mode.
 func writePrivate(path string, data []byte) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -59,53 +78,9 @@ func writePrivate(path string, data []byte) error {
 
 // writeCA writes the CA's certificates, the issuing one first and the root last.
 func writeCA(folder string, chain []*x509.Certificate) error {
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return err
-	}
 	var out []byte
 	for _, c := range chain {
 		out = append(out, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})...)
 	}
 	return os.WriteFile(filepath.Join(folder, "ca.pem"), out, 0o644)
-}
-
-// stages are where the time goes, in milliseconds, as the connector measured it.
-var stages = [...]string{"prepare", "checkpoint", "submit", "retrieve", "finish"}
-
-func printTable(w io.Writer, results []result) {
-	fmt.Fprintln(w)
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprint(t, "subject\tkey\tCA request\toutcome\tserial\t")
-	for _, s := range stages {
-		fmt.Fprintf(t, "%s ms\t", s)
-	}
-	fmt.Fprintln(t)
-	for _, r := range results {
-		id := "-"
-		if r.outcome.RequestID != 0 {
-			id = fmt.Sprint(r.outcome.RequestID)
-		}
-		serial := r.outcome.Serial
-		if serial == "" {
-			serial = "-"
-		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t", r.order.order.Subject, r.order.order.Key, id, r.outcome.Kind, serial)
-		for _, s := range stages {
-			if ms, ok := r.outcome.TimingsMS[s]; ok {
-				fmt.Fprintf(t, "%d\t", ms)
-			} else {
-				fmt.Fprint(t, "-\t")
-			}
-		}
-		fmt.Fprintln(t)
-	}
-	t.Flush()
-	for _, r := range results {
-		switch {
-		case r.err != nil:
-			fmt.Fprintf(w, "WRONG  %s: %v\n", r.name, r.err)
-		case r.outcome.Message != "" && r.outcome.Kind != "issued":
-			fmt.Fprintf(w, "%s: %s (%s)\n", r.name, r.outcome.Message, r.outcome.Reason)
-		}
-	}
 }

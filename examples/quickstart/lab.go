@@ -21,7 +21,7 @@ import (
 )
 
 func startLab(ctx context.Context, o *options, say func(string, ...any)) (l *lab, err error) {
-	l = &lab{}
+	l = &lab{held: make(map[string]map[string]int64)}
 	connectorCtx, stopConnector := context.WithCancel(ctx)
 	gatewayCtx, stopGateway := context.WithCancel(ctx)
 	l.stopConnector, l.stopGateway = stopConnector, stopGateway
@@ -79,6 +79,9 @@ func (l *lab) approveHeld(say func(string, ...any)) func(context.Context, gatewa
 	return func(_ context.Context, e gateway.OutcomeEvent) error {
 		if e.Outcome.Kind == wsproto.Pending {
 			say("the CA holds request %d; its manager approves it", e.Outcome.RequestID)
+			l.mu.Lock()
+			l.held[e.Job] = e.Outcome.TimingsMS
+			l.mu.Unlock()
 			l.fail(l.ca.Approve(e.Outcome.RequestID))
 		}
 		return nil
@@ -103,7 +106,7 @@ func (l *lab) startConnector(ctx context.Context, o *options, url string, root *
 	trusted.AddCert(l.ca.Chain()[len(l.ca.Chain())-1])
 	l.issuer, err = issuer.New(issuer.CA{
 		Host: served.Host, Name: served.Name, Roots: trusted, Credential: adcs.Password(user.Account(), user.Password),
-		Options: &adcs.Options{Auth: adcs.AuthNTLM, DialContext: l.ca.DialContext, Connections: o.parallel},
+		Options: &adcs.Options{AllowNTLM: true, DialContext: l.ca.DialContext, Connections: o.parallel},
 	})
 	if err != nil {
 		return err

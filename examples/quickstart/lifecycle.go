@@ -28,6 +28,7 @@ type lab struct {
 
 	mu   sync.Mutex
 	errs []error
+	held map[string]map[string]int64 // by job: the milliseconds until the CA held it
 }
 
 // fail keeps an error of something that runs in the background.

@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -28,7 +29,8 @@ func main() {
 	var o options
 	flag.IntVar(&o.count, "n", 4, "how many certificates to order, besides one that is held, one denied and one refused")
 	flag.StringVar(&o.key, "key", "", "key algorithm, such as rsa2048 or p256; empty takes turns between these two")
-	flag.StringVar(&o.out, "out", "quickstart-out", "folder for the .p12 files, their passwords and the CA's certificates")
+	flag.StringVar(&o.out, "out", "quickstart-out", "`folder` for the .p12 files, their passwords and the CA's certificates; "+
+		"what an earlier run wrote there is removed")
 	flag.IntVar(&o.parallel, "parallel", 4, "how many orders the connector works on at once")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -71,6 +73,9 @@ func run(ctx context.Context, o options, w io.Writer) error {
 	if err := o.check(); err != nil {
 		return err
 	}
+	if err := prepareFolder(o.out); err != nil {
+		return err
+	}
 	say := progress(w)
 	l, err := startLab(ctx, &o, say)
 	if err != nil {
@@ -83,6 +88,9 @@ func run(ctx context.Context, o options, w io.Writer) error {
 	}
 	results := l.work(ctx, orders, say)
 	l.close()
+	if ctx.Err() != nil {
+		return errors.New("interrupted; nothing was written")
+	}
 	if err := writeCA(o.out, l.ca.Chain()); err != nil {
 		return err
 	}
@@ -97,10 +105,10 @@ func run(ctx context.Context, o options, w io.Writer) error {
 		}
 	}
 	printTable(w, results)
-	fmt.Fprintf(w, "\nNAME.p12, NAME.password and ca.pem are in %s. To look into one:\n"+
-		"  openssl pkcs12 -info -nokeys -in %[1]s/held.p12 -passin file:%[1]s/held.password\n", o.out)
 	if wrong > 0 {
 		return fmt.Errorf("%d of %d orders did not end as they should", wrong, len(results))
 	}
+	fmt.Fprintf(w, "\nNAME.p12, NAME.password and ca.pem are in %s. To look into one:\n"+
+		"  openssl pkcs12 -info -nokeys -in %[1]s/held.p12 -passin file:%[1]s/held.password\n", o.out)
 	return l.err()
 }

@@ -24,6 +24,7 @@ type order struct {
 type result struct {
 	order
 	outcome wsproto.Outcome
+	total   time.Duration // from the order to the outcome
 	err     error
 }
 
@@ -71,18 +72,37 @@ func (l *lab) work(ctx context.Context, orders []order, say func(string, ...any)
 	var waiting sync.WaitGroup
 	for i, o := range orders {
 		waiting.Go(func() {
-			r := result{order: o}
+			r, begin := result{order: o}, time.Now()
 			id, err := l.gateway.Order(ctx, tenant, o.order, &gateway.OrderOptions{Life: o.life})
 			if err == nil {
 				r.outcome, err = l.gateway.Wait(ctx, tenant, id)
 			}
+			r.total = time.Since(begin)
+			if err == nil {
+				r.outcome.TimingsMS = l.addHeld(id, r.outcome.TimingsMS)
+			}
 			if r.err = err; err == nil && r.outcome.Kind != o.want {
 				r.err = fmt.Errorf("ended as %s, not as %s: %s %s", r.outcome.Kind, o.want, r.outcome.Reason, r.outcome.Message)
 			}
-			say("%-10s %s %s", o.name, r.outcome.Kind, r.outcome.Reason)
+			if err == nil {
+				say("%-10s %s %s", o.name, r.outcome.Kind, r.outcome.Reason)
+			}
 			results[i] = r
 		})
 	}
 	waiting.Wait()
 	return results
+}
+
+// addHeld adds the time that a job took until the CA held it: an outcome has the times of its own attempt.
+func (l *lab) addHeld(job string, timings map[string]int64) map[string]int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	sum := make(map[string]int64)
+	for _, times := range []map[string]int64{l.held[job], timings} {
+		for stage, ms := range times {
+			sum[stage] += ms
+		}
+	}
+	return sum
 }
