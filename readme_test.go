@@ -23,9 +23,8 @@ var (
 	key, signer crypto.Signer
 	leaf, issuing *x509.Certificate
 	roots *x509.CertPool
+	result *adcs.Result
 	code wsproto.EnrollmentCode
-	identity *connector.Identity
-	rules *connector.Rules
 )
 `
 
@@ -61,7 +60,9 @@ func readmeFunction(i int, block string) string {
 	var used strings.Builder
 	for _, m := range regexp.MustCompile(`(?m)^(\w+(?:, \w+)*) :=`).FindAllStringSubmatch(block, -1) {
 		for name := range strings.SplitSeq(m[1], ", ") {
-			fmt.Fprintf(&used, "\t_ = %s\n", name)
+			if name != "_" {
+				fmt.Fprintf(&used, "\t_ = %s\n", name)
+			}
 		}
 	}
 	if strings.HasPrefix(lastLine(block), "return ") {

@@ -11,7 +11,8 @@
 //	mux.Handle("/connect/{tenant}", g)
 //	go g.Run(ctx)
 //
-//	code, _, err := g.NewEnrollmentCode(ctx, "acme", nil)   // for one connector, within 15 minutes
+//	cas := []wsproto.CAAssignment{{Host: "ca.corp.example", Name: "Corp CA"}}
+//	code, _, err := g.NewEnrollmentCode(ctx, "acme", &gateway.CodeOptions{CAs: cas}) // for one connector, which serves these
 //	id, err := g.Order(ctx, "acme", wsproto.Order{…}, nil)  // a job
 //	outcome, err := g.Wait(ctx, "acme", id)
 //
