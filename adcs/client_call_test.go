@@ -19,6 +19,7 @@ import (
 
 // TestWireVariants submits and retrieves in every form that a CA may want.
 func TestWireVariants(t *testing.T) {
+	t.Parallel()
 	for name, wire := range map[string]adcstest.Wire{
 		"as Windows": {}, "no header signing": {NoHeaderSigning: true}, "no NDR64": {NoNDR64: true},
 		"least fragments": {MaxFragment: 1432}, "largest fragments": {MaxFragment: 65528},
@@ -232,12 +233,13 @@ func TestMovedCA(t *testing.T) {
 
 // TestTimeouts has a CA that thinks longer than the call may last.
 func TestTimeouts(t *testing.T) {
+	t.Parallel()
 	s := newServer(t, nil)
 	wait := func(ctx context.Context) { <-ctx.Done() }
 	_, csr := newCSR(t, "www.corp.test")
 	request := adcs.Request{CSR: csr, Template: "WebServer"}
 
-	c := newClient(t, s, &adcs.Options{Timeout: time.Second})
+	c := newClient(t, s, &adcs.Options{Timeout: 2 * time.Second})
 	s.InjectFault(adcstest.Fault{Before: wait})
 	_, err := c.Submit(t.Context(), request)
 	require.ErrorIs(t, err, adcs.ErrOutcomeUnknown)

@@ -99,6 +99,7 @@ func hostileStubs(t testing.TB) map[string]func([]byte) []byte {
 // TestHostileAnswers has answers that cannot be used. The CA has executed the request each time, so the outcome is
 // unknown; and the client works on.
 func TestHostileAnswers(t *testing.T) {
+	t.Parallel()
 	s := newServer(t, nil)
 	client := newClient(t, s, nil)
 	faults := map[string]adcstest.Fault{
@@ -146,6 +147,7 @@ func TestHostileAnswers(t *testing.T) {
 
 // TestHostileRetrievals has the same answers to a retrieval, which changes nothing: it is an error, and no doubt.
 func TestHostileRetrievals(t *testing.T) {
+	t.Parallel()
 	s := newServer(t, nil)
 	client := newClient(t, s, nil)
 	_, csr := newCSR(t, "pc1.corp.test")

@@ -341,6 +341,7 @@ func ntlmChallenge() []byte {
 // TestHostileChallenge cuts, stretches and changes the challenge of NTLM at every byte. The server knows no password:
 // whatever it says, the request must not reach it in a form that it could answer, and nothing may panic.
 func TestHostileChallenge(t *testing.T) {
+	t.Parallel()
 	_, csr := newCSR(t, "pc1.corp.test")
 	good := ntlmChallenge()
 	var tokens [][]byte

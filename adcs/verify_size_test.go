@@ -67,6 +67,7 @@ func (k *hugeKey) Sign(_ io.Reader, digest []byte, _ crypto.SignerOpts) ([]byte,
 // TestHugeKeysAreNotUsed has a chain and a request that are right, and whose keys are so large that a hostile CA or
 // caller could keep a processor busy with them: at half a million bits, one signature takes a quarter of a minute.
 func TestHugeKeysAreNotUsed(t *testing.T) {
+	t.Parallel()
 	huge := newHugeKey()
 	p := newPKI(t)
 	middle := p.sign(t, caTemplate("Huge CA"), p.root, huge.Public(), p.rootKey)

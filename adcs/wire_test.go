@@ -218,6 +218,7 @@ func flips(bit, size int) bool {
 
 // TestFlippedAnswers flips bits in every field and every fragment of answers on the wire. None is accepted.
 func TestFlippedAnswers(t *testing.T) {
+	t.Parallel()
 	for _, auth := range auths() {
 		for _, unsigned := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, header signing %v", auth, !unsigned), func(t *testing.T) {
@@ -282,6 +283,7 @@ func TestFlippedAnswers(t *testing.T) {
 
 // TestFlippedSetup flips bits in what comes before there is a key: the call fails or works, and never hangs or panics.
 func TestFlippedSetup(t *testing.T) {
+	t.Parallel()
 	for _, auth := range auths() {
 		s := newServer(t, nil)
 		flip, pdu := 0, 0
