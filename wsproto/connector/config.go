@@ -72,6 +72,9 @@ type Options struct {
 	OnEvent func(Event)
 	// OnJob is told how each job ended, from the goroutine of the job. It must not block for long.
 	OnJob func(JobReport)
+	// OnRefused is told of each offer that is refused, from the goroutine of the offer, before the tenant is answered. It
+	// must not block: the answer waits for it. Offers for which there is no room now are not refused, and not told.
+	OnRefused func(RefusedOffer)
 	// OnRegistered stores the pin of the tenant's key and the connector's id, from a goroutine of Run, before the first
 	// job is taken. An error ends Run: a connector that forgets whom it trusts must not go on. See [Identity.Register].
 	OnRegistered func(Registration) error
@@ -104,6 +107,9 @@ func (o *Options) withDefaults() Options {
 	}
 	if out.OnJob == nil {
 		out.OnJob = func(JobReport) {}
+	}
+	if out.OnRefused == nil {
+		out.OnRefused = func(RefusedOffer) {}
 	}
 	if out.OnRegistered == nil {
 		out.OnRegistered = func(Registration) error { return nil }
@@ -205,4 +211,14 @@ type JobReport struct {
 	Outcome wsproto.Outcome
 	// Err is why the job was dropped, or what the outcome does not tell the tenant.
 	Err error
+}
+
+// RefusedOffer tells why an offer was refused. It holds no secrets.
+type RefusedOffer struct {
+	Job     string
+	Attempt int64
+	Order   wsproto.Order // without its password; empty if it could not be read
+	Scope   wsproto.RefusalScope
+	Reason  wsproto.Reason
+	Message string // as the tenant is told it
 }

@@ -72,7 +72,10 @@ func (c *Connector) pin() error {
 
 // Reload lets the credential of an account be used again after a logon failure, or every credential with the empty name.
 // It is called when a person has corrected it.
-func (c *Connector) Reload(account string) { c.credentials.reload(account) }
+func (c *Connector) Reload(account string) {
+	c.credentials.reload(account)
+	c.health.reloaded()
+}
 
 // Jobs returns how many jobs are in flight, those included whose outcome the tenant has not acknowledged yet.
 func (c *Connector) Jobs() int { return c.jobs.count() }

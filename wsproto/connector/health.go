@@ -1,6 +1,7 @@
 package connector
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -12,8 +13,9 @@ import (
 type health struct {
 	changed func()
 
-	mu  sync.Mutex
-	cas map[wsproto.CAAssignment]wsproto.CAHealth
+	mu       sync.Mutex
+	cas      map[wsproto.CAAssignment]wsproto.CAHealth
+	assigned []wsproto.CAAssignment
 }
 
 // used records the end of a call to a CA and says what it tells about the credential.
@@ -56,6 +58,7 @@ func (h *health) set(state wsproto.CAHealth) {
 func (h *health) assign(cas []wsproto.CAAssignment, serves func(wsproto.CAAssignment) bool) {
 	h.mu.Lock()
 	old := h.cas
+	h.assigned = cas
 	h.cas = make(map[wsproto.CAAssignment]wsproto.CAHealth, len(cas))
 	for _, ca := range cas {
 		if !serves(ca) {
@@ -68,12 +71,30 @@ func (h *health) assign(cas []wsproto.CAAssignment, serves func(wsproto.CAAssign
 	h.changed()
 }
 
-// list returns the state of every CA that was used or assigned and cannot be, in a stable order.
-func (h *health) list() []wsproto.CAHealth {
+// reloaded forgets failed logons: the credentials are new, and nothing is known about them.
+func (h *health) reloaded() {
+	h.mu.Lock()
+	maps.DeleteFunc(h.cas, func(_ wsproto.CAAssignment, state wsproto.CAHealth) bool {
+		return state.Reason == wsproto.ReasonCALogon
+	})
+	h.mu.Unlock()
+	h.changed()
+}
+
+// list returns the state of every CA that was used or assigned and cannot be, in a stable order. rests says why the
+// credential of an assigned CA is not used now, or returns "".
+func (h *health) list(rests func(wsproto.CAAssignment) string) []wsproto.CAHealth {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	out := make([]wsproto.CAHealth, 0, len(h.cas))
-	for _, state := range h.cas {
+	states := maps.Clone(h.cas)
+	for _, ca := range h.assigned {
+		_, known := states[ca]
+		if why := rests(ca); why != "" && (known || len(states) < wsproto.MaxCAs) {
+			states[ca] = wsproto.CAHealth{CA: ca, Reason: wsproto.ReasonCredential, Message: boundText(why)}
+		}
+	}
+	out := make([]wsproto.CAHealth, 0, len(states))
+	for _, state := range states {
 		out = append(out, state)
 	}
 	slices.SortFunc(out, func(a, b wsproto.CAHealth) int {

@@ -127,6 +127,9 @@ func (c *Connector) offer(ctx, life context.Context, o *wsproto.Offer) *wsproto.
 	}
 	if answer := j.admit(ctx, o); answer != nil {
 		j.forget()
+		c.opts.OnRefused(RefusedOffer{
+			Job: j.id, Attempt: j.attempt, Order: j.order.Order, Scope: answer.Scope, Reason: answer.Reason, Message: answer.Message,
+		})
 		j.stop()
 		c.jobs.remove(j)
 		return answer

@@ -2,6 +2,8 @@ package connector
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/adcskit/adcskit/wsproto"
@@ -31,7 +33,7 @@ func (s status) kick() {
 func (s *session) report(quit <-chan struct{}) {
 	for {
 		ctx, cancel := context.WithTimeout(s.life, callTimeout)
-		m := wsproto.Status{InFlight: s.c.jobs.count(), CAs: s.c.health.list()}
+		m := wsproto.Status{InFlight: s.c.jobs.count(), CAs: s.c.health.list(s.c.rests)}
 		err := s.peer.Notify(ctx, wsproto.MethodStatus, m)
 		cancel()
 		if err != nil && s.peer.Err() != nil {
@@ -54,4 +56,17 @@ func wait(quit, changed <-chan struct{}, d time.Duration) bool {
 	case <-timer.C:
 	}
 	return true
+}
+
+// rests says why the credential for a CA is not used now, or returns "".
+func (c *Connector) rests(ca wsproto.CAAssignment) string {
+	account, err := c.cfg.Issuer.Account(ca)
+	if err != nil {
+		return ""
+	}
+	p, ok := errors.AsType[*pausedError](c.credentials.paused(account))
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf("a logon failed: the credential rests until it is reloaded, or for %v", p.left.Round(time.Minute))
 }
