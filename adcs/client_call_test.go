@@ -383,6 +383,8 @@ func TestNewRefuses(t *testing.T) {
 	refused(adcs.ErrInvalidRequest, host, ca, adcs.Credential{}, ntlm)
 	refused(adcs.ErrInvalidRequest, host, ca, adcs.Password("alice", ""), ntlm)
 	refused(errors.ErrUnsupported, host, ca, cred, nil) // no permission for NTLM
+	_, err := adcs.New(host, ca, cred, &adcs.Options{Auth: adcs.AuthKerberos})
+	assert.EqualError(t, err, "adcs: Kerberos: not supported yet")
 	for want, options := range map[error][]adcs.Options{
 		errors.ErrUnsupported: {{Auth: adcs.AuthKerberos}, {Transport: adcs.TransportDCOM}, {Transport: adcs.TransportNamedPipe}},
 		adcs.ErrInvalidRequest: {
