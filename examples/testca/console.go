@@ -2,38 +2,115 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/adcskit/adcskit/adcs/adcstest"
 )
 
-// commands is the manager: it reads "list", "approve ID" and "deny ID" until its input ends.
-func commands(ca *adcstest.Server, in io.Reader, out io.Writer) {
+// console is the manager at standard input, and who makes calls go wrong. It prints whole lines, one at a time.
+type console struct {
+	ca *adcstest.Server // set before the first command
+
+	mu      sync.Mutex // of all below
+	out     io.Writer
+	resumed chan struct{} // closed by resume; nil while answers go out at once
+	waiting int           // answers that wait
+	lose    int           // answers to come that get lost
+}
+
+const consoleUsage = "usage: list | approve ID | deny ID | pause | resume | lose"
+
+// say prints what is one line, or several that belong together.
+func (c *console) say(text string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	fmt.Fprintln(c.out, text)
+}
+
+// serve reads commands until its input ends.
+func (c *console) serve(in io.Reader) {
 	for lines := bufio.NewScanner(in); lines.Scan(); {
 		if line := strings.TrimSpace(lines.Text()); line != "" {
-			fmt.Fprintln(out, command(ca, line))
+			c.say(c.command(line))
 		}
 	}
 }
 
 // command does one command and returns what to print.
-func command(ca *adcstest.Server, line string) string {
-	verb, rest, _ := strings.Cut(line, " ")
-	if verb == "list" {
-		return list(ca.Requests())
+func (c *console) command(line string) string {
+	switch line {
+	case "list":
+		return list(c.ca.Requests())
+	case "pause", "resume", "lose":
+		return c.disturb(line)
 	}
-	decide := map[string]func(uint32) error{"approve": ca.Approve, "deny": ca.Deny}[verb]
+	verb, rest, _ := strings.Cut(line, " ")
+	decide := map[string]func(uint32) error{"approve": c.ca.Approve, "deny": c.ca.Deny}[verb]
 	id, err := strconv.ParseUint(strings.TrimSpace(rest), 10, 32)
 	if decide == nil || err != nil {
-		return "usage: list | approve ID | deny ID"
+		return consoleUsage
 	}
 	if err := decide(uint32(id)); err != nil {
 		return "error: " + err.Error()
 	}
 	return fmt.Sprintf("done %s %d", verb, id)
+}
+
+// disturb changes what happens to the answers of the CA.
+func (c *console) disturb(verb string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case verb == "lose":
+		c.lose++
+	case verb == "pause" && c.resumed == nil:
+		c.resumed = make(chan struct{})
+	case verb == "resume" && c.resumed != nil:
+		close(c.resumed)
+		c.resumed = nil
+	}
+	return "done " + verb
+}
+
+// fault is asked about every call. The CA does its work in any case: it is the answer that waits or gets lost.
+func (c *console) fault(call adcstest.Call) *adcstest.Fault {
+	if call.EndpointMapper {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f := &adcstest.Fault{After: c.wait}
+	if c.lose > 0 {
+		c.lose--
+		f.Cut = adcstest.CutBeforeAnswer
+	}
+	return f
+}
+
+// wait holds an answer back while the console says so, and prints how many wait.
+func (c *console) wait(ctx context.Context) {
+	c.mu.Lock()
+	resumed := c.resumed
+	if resumed != nil {
+		c.waiting++
+		fmt.Fprintf(c.out, "waiting %d\n", c.waiting)
+	}
+	c.mu.Unlock()
+	if resumed == nil {
+		return
+	}
+	select {
+	case <-resumed:
+	case <-ctx.Done():
+	}
+	c.mu.Lock()
+	c.waiting--
+	c.mu.Unlock()
 }
 
 // list prints one request a line, and their number at last.

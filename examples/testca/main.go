@@ -6,7 +6,9 @@
 //
 // Templates, users, directory and the like come from a JSON file: -config; example.json shows one. When testca is ready
 // it prints one line that begins with "ready" and goes on with NAME=VALUE, quoted where there are blanks. What is held
-// for the manager is decided on standard input: "list", "approve ID", "deny ID".
+// for the manager is decided on standard input: "list", "approve ID", "deny ID". To try out what clients do when things
+// go wrong: after "pause" the CA works, but its answers wait until "resume" (for each it prints how many do: "waiting 2"),
+// and "lose" cuts the connection in place of the next answer.
 package main
 
 import (
@@ -26,54 +28,6 @@ import (
 	"github.com/adcskit/adcskit/examples/internal/cli"
 	"github.com/adcskit/adcskit/pkcs12"
 )
-
-type flags struct {
-	epmPort, port            int
-	epmPortGiven             bool
-	host, name, user, listen string
-	passwordFile, caFile     string
-	config                   string
-}
-
-const synopsis = `Testca is an AD CS in a process, for trying out clients. It runs until it is interrupted.
-
-  testca -epm-port 11135
-  enroll -host 127.0.0.1 -epm 127.0.0.1:11135 -ca "Test CA" -template Device -user 'CORP\enroller' \
-      -password-file testca.password -auth ntlm -subject CN=device -roots testca.pem
-
-The line that begins with "ready" tells addresses and files. On standard input it takes: list, approve ID, deny ID.
-Exit status: 0 after an interrupt, 1 for an error.
-
-Flags:
-`
-
-func parseFlags(args []string) (flags, error) {
-	var f flags
-	s := flag.NewFlagSet("testca", flag.ContinueOnError)
-	s.IntVar(&f.epmPort, "epm-port", 135, "`port` of the endpoint mapper; 0 for a free one. Without this flag it is 135, "+
-		"where clients look, or a free one where that is for root")
-	s.IntVar(&f.port, "port", 0, "`port` of the CA; 0 for a free one, which clients learn from the endpoint mapper")
-	s.StringVar(&f.listen, "listen", "127.0.0.1", "IP `address` to listen at")
-	s.StringVar(&f.host, "host", "ca.corp.test", "DNS `name` that the CA has in certificates and in NTLM")
-	s.StringVar(&f.name, "name", "Test CA", "common `name` of the CA")
-	s.StringVar(&f.user, "user", `CORP\enroller`, "`account` that can log on, besides those of the configuration")
-	s.StringVar(&f.passwordFile, "password-file", "testca.password",
-		"`file` with the account's password; made, with a random one, if it is not there")
-	s.StringVar(&f.caFile, "ca-file", "testca.pem", "`file` to write the root's certificate to, in PEM")
-	s.StringVar(&f.config, "config", "", "JSON `file` with templates, users, directory and the like")
-	s.Usage = func() {
-		fmt.Fprint(s.Output(), synopsis)
-		s.PrintDefaults()
-	}
-	if err := s.Parse(args); err != nil {
-		return f, err
-	}
-	s.Visit(func(given *flag.Flag) { f.epmPortGiven = f.epmPortGiven || given.Name == "epm-port" })
-	if s.NArg() > 0 {
-		return f, fmt.Errorf("unknown argument %q", s.Arg(0))
-	}
-	return f, nil
-}
 
 func main() {
 	f, err := parseFlags(os.Args[1:])
@@ -97,6 +51,8 @@ func run(ctx context.Context, f flags, in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	c := &console{out: out}
+	opts.Fault = c.fault
 	ca, err := start(opts, f)
 	if err != nil {
 		return err
@@ -106,8 +62,9 @@ func run(ctx context.Context, f flags, in io.Reader, out io.Writer) error {
 	if err := os.WriteFile(f.caFile, cli.EncodeCertificates(chain[len(chain)-1]), 0o644); err != nil {
 		return err
 	}
-	fmt.Fprintln(out, readyLine(ca, f))
-	go commands(ca, in, out) // ends with its input or with the process: nothing interrupts a read
+	c.ca = ca
+	c.say(readyLine(ca, f))
+	go c.serve(in) // ends with its input or with the process: nothing interrupts a read
 	<-ctx.Done()
 	return nil
 }
