@@ -18,6 +18,22 @@ type (
 		Code    string    `json:"code"`
 		Expires time.Time `json:"expires"`
 	}
+	connectorAnswer struct { // as gateway.ConnectorInfo
+		ID          string                    `json:"id"`
+		State       wsproto.RegistrationState `json:"state"`
+		Connected   bool                      `json:"connected"`
+		Host        string                    `json:"host"`
+		OS          string                    `json:"os"`
+		Software    string                    `json:"software"`
+		Source      string                    `json:"source"`
+		Attestation string                    `json:"attestation"`
+		Capacity    int                       `json:"capacity"`
+		InFlight    int                       `json:"inFlight"`
+		Registered  time.Time                 `json:"registered"`
+		LastSeen    time.Time                 `json:"lastSeen"`
+		CAs         []wsproto.CAAssignment    `json:"cas"`
+		Health      []wsproto.CAHealth        `json:"health"`
+	}
 	jobAnswer struct {
 		Job     string           `json:"job"`
 		State   gateway.JobState `json:"state,omitempty"`
@@ -52,7 +68,7 @@ func adminHandler(g *gateway.Gateway) http.Handler {
 		return codeAnswer{Code: code.Reveal(), Expires: expires}, err
 	})
 	handle("GET /tenants/{tenant}/connectors", func(r *http.Request, tenant string) (any, error) {
-		return g.Connectors(r.Context(), tenant)
+		return connectors(g, r, tenant)
 	})
 	handle("PUT /tenants/{tenant}/connectors/{id}/cas", func(r *http.Request, tenant string) (any, error) {
 		var cas []wsproto.CAAssignment
@@ -78,8 +94,12 @@ func adminHandler(g *gateway.Gateway) http.Handler {
 		if err != nil {
 			return nil, &gateway.OrderError{Problem: "cannot be read"}
 		}
+		life, err := queryDuration(r, "life")
+		if err != nil {
+			return nil, err
+		}
 		id, err := g.OrderText(r.Context(), tenant, text, &gateway.OrderOptions{
-			ID: r.URL.Query().Get("id"), Traceparent: r.Header.Get("Traceparent"),
+			ID: r.URL.Query().Get("id"), Life: life, Traceparent: r.Header.Get("Traceparent"),
 		})
 		return jobAnswer{Job: id}, err
 	})

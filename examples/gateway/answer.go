@@ -20,11 +20,11 @@ func (e *errRequest) Error() string { return e.text }
 // job answers what is known about a job; with ?wait=30s it waits for the outcome that long.
 func job(g *gateway.Gateway, r *http.Request, tenant string) (any, error) {
 	id := r.PathValue("id")
-	if text := r.URL.Query().Get("wait"); text != "" {
-		wait, err := time.ParseDuration(text)
-		if err != nil {
-			return nil, &errRequest{"wait is no duration, such as 30s"}
-		}
+	wait, err := queryDuration(r, "wait")
+	if err != nil {
+		return nil, err
+	}
+	if wait > 0 {
 		ctx, cancel := context.WithTimeout(r.Context(), min(wait, maxWait))
 		defer cancel()
 		if _, err := g.Wait(ctx, tenant, id); err != nil && ctx.Err() == nil {
@@ -37,6 +37,29 @@ func job(g *gateway.Gateway, r *http.Request, tenant string) (any, error) {
 		a.Refusal = fmt.Sprintf("%s: %s", why.Reason, why.Message)
 	}
 	return a, err
+}
+
+// connectors answers what is known about the connectors of a tenant.
+func connectors(g *gateway.Gateway, r *http.Request, tenant string) (any, error) {
+	infos, err := g.Connectors(r.Context(), tenant)
+	answers := make([]connectorAnswer, 0, len(infos))
+	for _, i := range infos {
+		answers = append(answers, connectorAnswer(i))
+	}
+	return answers, err
+}
+
+// queryDuration reads a member of the query that may be missing.
+func queryDuration(r *http.Request, name string) (time.Duration, error) {
+	text := r.URL.Query().Get(name)
+	if text == "" {
+		return 0, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 {
+		return 0, &errRequest{name + " is no duration, such as 30s"}
+	}
+	return d, nil
 }
 
 // decode reads the body of a request; unknown members are refused.

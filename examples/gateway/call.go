@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -30,6 +31,9 @@ func (c *client) do(ctx context.Context, method, path string, body, result any) 
 		return err
 	}
 	resp, err := c.http.Do(request)
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return errors.New("interrupted; what was asked for goes on")
+	}
 	if err != nil {
 		return fmt.Errorf("the gateway does not answer; does it run? %w", err)
 	}

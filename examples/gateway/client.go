@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -10,10 +9,7 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/adcskit/adcskit/examples/internal/cli"
-	"github.com/adcskit/adcskit/pkcs12"
 	"github.com/adcskit/adcskit/wsproto"
-	"github.com/adcskit/adcskit/wsproto/gateway"
 )
 
 // client speaks to the administration of the running gateway.
@@ -48,7 +44,7 @@ func (c *client) command(ctx context.Context, name string, args []string) error 
 		_, err = fmt.Fprintln(c.out, code.Code)
 		return err
 	case name == "connectors" && len(args) == 0:
-		return c.show(ctx, "/connectors", new([]gateway.ConnectorInfo))
+		return c.show(ctx, "/connectors", new([]connectorAnswer))
 	case name == "job" && len(args) == 1:
 		return c.show(ctx, "/jobs/"+url.PathEscape(args[0]), new(jobAnswer))
 	case name == "cancel" && len(args) == 1:
@@ -63,8 +59,10 @@ func (c *client) command(ctx context.Context, name string, args []string) error 
 		return c.do(ctx, "POST", "/connectors/"+url.PathEscape(args[0])+"/"+name, nil, nil)
 	case name == "order" && len(args) == 2:
 		return c.order(ctx, args[0], args[1])
+	case name == "fetch" && len(args) == 2:
+		return c.fetch(ctx, args[0], args[1])
 	}
-	return fmt.Errorf("no command %q, or the arguments do not fit", name)
+	return fmt.Errorf("no command %q, or the arguments do not fit; -h lists them", name)
 }
 
 // parseCAs reads CAs as Windows writes them: host\name.
@@ -78,47 +76,4 @@ func parseCAs(args []string) ([]wsproto.CAAssignment, error) {
 		cas = append(cas, wsproto.CAAssignment{Host: host, Name: name})
 	}
 	return cas, nil
-}
-
-// order places an order, waits for its outcome, and writes NAME.p12. If the order names neither password nor recipient, a
-// password is made and written to NAME.password.
-func (c *client) order(ctx context.Context, file, name string) error {
-	var order wsproto.Order
-	if err := cli.LoadJSON(file, &order); err != nil {
-		return err
-	}
-	if order.Password == "" && order.Recipient == nil {
-		password, err := pkcs12.NewPassword()
-		if err != nil {
-			return err
-		}
-		if err := cli.WritePrivate(name+".password", []byte(password+"\n")); err != nil {
-			return err
-		}
-		order.Password = password
-	}
-	text, err := wsproto.EncodeOrder(order)
-	if err != nil {
-		return err
-	}
-	var placed, job jobAnswer
-	if err := c.do(ctx, "POST", "/jobs", text, &placed); err != nil {
-		return err
-	}
-	for said := ""; job.State != gateway.JobDone; {
-		job = jobAnswer{}
-		if err := c.do(ctx, "GET", "/jobs/"+placed.Job+"?wait=5s", nil, &job); err != nil {
-			return err
-		}
-		if line := fmt.Sprintln("job", job.Job, job.State, job.Refusal); line != said {
-			said = line
-			fmt.Fprint(c.out, line)
-		}
-	}
-	o := job.Outcome
-	fmt.Fprintf(c.out, "%s %s request=%d serial=%s %q\n", o.Kind, o.Reason, o.RequestID, o.Serial, o.Message)
-	if o.Kind != wsproto.Issued {
-		return errors.New("no certificate was issued")
-	}
-	return cli.WritePrivate(name+".p12", o.PKCS12)
 }

@@ -29,6 +29,7 @@ type config struct {
 	Key         string            `json:"key"`         // PEM, PKCS#8
 	Admin       string            `json:"admin"`       // socket of the administration
 	Tenants     map[string]string `json:"tenants"`     // name to file of the key that signs challenges
+	Timing      timing            `json:"timing"`      // what is left out is as in gateway.Timing
 }
 
 // loadConfig reads the configuration; unknown keys are refused.

@@ -10,10 +10,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/adcskit/adcskit/wsproto"
+	"github.com/adcskit/adcskit/wsproto/gateway"
 )
 
 // write puts a configuration into a folder of its own and returns its path.
@@ -49,8 +51,20 @@ func TestConfigIsStrict(t *testing.T) {
 	require.ErrorContains(t, err, "admin")
 	_, err = call(write(t, func(m map[string]any) { m["url"] = "ftp://x" }), "init")
 	require.Error(t, err)
+	for _, bad := range []any{"soon", "-1s", "0s", 30} {
+		_, err = call(write(t, func(m map[string]any) { m["timing"] = map[string]any{"lease": bad} }), "init")
+		require.Error(t, err, bad)
+	}
+	_, err = call(write(t, func(m map[string]any) { m["timing"] = map[string]any{"leese": "30s"} }), "init")
+	require.ErrorContains(t, err, "leese")
 	_, err = call(write(t, nil), "serve")
 	require.ErrorContains(t, err, "init makes one")
+}
+
+func TestTiming(t *testing.T) {
+	c, err := loadConfig(write(t, func(m map[string]any) { m["timing"] = map[string]any{"lease": "20s", "drain": "1m30s"} }))
+	require.NoError(t, err)
+	require.Equal(t, &gateway.Timing{Lease: 20 * time.Second, Drain: 90 * time.Second}, c.Timing.gateway())
 }
 
 func TestExampleConfig(t *testing.T) {
@@ -98,12 +112,33 @@ func TestAdministration(t *testing.T) {
 	_, err = call(path, "code", "acme", "no-backslash")
 	require.ErrorContains(t, err, `HOST\NAME`)
 
+	order := filepath.Join(filepath.Dir(path), "order.json")
+	require.NoError(t, os.WriteFile(order, []byte(`{"ca":{"host":"h","name":"n"},"template":"T","subject":"CN=d","key":"p256"}`), 0o600))
+	interrupted, interrupt := context.WithCancel(ctx)
+	placed, said := io.Pipe()
+	serving.Go(func() {
+		said.CloseWithError(run(interrupted, []string{"-config", path, "order", "acme", order, filepath.Join(t.TempDir(), "d")}, said))
+	})
+	line := make([]byte, 100)
+	n, err := placed.Read(line)
+	require.NoError(t, err)
+	require.Regexp(t, `^job \S+ queued\n$`, string(line[:n]))
+	interrupt()
+	_, err = io.ReadAll(placed)
+	require.ErrorContains(t, err, "interrupted")
+	job := strings.Fields(string(line[:n]))[1]
+	_, err = call(path, "cancel", "acme", job)
+	require.NoError(t, err)
+	text, err = call(path, "fetch", "acme", job, filepath.Join(t.TempDir(), "d"))
+	require.ErrorContains(t, err, "no certificate was issued")
+	require.Contains(t, text, "cancelled cancelled")
+
 	text, err = call(path, "connectors", "acme")
 	require.NoError(t, err)
 	require.Equal(t, "[]", text)
 	for _, args := range [][]string{
 		{"approve", "acme", "none"}, {"drain", "acme", "none"}, {"assign", "acme", "none", `h\n`}, {"job", "acme", "none"},
-		{"cancel", "acme", "none"},
+		{"fetch", "acme", "none", "d"}, {"cancel", "acme", "none"},
 	} {
 		_, err = call(path, args...)
 		require.ErrorContains(t, err, "not found", args)
@@ -111,7 +146,6 @@ func TestAdministration(t *testing.T) {
 	_, err = call(path, "nonsense", "acme")
 	require.ErrorContains(t, err, "nonsense")
 
-	order := filepath.Join(filepath.Dir(path), "order.json")
 	require.NoError(t, os.WriteFile(order, []byte(`{"template":"T","password":"do-not-tell"}`), 0o600))
 	_, err = call(path, "order", "acme", order, filepath.Join(filepath.Dir(path), "d1"))
 	require.ErrorContains(t, err, "ca.host")

@@ -2,16 +2,30 @@
 // is operated through a socket that only its user can open.
 //
 //	gateway -config gateway.json init                   make what is missing: tenant keys, a self-signed certificate
-//	gateway -config gateway.json serve
+//	gateway -config gateway.json serve                  until SIGTERM, which lets jobs in flight end; a second one does not
 //	gateway -config gateway.json code acme 'ca.corp.example\Corp Issuing CA'      an enrollment code, for 15 minutes
 //	gateway -config gateway.json connectors acme
 //	gateway -config gateway.json approve|reject|revoke|drain acme CONNECTOR
 //	gateway -config gateway.json assign acme CONNECTOR 'ca.corp.example\Corp Issuing CA'
 //	gateway -config gateway.json order acme order.json NAME    order, wait, write NAME.p12 (and NAME.password if new)
+//	gateway -config gateway.json fetch acme JOB NAME           wait for an order that was placed, write NAME.p12
 //	gateway -config gateway.json job acme JOB                  and: cancel acme JOB
 //
-// All but init and serve speak to the running gateway. The same is open to any program: curl --unix-socket admin.sock
-// http://gateway/tenants/acme/connectors.
+// All but init and serve speak to the running gateway. Nothing survives its end but the files that init made: after a
+// restart connectors come back by themselves and wait to be approved and assigned their CAs again, and orders have to be
+// placed again.
+//
+// The same is open to any program, as JSON over HTTP at the socket:
+//
+//	curl --unix-socket admin.sock http://gateway/tenants/acme/connectors
+//	POST /tenants/acme/codes                          {"cas": [{"host": …, "name": …}]}; answers {"code", "expires"}
+//	POST /tenants/acme/connectors/ID/approve          or reject, revoke, drain
+//	PUT  /tenants/acme/connectors/ID/cas              [{"host": …, "name": …}]
+//	POST /tenants/acme/jobs?id=UUID&life=1h           an order, as PROTOCOL.md has it; answers {"job"}; both are optional
+//	GET  /tenants/acme/jobs/ID?wait=30s               {"job", "state", "outcome", …}; waits until it is done, at most a minute
+//	POST /tenants/acme/jobs/ID/cancel
+//
+// Errors are {"error": …} with status 400, 404, 409 or 500.
 package main
 
 import (
@@ -25,8 +39,27 @@ import (
 	"syscall"
 )
 
+const synopsis = `Gateway is the tenant's half: it accepts connectors over TLS and keeps jobs in memory.
+
+  gateway -config gateway.json init                   make what is missing: tenant keys, a self-signed certificate
+  gateway -config gateway.json serve                  until SIGTERM, which lets jobs in flight end; a second one does not
+  gateway -config gateway.json code acme 'ca.corp.example\Corp Issuing CA'      an enrollment code, for 15 minutes
+  gateway -config gateway.json connectors acme
+  gateway -config gateway.json approve|reject|revoke|drain acme CONNECTOR
+  gateway -config gateway.json assign acme CONNECTOR 'ca.corp.example\Corp Issuing CA'
+  gateway -config gateway.json order acme order.json NAME    order, wait, write NAME.p12 (and NAME.password if new)
+  gateway -config gateway.json fetch acme JOB NAME           wait for an order that was placed, write NAME.p12
+  gateway -config gateway.json job acme JOB                  and: cancel acme JOB
+
+All but init and serve speak to the running gateway. Nothing survives its end but the files that init made.
+Exit status: 0 when done, after SIGTERM, or when the certificate was issued; 1 otherwise.
+
+Flags:
+`
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // the second signal is not waited for
 	err := run(ctx, os.Args[1:], os.Stdout)
 	stop()
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
@@ -40,8 +73,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("gateway", flag.ContinueOnError)
 	path := flags.String("config", "gateway.json", "configuration `file`")
 	flags.Usage = func() {
-		fmt.Fprintln(flags.Output(), "usage: gateway -config FILE init|serve|code|connectors|approve|reject|revoke|drain|assign|"+
-			"order|job|cancel ...")
+		fmt.Fprint(flags.Output(), synopsis)
 		flags.PrintDefaults()
 	}
 	if err := flags.Parse(args); err != nil {
@@ -63,6 +95,5 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	case len(rest) > 0:
 		return newClient(c, rest[0], out).command(ctx, command, rest[1:])
 	}
-	flags.Usage()
-	return errors.New("no command, or the arguments do not fit")
+	return errors.New("no command, or the arguments do not fit; -h lists them")
 }

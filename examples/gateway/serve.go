@@ -58,7 +58,7 @@ func serve(ctx context.Context, c *config, out io.Writer) error {
 	for ; left > 0; left-- {
 		<-ended
 	}
-	return err
+	return errors.Join(err, os.Remove(c.Admin))
 }
 
 // stop lets connectors finish for a minute, then ends everything.
@@ -101,8 +101,9 @@ func newGateway(c *config, logger *log.Logger) (*gateway.Gateway, error) {
 		},
 		Authority: authority,
 		Store:     gateway.NewMemoryStore(),
+		Timing:    c.Timing.gateway(),
 		OnOutcome: func(_ context.Context, e gateway.OutcomeEvent) error {
-			logger.Printf("%s: job %s %s %s serial=%s %q", e.Tenant, e.Job, e.Outcome.Kind, e.Outcome.Reason, e.Outcome.Serial, e.Outcome.Message)
+			logger.Printf("%s: job %s %s", e.Tenant, e.Job, describe(&e.Outcome))
 			return nil
 		},
 		OnAlarm: func(a gateway.Alarm) {
@@ -131,7 +132,7 @@ func listenAdmin(ctx context.Context, path string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	listener.(*net.UnixListener).SetUnlinkOnClose(false) // the next start removes it
+	listener.(*net.UnixListener).SetUnlinkOnClose(false) // it has another name then: serve removes it
 	if err := errors.Join(os.Chmod(filepath.Join(folder, "s"), 0o600), os.Rename(filepath.Join(folder, "s"), path)); err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+
+	"github.com/adcskit/adcskit/examples/internal/cli"
+	"github.com/adcskit/adcskit/pkcs12"
+	"github.com/adcskit/adcskit/wsproto"
+	"github.com/adcskit/adcskit/wsproto/gateway"
+)
+
+// order places an order, waits for its outcome, and writes NAME.p12. If the order names neither password nor recipient, a
+// password is made and written to NAME.password.
+func (c *client) order(ctx context.Context, file, name string) error {
+	var order wsproto.Order
+	if err := cli.LoadJSON(file, &order); err != nil {
+		return err
+	}
+	if order.Password == "" && order.Recipient == nil {
+		password, err := pkcs12.NewPassword()
+		if err != nil {
+			return err
+		}
+		if err := cli.WritePrivate(name+".password", []byte(password+"\n")); err != nil {
+			return err
+		}
+		order.Password = password
+	}
+	text, err := wsproto.EncodeOrder(order)
+	if err != nil {
+		return err
+	}
+	var placed jobAnswer
+	if err := c.do(ctx, "POST", "/jobs", text, &placed); err != nil {
+		return err
+	}
+	return c.fetch(ctx, placed.Job, name)
+}
+
+// fetch waits for the outcome of a job, tells how it goes, and writes NAME.p12.
+func (c *client) fetch(ctx context.Context, id, name string) error {
+	path := "/jobs/" + url.PathEscape(id)
+	var job jobAnswer
+	if err := c.do(ctx, "GET", path, nil, &job); err != nil {
+		return err
+	}
+	for said := ""; job.State != gateway.JobDone; {
+		if line := progress(&job); line != said {
+			said = line
+			fmt.Fprintln(c.out, line)
+		}
+		job = jobAnswer{}
+		if err := c.do(ctx, "GET", path+"?wait=2s", nil, &job); err != nil {
+			return err
+		}
+	}
+	o := job.Outcome
+	fmt.Fprintf(c.out, "job %s %s\n", job.Job, describe(o))
+	if o.Kind != wsproto.Issued {
+		return errors.New("no certificate was issued")
+	}
+	return cli.WritePrivate(name+".p12", o.PKCS12)
+}
+
+// progress is one line about a job that is not done.
+func progress(job *jobAnswer) string {
+	line := fmt.Sprintf("job %s %s", job.Job, job.State)
+	if job.Outcome != nil {
+		line += ": " + describe(job.Outcome)
+	}
+	if job.Refusal != "" {
+		line += ": no connector took it: " + job.Refusal
+	}
+	return line
+}
+
+// describe is an outcome for people, without what is empty.
+func describe(o *wsproto.Outcome) string {
+	line := string(o.Kind)
+	if o.Reason != "" {
+		line += " " + string(o.Reason)
+	}
+	if o.RequestID != 0 {
+		line += fmt.Sprintf(" request=%d", o.RequestID)
+	}
+	if o.Serial != "" {
+		line += " serial=" + o.Serial
+	}
+	return line + fmt.Sprintf(" %q", o.Message)
+}
