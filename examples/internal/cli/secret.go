@@ -31,7 +31,7 @@ func Password(file, env string) (string, error) {
 	defer clear(b)
 	line := bytes.TrimSuffix(bytes.TrimSuffix(b, []byte("\n")), []byte("\r"))
 	if len(line) == 0 || bytes.ContainsAny(line, "\r\n\x00") {
-		return "", fmt.Errorf("%s must hold a password on one line and nothing else", file)
+		return "", fmt.Errorf("%s must hold one line, the secret, and nothing else", file)
 	}
 	return string(line), nil
 }
