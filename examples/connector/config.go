@@ -2,11 +2,8 @@ package main
 
 import (
 	"crypto/x509"
-	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/adcskit/adcskit/adcs"
 	"github.com/adcskit/adcskit/examples/internal/cli"
@@ -17,9 +14,10 @@ import (
 
 // config is the configuration file. Paths are relative to its folder. Unknown keys are refused.
 type config struct {
-	State        string           `json:"state"` // folder of the identity; made with mode 0700
-	Capacity     int              `json:"capacity"`
-	GraceSeconds int              `json:"graceSeconds"`
+	State        string           `json:"state"`        // folder of the identity; made with mode 0700
+	Capacity     int              `json:"capacity"`     // jobs at once; 0 means 8
+	GraceSeconds int              `json:"graceSeconds"` // how long jobs may go on after SIGTERM; 0 means 30
+	HeldSeconds  int              `json:"heldSeconds"`  // how soon a held request is asked for again; 0 means 60
 	Gateway      gatewayConfig    `json:"gateway"`
 	CAs          []caConfig       `json:"cas"`
 	Policy       connector.Policy `json:"policy"` // what is not named there is refused
@@ -46,6 +44,9 @@ type caConfig struct {
 	EndpointMapper string `json:"endpointMapper"` // host:port, if not port 135 of the host
 }
 
+// defaultCapacity is that of the connector, written down because each CA gets as many connections.
+const defaultCapacity = 8
+
 func loadConfig(path string) (*config, error) {
 	c := new(config)
 	if err := cli.LoadJSON(path, c); err != nil {
@@ -53,6 +54,9 @@ func loadConfig(path string) (*config, error) {
 	}
 	if c.State == "" || c.Gateway.URL == "" || c.Gateway.Tenant == "" || len(c.CAs) == 0 {
 		return nil, fmt.Errorf("%s: state, gateway.url, gateway.tenant and cas are all required", path)
+	}
+	if c.Capacity == 0 {
+		c.Capacity = defaultCapacity
 	}
 	folder := filepath.Dir(path)
 	for _, p := range []*string{&c.State, &c.Gateway.EnrollmentCodeFile, &c.Gateway.Roots} {
@@ -96,35 +100,6 @@ func (c *config) newIssuer() (*issuer.Issuer, error) {
 		})
 	}
 	return issuer.New(cas...)
-}
-
-// trust fills in whom the connector trusts: the pin of an earlier registration, else what the configuration says.
-func (c *config) trust(to *connector.Config, registered *connector.Registration) error {
-	pin := c.Gateway.TenantKey
-	if registered != nil {
-		if pin != "" && !strings.EqualFold(pin, registered.TenantKey) {
-			return errors.New("gateway.tenantKey is not the key that this connector is registered under")
-		}
-		pin = registered.TenantKey
-	}
-	var err error
-	if pin != "" {
-		if to.TenantKey, err = wsproto.ParseFingerprint(pin); err != nil {
-			return fmt.Errorf("gateway.tenantKey: %w", err)
-		}
-	}
-	if c.Gateway.EnrollmentCodeFile == "" || registered != nil && registered.Connector != "" {
-		return nil
-	}
-	text, err := cli.Password(c.Gateway.EnrollmentCodeFile, "")
-	if errors.Is(err, os.ErrNotExist) && pin != "" {
-		return nil // the registration is approved by a person instead
-	}
-	if err != nil {
-		return fmt.Errorf("gateway.enrollmentCodeFile: %w", err)
-	}
-	to.Enrollment, err = wsproto.ParseEnrollmentCode(text)
-	return err
 }
 
 // options are those of the connector, but for its callbacks.

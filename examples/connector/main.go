@@ -1,13 +1,14 @@
 // Command connector is the connector's half as a process of its own: it takes jobs from a gateway, and has the CAs of its
 // network sign the requests.
 //
-//	connector -config connector.json          run until SIGTERM; SIGHUP reads the credentials again
+//	connector -config connector.json          run until SIGTERM; SIGHUP reads passwords and roots of the CAs again
 //	connector -config connector.json show     print what others pin: fingerprints and public keys
 //	connector -config connector.json check    read everything, and say what is wrong
 //
 // Exit status: 0 after SIGTERM, 1 for an error, 2 if jobs had to be cut, 3 if a person has to act before it is started
-// again (the registration was revoked, another instance uses the key). connector.service is a systemd unit for it,
-// connector.example.json an example of its configuration; see [config] for every key.
+// again (the enrollment code is used up, the registration was revoked, another connector runs with the same key). A second
+// SIGTERM ends it at once. connector.service is a systemd unit for it, connector.example.json an example of its
+// configuration; see [config] for every key. ../processes runs it with a gateway and a CA on one machine.
 package main
 
 import (
@@ -26,8 +27,22 @@ import (
 	"github.com/adcskit/adcskit/wsproto/connector"
 )
 
+const synopsis = `Connector takes jobs from a gateway, and has the CAs of its network sign the requests.
+
+  connector -config connector.json          run until SIGTERM; SIGHUP reads passwords and roots of the CAs again
+  connector -config connector.json show     print what others pin: fingerprints and public keys
+  connector -config connector.json check    read everything, and say what is wrong
+
+Exit status: 0 after SIGTERM, 1 for an error, 2 if jobs had to be cut, 3 if a person has to act before it is started
+again: the enrollment code is used up or has expired, the registration was rejected or revoked, another connector runs
+with the same key. A second SIGTERM ends it at once. It logs to standard error.
+
+Flags:
+`
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // the second signal is not waited for
 	err := run(ctx, os.Args[1:], os.Stdout, slog.New(slog.NewTextHandler(os.Stderr, nil)))
 	stop()
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
@@ -53,7 +68,7 @@ func run(ctx context.Context, args []string, out io.Writer, log *slog.Logger) er
 	flags := flag.NewFlagSet("connector", flag.ContinueOnError)
 	path := flags.String("config", "connector.json", "configuration `file`")
 	flags.Usage = func() {
-		fmt.Fprintln(flags.Output(), "usage: connector -config FILE [show|check]")
+		fmt.Fprint(flags.Output(), synopsis)
 		flags.PrintDefaults()
 	}
 	if err := flags.Parse(args); err != nil {

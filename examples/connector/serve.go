@@ -35,6 +35,7 @@ func newService(c *config, identity *connector.Identity, log *slog.Logger) (*ser
 		return nil, err
 	}
 	cfg.Options.Grace = time.Duration(c.GraceSeconds) * time.Second
+	cfg.Options.PendingRetry = time.Duration(c.HeldSeconds) * time.Second
 	cfg.Options.OnEvent, cfg.Options.OnJob, cfg.Options.OnRegistered = s.event, s.job, identity.Register
 	if err := c.trust(&cfg, identity.Registration()); err != nil {
 		return nil, err
@@ -90,20 +91,52 @@ func (s *service) watch(reload <-chan os.Signal, done <-chan struct{}) {
 	}
 }
 
+// event logs what there is to say: an empty value says nothing.
 func (s *service) event(e connector.Event) {
-	level := slog.LevelInfo
+	level, attrs := slog.LevelInfo, []any{"state", e.State}
 	switch {
 	case e.Alarm:
 		level = slog.LevelError
+		attrs = append(attrs, "alarm", true)
 	case e.Err != nil:
 		level = slog.LevelWarn
 	}
-	s.log.Log(context.Background(), level, "gateway", "state", e.State, "connector", e.Connector,
-		"approveAt", e.RegistrationURL, "error", e.Err, "retryIn", e.RetryIn, "alarm", e.Alarm)
+	if e.Connector != "" {
+		attrs = append(attrs, "connector", e.Connector)
+	}
+	if e.RegistrationURL != "" {
+		attrs = append(attrs, "approveAt", e.RegistrationURL)
+	}
+	if e.Err != nil {
+		attrs = append(attrs, "error", e.Err)
+	}
+	if e.RetryIn > 0 {
+		attrs = append(attrs, "retryIn", e.RetryIn.Round(time.Millisecond))
+	}
+	s.log.Log(context.Background(), level, "gateway", attrs...)
 }
 
 func (s *service) job(r connector.JobReport) {
 	o := r.Outcome
-	s.log.Info("job", "job", r.Job, "attempt", r.Attempt, "ca", r.Order.CA.Name, "template", r.Order.Template,
-		"outcome", o.Kind, "reason", o.Reason, "request", o.RequestID, "serial", o.Serial, "error", r.Err)
+	attrs := []any{"job", r.Job, "attempt", r.Attempt, "ca", r.Order.CA.Name, "template", r.Order.Template}
+	if o.Kind == "" {
+		attrs = append(attrs, "outcome", "dropped")
+	} else {
+		attrs = append(attrs, "outcome", o.Kind)
+	}
+	if o.Reason != "" {
+		attrs = append(attrs, "reason", o.Reason)
+	}
+	if o.RequestID != 0 {
+		attrs = append(attrs, "request", o.RequestID)
+	}
+	if o.Serial != "" {
+		attrs = append(attrs, "serial", o.Serial)
+	}
+	level := slog.LevelInfo
+	if r.Err != nil {
+		level = slog.LevelWarn
+		attrs = append(attrs, "error", r.Err)
+	}
+	s.log.Log(context.Background(), level, "job", attrs...)
 }
