@@ -29,6 +29,9 @@ type Config struct {
 	OnOutcome func(ctx context.Context, event OutcomeEvent) error
 	// OnAlarm is told of what a person must look at. It runs on the goroutine of a connection, and must not block.
 	OnAlarm func(Alarm)
+	// OnConnector is told of connectors that come, wait for approval, are refused and go. It runs on the goroutine of a
+	// connection, and must not block.
+	OnConnector func(ConnectorEvent)
 	// OnError is told of failures that no caller learns of, of the store for the most part. The work is tried again. It
 	// runs on any goroutine of the gateway, and must not block.
 	OnError func(error)
@@ -60,6 +63,9 @@ type AlarmKind string
 const (
 	// AlarmDuplicateKey: another installation proved possession of this connector's identity key. It was copied.
 	AlarmDuplicateKey AlarmKind = "duplicate-key"
+	// AlarmTakeover: a connection with the identity and the instance of a connector that is connected came from another
+	// network address, and took over. Either the connector has moved, or its state was copied, whole.
+	AlarmTakeover AlarmKind = "takeover"
 	// AlarmEnrollment: too many wrong enrollment codes from one source.
 	AlarmEnrollment AlarmKind = "enrollment"
 	// AlarmCheckpoint: a connector sent a checkpoint with a wrong signature.
@@ -177,6 +183,12 @@ func (g *Gateway) bound(ctx context.Context) (context.Context, context.CancelFun
 func (g *Gateway) report(err error) {
 	if err != nil && g.cfg.OnError != nil {
 		g.cfg.OnError(err)
+	}
+}
+
+func (g *Gateway) tellConnector(e ConnectorEvent) {
+	if g.cfg.OnConnector != nil {
+		g.cfg.OnConnector(e)
 	}
 }
 

@@ -177,6 +177,7 @@ func (s *session) authenticate(ctx context.Context, r *wsproto.Request) (any, er
 	if err := s.attach(ctx, c); err != nil {
 		return nil, s.refusal(err)
 	}
+	s.came(c)
 	state := wsproto.State{State: c.State, Connector: c.ID}
 	if c.State == wsproto.StatePending && s.g.cfg.RegistrationURL != nil {
 		state.RegistrationURL = s.g.cfg.RegistrationURL(s.tenant, c.ID)
@@ -210,6 +211,11 @@ func (s *session) reauthenticate(ctx context.Context) {
 func (s *session) refusal(err error) error {
 	var refused *refusedError
 	if errors.As(err, &refused) {
+		hello := &s.handshake.hello
+		s.g.tellConnector(ConnectorEvent{
+			Kind: ConnectorRefused, Tenant: s.tenant, Connector: wsproto.FingerprintSPKI(hello.IdentityKey).String(),
+			Host: clean(hello.Host), Source: s.source, Message: refused.text,
+		})
 		return failure(refused.code, refused.closing, "%s", refused.text)
 	}
 	s.g.report(fmt.Errorf("gateway: registering a connector: %w", err))

@@ -56,6 +56,7 @@ func (s *session) detach(ctx context.Context) {
 	if !newest {
 		return
 	}
+	s.went()
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
 	_, err := s.g.changeConnector(ctx, s.tenant, id, func(c *Connector) error {
@@ -140,6 +141,7 @@ func (s *session) activate(ctx context.Context, c *Connector, before wsproto.Reg
 		if s.peer.Notify(ctx, wsproto.MethodApproved, state) != nil {
 			return
 		}
+		s.came(c)
 	}
 	s.g.mu.Lock()
 	s.record.State = wsproto.StateActive

@@ -42,6 +42,7 @@ func (s *session) register(ctx context.Context, mac *wsproto.EnrollmentMAC) (*Co
 		if err := s.decide(ctx, c, mac); err != nil {
 			return nil, err
 		}
+		moved := s.displaces(c)
 		s.describe(c)
 		if s.peer.Err() != nil {
 			// The connector is gone, and may be back already on another connection: this one must not supersede it.
@@ -49,12 +50,30 @@ func (s *session) register(ctx context.Context, mac *wsproto.EnrollmentMAC) (*Co
 		}
 		switch err := s.g.cfg.Store.PutConnector(ctx, c); {
 		case err == nil:
+			if moved != nil {
+				s.g.alarm(*moved)
+			}
 			return c, nil
 		case !errors.Is(err, ErrConflict):
 			return nil, err
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
 		}
+	}
+}
+
+// displaces returns the alarm to raise if this session takes over from a connection that is alive, as far as is known
+// here, and came from another address. A connection that was cut unnoticed looks the same.
+func (s *session) displaces(c *Connector) *Alarm {
+	if !s.g.connected(c, time.Now()) || c.Source == s.source {
+		return nil
+	}
+	if old := s.g.session(c.Tenant, c.ID); old != nil && old.peer.Err() != nil {
+		return nil
+	}
+	return &Alarm{
+		Tenant: s.tenant, Connector: c.ID, Kind: AlarmTakeover, Source: s.source,
+		Message: "took over from a connection from " + c.Source + "; if the connector has not moved, its state was copied",
 	}
 }
 

@@ -17,13 +17,14 @@ func connectorID(fingerprint []byte) string { return hex.EncodeToString(fingerpr
 
 // CodeOptions are what the tenant may say about an enrollment code. Nil is all defaults.
 type CodeOptions struct {
-	// CAs are assigned to the connector that registers with the code.
+	// CAs are assigned to the connector that registers with the code. Without any it gets no jobs until [Gateway.Assign].
 	CAs []wsproto.CAAssignment
 	// Life is how long the code is good for; zero is Timing.Code, which also bounds it.
 	Life time.Duration
 }
 
-// NewEnrollmentCode makes a code with which one connector registers, and returns when it ends. Only a hash is stored.
+// NewEnrollmentCode makes a code with which one connector registers, and returns when it ends. Only a hash is stored. The
+// connector gets jobs for the CAs in opts, and none while no CA is assigned to it.
 func (g *Gateway) NewEnrollmentCode(ctx context.Context, tenant string, opts *CodeOptions) (wsproto.EnrollmentCode, time.Time, error) {
 	var o CodeOptions
 	if opts != nil {
@@ -114,6 +115,9 @@ func (g *Gateway) Connectors(ctx context.Context, tenant string) ([]ConnectorInf
 			Source: c.Source, Attestation: c.Attestation, Capacity: c.Capacity, InFlight: len(held),
 			Registered: c.Registered, LastSeen: c.Seen, CAs: c.CAs, Health: c.Status.CAs,
 		}
+		if s := g.session(tenant, c.ID); s != nil {
+			out[i].Health = s.health(c.Status.CAs) // newer than what is written now and then
+		}
 	}
 	return out, nil
 }
@@ -131,7 +135,8 @@ func (g *Gateway) Assign(ctx context.Context, tenant, connector string, cas []ws
 }
 
 // Approve makes a connector active: one whose registration is pending, or that was revoked. It also accepts that the
-// connector was installed anew with the same key.
+// connector was installed anew with the same key. A connector that came without an enrollment code has no CAs: it gets no
+// jobs until [Gateway.Assign].
 func (g *Gateway) Approve(ctx context.Context, tenant, connector string) error {
 	return g.alter(ctx, tenant, connector, func(c *Connector) error {
 		c.State = wsproto.StateActive
