@@ -53,14 +53,17 @@ func ReadFile(path string, limit int64) ([]byte, error) {
 	return b, nil
 }
 
-// CreatePrivate writes a new file that only its owner can read. If there is one of that name, the error matches
-// fs.ErrExist and the file stays as it is.
+// CreatePrivate writes a new file that only its owner can read; file and name are on the disk when it returns. If there
+// is one of that name, the error matches fs.ErrExist and the file stays as it is.
 func CreatePrivate(path string, data []byte) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
-	if err := fill(f, data); err != nil {
+	if err = fill(f, data); err == nil {
+		err = syncFolder(path)
+	}
+	if err != nil {
 		_ = os.Remove(path) // what failed before is worth more
 		return fmt.Errorf("write %s: %w", path, err)
 	}
@@ -68,7 +71,8 @@ func CreatePrivate(path string, data []byte) error {
 }
 
 // WritePrivate writes a file that only its owner can read. It is there whole or not at all: the bytes are on the disk
-// before the file gets its name. A regular file of that name is replaced, anything else is refused.
+// before the file gets its name, and the name is when WritePrivate returns. A regular file of that name is replaced,
+// anything else is refused.
 func WritePrivate(path string, data []byte) error {
 	f, err := temporary(path)
 	if err != nil {
@@ -79,6 +83,10 @@ func WritePrivate(path string, data []byte) error {
 	}
 	if err != nil {
 		_ = os.Remove(f.Name()) // what failed before is worth more
+	} else {
+		err = syncFolder(path)
+	}
+	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil
