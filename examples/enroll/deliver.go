@@ -7,11 +7,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 
 	"github.com/adcskit/adcskit/adcs"
-	"github.com/adcskit/adcskit/examples/internal/cli"
 	"github.com/adcskit/adcskit/internal/x500"
 	"github.com/adcskit/adcskit/pkcs12"
 )
@@ -30,6 +28,11 @@ func (e *enrollment) deliver(result *adcs.Result) error {
 		return errors.New("the CA has issued the certificate, but hands it out elsewhere")
 	}
 	r.describe(result.Certificate)
+	if e.retrieve != 0 && !sameKey(result.Certificate.PublicKey, e.key) {
+		return &usageError{fmt.Errorf("the key in %s does not belong to request %d, which is for another one: "+
+			"give the file that was written when the request was sent, or the id that belongs to this key",
+			e.keyFile, result.RequestID)}
+	}
 	chain, err := e.verify(result)
 	if err != nil {
 		r.explain(err)
@@ -40,21 +43,7 @@ func (e *enrollment) deliver(result *adcs.Result) error {
 	if err != nil {
 		return err
 	}
-	if e.madeP12Pass {
-		r.P12PasswordFile = e.beside(".password")
-		if err := cli.WritePrivate(r.P12PasswordFile, []byte(e.p12Password+"\n")); err != nil {
-			return err
-		}
-	}
-	if err := cli.WritePrivate(e.out, file); err != nil {
-		return err
-	}
-	r.P12 = e.out
-	if e.retrieve != 0 {
-		return nil // the key file was given to us; it is not ours to remove
-	}
-	r.KeyFile = ""
-	return os.Remove(e.keyFile)
+	return e.store(file)
 }
 
 // verify compares the certificate with the request and returns what goes into the .p12: the certificate and the CAs

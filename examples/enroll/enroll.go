@@ -22,6 +22,7 @@ type enrollment struct {
 	client      *adcs.Client
 	key         crypto.Signer
 	csr         []byte // nil with a key file that does not hold it
+	ourKeyFile  bool   // enroll wrote the key file, and nobody changed it since
 	roots       []*x509.Certificate
 	p12Password string
 	madeP12Pass bool // p12Password is to be written
@@ -72,8 +73,7 @@ func (e *enrollment) prepare() error {
 		}
 	}
 	if e.retrieve != 0 {
-		e.key, e.csr, err = loadKey(e.keyFile)
-		return err
+		return e.loadKey()
 	}
 	return e.makeRequest()
 }

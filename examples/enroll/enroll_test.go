@@ -137,6 +137,7 @@ type result struct {
 	ChainVerified   bool   `json:"chain_verified"`
 	P12PasswordFile string `json:"p12_password_file"`
 	KeyFile         string `json:"key_file"`
+	RemovedKeyFile  string `json:"removed_key_file"`
 }
 
 // enroll runs enroll in dir and returns its exit status and what it printed.
@@ -242,6 +243,9 @@ func TestHeldAndRetrieved(t *testing.T) {
 	password, err := cli.Password(filepath.Join(dir, "device.password"), "")
 	require.NoError(t, err)
 	checkP12(t, filepath.Join(dir, "device.p12"), password, r.Serial)
+	assert.Equal(t, "device.key", r.RemovedKeyFile)
+	assert.Empty(t, r.KeyFile)
+	assertFiles(t, dir, "device.p12", "device.password")
 
 	assert.Equal(t, "total 1", ca.say(t, "list"))
 	assert.Contains(t, ca.say(t, "approve 1"), "error: ")
@@ -259,7 +263,7 @@ func TestWait(t *testing.T) {
 	status, r = ca.enroll(t, dir, "-retrieve", "1", "-key-file", "certificate.key", "-wait", "1m")
 	assert.Equal(t, 4, status)
 	assert.Equal(t, "0x80094014", r.HResult)
-	assertFiles(t, dir, "certificate.key") // what was given is not removed
+	assertFiles(t, dir, "certificate.key") // a refusal may be for a wrong id
 
 	for _, decision := range []struct {
 		verb    string
@@ -414,7 +418,7 @@ func TestTextForPeople(t *testing.T) {
 	assert.Contains(t, out, "certificate.password")
 	assert.Empty(t, stderr)
 
-	status, out, stderr = enroll(t, dir, append(args, "-template", "Denied", "-subject", "CN=x")...)
+	status, out, stderr = enroll(t, t.TempDir(), append(args, "-template", "Denied", "-subject", "CN=x")...)
 	assert.Equal(t, 4, status)
 	assert.Empty(t, out)
 	assert.Contains(t, stderr, "CERTSRV_E_TEMPLATE_DENIED")
@@ -471,7 +475,7 @@ func TestTestCARefuses(t *testing.T) {
 		"no password":    {[]string{"-config", file("f", `{"users": [{"name": "x", "password_file": "none"}]}`)}, `user "x"`},
 		"no file named":  {[]string{"-config", file("h", `{"users": [{"name": "x"}]}`)}, `user "x": password_file is missing`},
 		"user":           {[]string{"-user", "x"}, `DOMAIN\name`},
-		"empty password": {[]string{"-password-file", file("g", "\n")}, "on one line"},
+		"empty password": {[]string{"-password-file", file("g", "\n")}, "one line"},
 		"port in use":    {[]string{"-epm-port", taken}, "-epm-port with another port"},
 		"argument":       {[]string{"x"}, `"x"`},
 	} {

@@ -3,10 +3,12 @@ package main
 import (
 	"bytes"
 	"crypto"
+	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -15,6 +17,8 @@ import (
 )
 
 const (
+	keyFileNote = "enroll wrote this file: the key of a request that has no certificate yet, and the request. " +
+		"enroll -retrieve\nremoves it when the key is in a .p12, unless somebody has changed it.\n"
 	pemKey        = "PRIVATE KEY" // PKCS#8
 	pemRequest    = "CERTIFICATE REQUEST"
 	maxKeyFile    = 1 << 20
@@ -50,11 +54,18 @@ func (f *flags) distinct() error {
 // beside is a file name like that of the .p12.
 func (f *flags) beside(extension string) string { return strings.TrimSuffix(f.out, ".p12") + extension }
 
-// canWrite finds out whether the results will have a place to go.
-func (f *flags) canWrite() error {
-	for _, path := range []string{f.out, f.beside(".password")} {
+// canWrite finds out whether the results will have a place to go, where nothing is that -force would have to replace.
+func (e *enrollment) canWrite() error {
+	results := []string{e.out}
+	if e.madeP12Pass {
+		results = append(results, e.beside(".password"))
+	}
+	for _, path := range results {
 		if err := cli.CanWrite(path); err != nil {
 			return err
+		}
+		if _, err := os.Lstat(path); err == nil && !e.force {
+			return &usageError{fmt.Errorf("%s is there already: choose another -out, or replace it with -force", path)}
 		}
 	}
 	return nil
@@ -69,6 +80,7 @@ func (e *enrollment) makeRequest() (err error) {
 		return &usageError{err}
 	}
 	err = saveKey(e.keyFile, e.key, e.csr)
+	e.ourKeyFile = err == nil
 	if errors.Is(err, fs.ErrExist) {
 		return &usageError{fmt.Errorf("%s is there already: it holds the key of an earlier request; "+
 			"-retrieve that one, or choose another -key-file", e.keyFile)}
@@ -78,29 +90,55 @@ func (e *enrollment) makeRequest() (err error) {
 
 // saveKey writes key and request to a new file, for the owner's eyes only.
 func saveKey(path string, key crypto.Signer, csr []byte) error {
-	der, err := keygen.MarshalPrivateKey(key)
+	b, err := encodeKey(key, csr)
 	if err != nil {
 		return err
 	}
-	defer clear(der)
-	var b bytes.Buffer
-	for _, block := range []pem.Block{{Type: pemKey, Bytes: der}, {Type: pemRequest, Bytes: csr}} {
-		if err := pem.Encode(&b, &block); err != nil {
-			return err
-		}
-	}
-	defer clear(b.Bytes())
-	return cli.CreatePrivate(path, b.Bytes())
+	defer clear(b)
+	return cli.CreatePrivate(path, b)
 }
 
-// loadKey reads what saveKey wrote. A file with a key alone is taken too; the certificate can then be checked against
-// the key only.
-func loadKey(path string) (crypto.Signer, []byte, error) {
-	b, err := cli.ReadFile(path, maxKeyFile)
+// encodeKey returns what saveKey writes: PEM, with a note before it that readers of PEM pass over.
+func encodeKey(key crypto.Signer, csr []byte) ([]byte, error) {
+	der, err := keygen.MarshalPrivateKey(key)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
+	}
+	defer clear(der)
+	b := bytes.NewBufferString(keyFileNote)
+	for _, block := range []pem.Block{{Type: pemKey, Bytes: der}, {Type: pemRequest, Bytes: csr}} {
+		if err := pem.Encode(b, &block); err != nil {
+			return nil, err
+		}
+	}
+	return b.Bytes(), nil
+}
+
+// loadKey reads what saveKey wrote, and tells whether that is what the file holds: only then is it ours to remove. A
+// file with a key alone is taken too; the certificate can then be checked against the key only.
+func (e *enrollment) loadKey() error {
+	b, err := cli.ReadFile(e.keyFile, maxKeyFile)
+	if err != nil {
+		return err
 	}
 	defer clear(b)
+	if e.key, e.csr, err = parseKey(e.keyFile, b); err != nil || e.csr == nil {
+		return err
+	}
+	csr, err := x509.ParseCertificateRequest(e.csr)
+	if err != nil {
+		return fmt.Errorf("the request in %s: %w", e.keyFile, err)
+	}
+	if !sameKey(csr.PublicKey, e.key) {
+		return fmt.Errorf("%s holds a request for another key than the one in it", e.keyFile)
+	}
+	written, err := encodeKey(e.key, e.csr)
+	defer clear(written)
+	e.ourKeyFile = bytes.Equal(b, written)
+	return err
+}
+
+func parseKey(path string, b []byte) (crypto.Signer, []byte, error) {
 	block, rest := pem.Decode(b)
 	if block == nil || block.Type != pemKey {
 		return nil, nil, fmt.Errorf("%s does not hold %s", path, keyFileFormat)

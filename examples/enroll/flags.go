@@ -24,7 +24,7 @@ type flags struct {
 	keyFile                 string
 	retrieve                uint
 	wait, poll, timeout     time.Duration
-	json                    bool
+	force, json             bool
 
 	algorithm keygen.Algorithm
 	profile   pkcs12.Profile
@@ -54,7 +54,8 @@ func parseFlags(args []string, out io.Writer) (flags, error) {
 	s.BoolVar(&f.fromDirectory, "from-directory", false,
 		"the template takes subject and names from the directory; implied if neither is given")
 	s.StringVar(&f.rootsFile, "roots", "", "`file` with the roots that the certificate must chain to, in PEM or one in DER")
-	s.StringVar(&f.out, "out", "certificate.p12", "`file` to write; one that is there is replaced")
+	s.StringVar(&f.out, "out", "certificate.p12", "`file` to write")
+	s.BoolVar(&f.force, "force", false, "replace -out and the file with its password if they are there, and the key in them")
 	s.StringVar(&f.p12PasswordFile, "p12-password-file", "",
 		"`file` with the password of the .p12; if empty $P12_PASSWORD, or one is made and written beside the .p12")
 	profile := s.String("profile", "compat", "profile of the .p12: compat or modern")

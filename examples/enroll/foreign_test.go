@@ -122,7 +122,7 @@ func TestForeignServer(t *testing.T) {
 			t.Parallel()
 			f := startForeign(t, options...)
 			for auth, key := range map[string]string{"ntlm": "rsa2048", "negotiate": "p256"} {
-				status, r := f.enroll(t, "-auth", auth, "-key", key, "-subject", "CN=device,O=Corp", "-dns", "device.corp.test",
+				status, r := f.enroll(t, "-auth", auth, "-key", key, "-subject", "CN=device,O=Corp", "-dns", "device.corp.test", "-out", key+".p12",
 					"-email", "device@corp.test", "-uri", "urn:uuid:"+strings.Repeat("12", 1000))
 				require.Zero(t, status, "%s: %s", auth, r.Error)
 				assert.Equal(t, "CN=device,O=Corp", r.Subject)
@@ -162,10 +162,11 @@ func TestForeignServerDecides(t *testing.T) {
 			require.Zero(t, status, r.Error)
 			f.check(t, r)
 
-			names = append(names, "-key-file", "other.key")
-			status, r = f.enroll(t, append(names, "-template", "Held", "-wait", "1m", "-poll", "1ms", "-out", "other.p12")...)
+			names = append(names, "-out", "other.p12")
+			status, r = f.enroll(t, append(names, "-template", "Held", "-wait", "1m", "-poll", "1ms")...)
 			require.Zero(t, status, r.Error)
 			f.check(t, r)
+			names = append(names, "-out", "none.p12")
 			status, r = f.enroll(t, append(names, "-template", "Denied")...)
 			assert.Equal(t, 4, status)
 			assert.Equal(t, "0x80094012", r.HResult)

@@ -37,7 +37,8 @@ type report struct {
 	ChainVerified   bool       `json:"chain_verified"` // up to a root of -roots
 	P12             string     `json:"p12,omitempty"`
 	P12PasswordFile string     `json:"p12_password_file,omitempty"` // if the password was made
-	KeyFile         string     `json:"key_file,omitempty"`          // if it is still needed
+	KeyFile         string     `json:"key_file,omitempty"`          // if it is there
+	RemovedKeyFile  string     `json:"removed_key_file,omitempty"`  // if it was there, and the key is in the .p12 now
 	Error           string     `json:"error,omitempty"`
 	HResult         string     `json:"hresult,omitempty"` // of the CA, say 0x80094012
 	Summary         string     `json:"summary,omitempty"`
@@ -108,6 +109,13 @@ func (r *report) print(out, complaints io.Writer, asJSON bool) error {
 		fmt.Fprintf(out, "  chain    %s\n  file     %s\n", r.chain(), r.P12)
 		if r.P12PasswordFile != "" {
 			fmt.Fprintf(out, "  password in %s\n", r.P12PasswordFile)
+		}
+		switch {
+		case r.RemovedKeyFile != "":
+			fmt.Fprintf(out, "  key file %s is removed: the key is in %s\n", r.RemovedKeyFile, r.P12)
+		case r.Error == "":
+			fmt.Fprintf(out, "  key file %s stays: enroll did not write it, or somebody has changed it since; it holds the key "+
+				"in clear\n", r.KeyFile)
 		}
 	}
 	if r.Error == "" {
