@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"time"
@@ -39,6 +40,7 @@ type (
 		State   gateway.JobState `json:"state,omitempty"`
 		Attempt int64            `json:"attempt,omitempty"`
 		Refusal string           `json:"refusal,omitempty"` // why a connector did not take it last
+		Waiting string           `json:"waiting,omitempty"` // why nobody has it now
 		Outcome *wsproto.Outcome `json:"outcome,omitempty"`
 	}
 )
@@ -49,13 +51,18 @@ const (
 	maxWait = time.Minute
 )
 
-// adminHandler is the administration. Who can open its socket may do everything.
-func adminHandler(g *gateway.Gateway) http.Handler {
+// adminHandler is the administration. Who can open its socket may do everything. tenants are those that there are.
+func adminHandler(g *gateway.Gateway, tenants map[string]string) http.Handler {
 	mux := http.NewServeMux()
 	handle := func(pattern string, f func(r *http.Request, tenant string) (any, error)) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-			result, err := f(r, r.PathValue("tenant"))
+			tenant := r.PathValue("tenant")
+			if _, ok := tenants[tenant]; !ok {
+				answer(w, nil, fmt.Errorf("%w: the configuration has no tenant %q", gateway.ErrNotFound, tenant))
+				return
+			}
+			result, err := f(r, tenant)
 			answer(w, result, err)
 		})
 	}

@@ -32,10 +32,14 @@ func job(g *gateway.Gateway, r *http.Request, tenant string) (any, error) {
 		}
 	}
 	info, err := g.Job(r.Context(), tenant, id)
+	if err != nil {
+		return nil, err
+	}
 	a := jobAnswer{Job: info.ID, State: info.State, Attempt: info.Attempt, Outcome: info.Outcome}
 	if why := info.LastRefusal; why != nil && info.State != gateway.JobDone {
-		a.Refusal = fmt.Sprintf("%s: %s", why.Reason, why.Message)
+		a.Refusal = fmt.Sprintf("%s: %s (connector %s)", why.Reason, why.Message, why.Connector)
 	}
+	a.Waiting, err = waiting(r.Context(), g, tenant, &info)
 	return a, err
 }
 

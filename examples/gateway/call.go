@@ -14,6 +14,9 @@ import (
 // callTime bounds one request to the administration: a drain may take a minute.
 const callTime = 2 * time.Minute
 
+// errInterrupted says that this command was ended. Nothing is taken back.
+var errInterrupted = errors.New("interrupted; what was asked for goes on")
+
 // do makes one request. A body that is JSON text already is sent as it is.
 func (c *client) do(ctx context.Context, method, path string, body, result any) error {
 	ctx, cancel := context.WithTimeout(ctx, callTime)
@@ -30,11 +33,13 @@ func (c *client) do(ctx context.Context, method, path string, body, result any) 
 	if err != nil {
 		return err
 	}
-	resp, err := c.http.Do(request)
-	if errors.Is(ctx.Err(), context.Canceled) {
-		return errors.New("interrupted; what was asked for goes on")
-	}
-	if err != nil {
+	resp, err := c.http.Do(request) // reports the end of ctx too
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
+		return errInterrupted
+	case ctx.Err() != nil:
+		return fmt.Errorf("the gateway runs, but has not answered within %v; what was asked for may go on", callTime)
+	case err != nil:
 		return fmt.Errorf("the gateway does not answer; does it run? %w", err)
 	}
 	defer resp.Body.Close()

@@ -9,14 +9,16 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/adcskit/adcskit/examples/internal/cli"
 	"github.com/adcskit/adcskit/wsproto"
 )
 
 // client speaks to the administration of the running gateway.
 type client struct {
-	http *http.Client
-	base string
-	out  io.Writer
+	http   *http.Client
+	tenant string
+	base   string
+	out    io.Writer
 }
 
 func newClient(c *config, tenant string, out io.Writer) *client {
@@ -24,8 +26,8 @@ func newClient(c *config, tenant string, out io.Writer) *client {
 		return (&net.Dialer{}).DialContext(ctx, "unix", c.Admin)
 	}
 	return &client{
-		http: &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}},
-		base: "http://gateway/tenants/" + url.PathEscape(tenant), out: out,
+		http:   &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}},
+		tenant: tenant, base: "http://gateway/tenants/" + url.PathEscape(tenant), out: out,
 	}
 }
 
@@ -36,6 +38,9 @@ func (c *client) command(ctx context.Context, name string, args []string) error 
 		cas, err := parseCAs(args)
 		if err != nil {
 			return err
+		}
+		if len(cas) == 0 {
+			return cli.Usagef(`code: name the CAs that the connector is to serve ('HOST\NAME'): without one it would get no jobs`)
 		}
 		var code codeAnswer
 		if err := c.do(ctx, "POST", "/codes", codeRequest{CAs: cas}, &code); err != nil {
@@ -55,14 +60,33 @@ func (c *client) command(ctx context.Context, name string, args []string) error 
 			return err
 		}
 		return c.do(ctx, "PUT", "/connectors/"+url.PathEscape(args[0])+"/cas", cas, nil)
-	case strings.Contains(" approve reject revoke drain ", " "+name+" ") && len(args) == 1:
+	case name == "approve" && len(args) == 1:
+		return c.approve(ctx, args[0])
+	case strings.Contains(" reject revoke drain ", " "+name+" ") && len(args) == 1:
 		return c.do(ctx, "POST", "/connectors/"+url.PathEscape(args[0])+"/"+name, nil, nil)
 	case name == "order" && len(args) == 2:
 		return c.order(ctx, args[0], args[1])
 	case name == "fetch" && len(args) == 2:
 		return c.fetch(ctx, args[0], args[1])
 	}
-	return fmt.Errorf("no command %q, or the arguments do not fit; -h lists them", name)
+	return cli.Usagef("no command %q, or its arguments do not fit", name)
+}
+
+// approve approves a connector, and says so if it gets no jobs yet.
+func (c *client) approve(ctx context.Context, id string) error {
+	if err := c.do(ctx, "POST", "/connectors/"+url.PathEscape(id)+"/approve", nil, nil); err != nil {
+		return err
+	}
+	var all []connectorAnswer
+	if err := c.do(ctx, "GET", "/connectors", nil, &all); err != nil {
+		return err
+	}
+	for _, connector := range all {
+		if connector.ID == id && len(connector.CAs) == 0 {
+			fmt.Fprintf(c.out, "approved; it gets no jobs before: gateway assign %s %s 'HOST\\NAME'\n", c.tenant, id)
+		}
+	}
+	return nil
 }
 
 // parseCAs reads CAs as Windows writes them: host\name.
@@ -71,7 +95,7 @@ func parseCAs(args []string) ([]wsproto.CAAssignment, error) {
 	for _, arg := range args {
 		host, name, ok := strings.Cut(arg, `\`)
 		if !ok || host == "" || name == "" {
-			return nil, fmt.Errorf(`%q is no CA: HOST\NAME`, arg)
+			return nil, cli.Usagef(`%q is no CA: HOST\NAME`, arg)
 		}
 		cas = append(cas, wsproto.CAAssignment{Host: host, Name: name})
 	}

@@ -13,8 +13,12 @@ import (
 	"io"
 	"math/big"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/adcskit/adcskit/examples/internal/cli"
@@ -48,9 +52,37 @@ func loadConfig(path string) (*config, error) {
 	for name, p := range c.Tenants {
 		c.Tenants[name] = absolute(folder, p)
 	}
-	_, err := wsproto.Authority(c.URL)
-	return c, err
+	if err := c.check(); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return c, nil
 }
+
+// check refuses what could not work later: the URL and the names of tenants are part of what connectors sign.
+func (c *config) check() error {
+	u, err := url.Parse(c.URL)
+	switch {
+	case err != nil:
+		return errors.New("url: this is no URL; it is wss://HOST or wss://HOST:PORT")
+	case u.Scheme != "wss", u.Host == "", u.Hostname() == "", strings.HasSuffix(u.Host, ":"):
+		return fmt.Errorf("url: %q is not wss://HOST or wss://HOST:PORT", u.Redacted())
+	case u.Path != "", u.RawQuery != "", u.ForceQuery, u.User != nil, strings.Contains(c.URL, "#"):
+		return fmt.Errorf("url: %q has more than wss://HOST:PORT; connectors add /connect/TENANT", u.Redacted())
+	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return fmt.Errorf("url: %q is no port", port)
+		}
+	}
+	for name := range c.Tenants {
+		if !tenantName.MatchString(name) {
+			return fmt.Errorf("tenants: %q: use 1 to 64 letters, digits, '-', '_' and '.', a letter or digit first", name)
+		}
+	}
+	return nil
+}
+
+var tenantName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
 func absolute(folder, path string) string {
 	if filepath.IsAbs(path) {
@@ -76,6 +108,7 @@ func initialize(c *config, out io.Writer) error {
 		fmt.Fprintf(out, "tenant %s: key fingerprint %s\n", name, fingerprint)
 	}
 	if _, err := os.Stat(c.Certificate); !errors.Is(err, os.ErrNotExist) {
+		_, err = loadCertificate(c)
 		return err
 	}
 	if err := selfSign(c); err != nil {
@@ -119,7 +152,10 @@ func loadKey(path string) (crypto.Signer, error) {
 
 // selfSign makes a certificate for the host of the URL, for those who have none.
 func selfSign(c *config) error {
-	key, err := newKey(c.Key)
+	key, err := loadKey(c.Key)
+	if errors.Is(err, os.ErrNotExist) {
+		key, err = newKey(c.Key)
+	}
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/adcskit/adcskit/examples/internal/cli"
 	"github.com/adcskit/adcskit/wsproto"
 	"github.com/adcskit/adcskit/wsproto/gateway"
 )
@@ -58,7 +60,7 @@ func TestConfigIsStrict(t *testing.T) {
 	_, err = call(write(t, func(m map[string]any) { m["timing"] = map[string]any{"leese": "30s"} }), "init")
 	require.ErrorContains(t, err, "leese")
 	_, err = call(write(t, nil), "serve")
-	require.ErrorContains(t, err, "init makes one")
+	require.ErrorContains(t, err, "init makes it")
 }
 
 func TestTiming(t *testing.T) {
@@ -107,31 +109,17 @@ func TestAdministration(t *testing.T) {
 	code, err := wsproto.ParseEnrollmentCode(text)
 	require.NoError(t, err)
 	require.Contains(t, first, code.TenantKey().String())
-	_, err = call(path, "code", "nobody")
+	_, err = call(path, "code", "nobody", `ca.corp.test\Corp CA`)
 	require.ErrorContains(t, err, "not found")
+	_, err = call(path, "connectors", "nobody")
+	require.ErrorContains(t, err, `no tenant "nobody"`)
+	_, err = call(path, "code", "acme")
+	require.ErrorContains(t, err, "no jobs")
 	_, err = call(path, "code", "acme", "no-backslash")
 	require.ErrorContains(t, err, `HOST\NAME`)
 
 	order := filepath.Join(filepath.Dir(path), "order.json")
-	require.NoError(t, os.WriteFile(order, []byte(`{"ca":{"host":"h","name":"n"},"template":"T","subject":"CN=d","key":"p256"}`), 0o600))
-	interrupted, interrupt := context.WithCancel(ctx)
-	placed, said := io.Pipe()
-	serving.Go(func() {
-		said.CloseWithError(run(interrupted, []string{"-config", path, "order", "acme", order, filepath.Join(t.TempDir(), "d")}, said))
-	})
-	line := make([]byte, 100)
-	n, err := placed.Read(line)
-	require.NoError(t, err)
-	require.Regexp(t, `^job \S+ queued\n$`, string(line[:n]))
-	interrupt()
-	_, err = io.ReadAll(placed)
-	require.ErrorContains(t, err, "interrupted")
-	job := strings.Fields(string(line[:n]))[1]
-	_, err = call(path, "cancel", "acme", job)
-	require.NoError(t, err)
-	text, err = call(path, "fetch", "acme", job, filepath.Join(t.TempDir(), "d"))
-	require.ErrorContains(t, err, "no certificate was issued")
-	require.Contains(t, text, "cancelled cancelled")
+	testNobodyTakesIt(t, path, order)
 
 	text, err = call(path, "connectors", "acme")
 	require.NoError(t, err)
@@ -145,9 +133,105 @@ func TestAdministration(t *testing.T) {
 	}
 	_, err = call(path, "nonsense", "acme")
 	require.ErrorContains(t, err, "nonsense")
+	require.Equal(t, 2, cli.ExitStatus(err))
 
 	require.NoError(t, os.WriteFile(order, []byte(`{"template":"T","password":"do-not-tell"}`), 0o600))
 	_, err = call(path, "order", "acme", order, filepath.Join(filepath.Dir(path), "d1"))
 	require.ErrorContains(t, err, "ca.host")
 	require.NotContains(t, err.Error(), "do-not-tell")
+}
+
+// testNobodyTakesIt: an order that waits says why, and when its command is ended how to go on.
+func testNobodyTakesIt(t *testing.T, path, file string) {
+	text, err := os.ReadFile("order.example.json")
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(file, text, 0o600))
+	ctx, interrupt := context.WithCancel(t.Context())
+	said, out := io.Pipe()
+	ended := make(chan error, 1)
+	name := filepath.Join(filepath.Dir(path), "d2")
+	go func() { ended <- run(ctx, []string{"-config", path, "order", "acme", file, name}, out) }()
+	lines := bufio.NewScanner(said)
+	require.True(t, lines.Scan())
+	id := strings.Fields(lines.Text())[1]
+	require.Equal(t, "job "+id+" placed", lines.Text())
+	require.True(t, lines.Scan())
+	require.Equal(t, "job "+id+" queued: no connected connector has this CA assigned", lines.Text())
+	interrupt()
+	require.EqualError(t, <-ended, "interrupted; the job goes on: gateway fetch acme "+id+" "+name)
+	job, err := call(path, "job", "acme", id)
+	require.NoError(t, err)
+	require.Contains(t, job, `"waiting": "no connected connector`)
+	_, err = call(path, "cancel", "acme", id)
+	require.NoError(t, err)
+	answer, err := call(path, "fetch", "acme", id, name)
+	require.EqualError(t, err, "no certificate was issued")
+	require.Contains(t, answer, "cancelled cancelled")
+	_, err = call(path, "order", "acme", file, filepath.Join(filepath.Dir(path), "none", "d3"))
+	require.ErrorContains(t, err, "d3")
+}
+
+// TestURLAndTenants: what is part of every signature is checked when the configuration is read.
+func TestURLAndTenants(t *testing.T) {
+	for _, url := range []string{
+		"https://localhost", "ws://localhost", "localhost:8443", "wss://", "wss://:8443", "wss://localhost:", "wss://localhost:0",
+		"wss://localhost:65536", "wss://localhost/", "wss://localhost/connect/acme", "wss://localhost?x", "wss://localhost#x",
+		"wss://u:secret@localhost", "wss://local host", "wss://localhost?", "wss://localhost#",
+	} {
+		_, err := call(write(t, func(m map[string]any) { m["url"] = url }), "init")
+		require.ErrorContains(t, err, "url: ", url)
+		require.NotContains(t, err.Error(), "secret")
+	}
+	for _, url := range []string{"wss://localhost", "wss://gateway.example:443", "wss://[::1]:8443"} {
+		_, err := call(write(t, func(m map[string]any) { m["url"] = url }), "init")
+		require.NoError(t, err, url)
+	}
+	for _, name := range []string{"", ".", "..", "a/b", "a b", "a?b", "ä", "-a", strings.Repeat("a", 65)} {
+		_, err := call(write(t, func(m map[string]any) { m["tenants"] = map[string]string{name: "k"} }), "init")
+		require.ErrorContains(t, err, "tenants: ", name)
+	}
+}
+
+// TestCertificateFiles: a certificate that is no good is named, and init overwrites nothing that is there.
+func TestCertificateFiles(t *testing.T) {
+	path := write(t, nil)
+	_, err := call(path, "init")
+	require.NoError(t, err)
+	at := func(name string) string { return filepath.Join(filepath.Dir(path), name) }
+	key, err := os.ReadFile(at("tls.key"))
+	require.NoError(t, err)
+	require.NoError(t, os.Remove(at("tls.pem")))
+	_, err = call(path, "init")
+	require.NoError(t, err)
+	again, err := os.ReadFile(at("tls.key"))
+	require.NoError(t, err)
+	require.Equal(t, key, again)
+	require.NoError(t, os.WriteFile(at("tls.pem"), []byte("nonsense"), 0o600))
+	for _, command := range []string{"init", "serve"} {
+		_, err = call(path, command)
+		require.ErrorContains(t, err, at("tls.pem"), command)
+		require.ErrorContains(t, err, "let init make new ones")
+	}
+}
+
+// TestLook: what a person reads about a job that nobody takes.
+func TestLook(t *testing.T) {
+	ca := wsproto.CAAssignment{Host: "h", Name: "n"}
+	other := wsproto.CAAssignment{Host: "H", Name: "n"}
+	all := []gateway.ConnectorInfo{
+		{ID: "a", State: wsproto.StateActive, Connected: true, CAs: []wsproto.CAAssignment{other}},
+		{ID: "b", State: wsproto.StatePending, Connected: true},
+		{ID: "c", State: wsproto.StateActive, CAs: []wsproto.CAAssignment{ca}},
+		{ID: "d", State: wsproto.StateActive, Connected: true},
+		{ID: "e", State: wsproto.StateRevoked, Connected: true, CAs: []wsproto.CAAssignment{ca}},
+	}
+	serving, hints := look(all, ca)
+	require.Zero(t, serving)
+	require.Equal(t, []string{
+		`connector a has 'H\n'`, "connector b waits to be approved", "connector c has it and is not connected",
+		"connector d has no CA",
+	}, hints)
+	all[3].CAs = append(all[3].CAs, ca)
+	serving, _ = look(all, ca)
+	require.Equal(t, 1, serving)
 }

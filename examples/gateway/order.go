@@ -33,29 +33,25 @@ func (c *client) order(ctx context.Context, file, name string) error {
 	if err != nil {
 		return err
 	}
+	if err := cli.CanWrite(name + ".p12"); err != nil {
+		return err
+	}
 	var placed jobAnswer
 	if err := c.do(ctx, "POST", "/jobs", text, &placed); err != nil {
 		return err
 	}
+	fmt.Fprintf(c.out, "job %s placed\n", placed.Job)
 	return c.fetch(ctx, placed.Job, name)
 }
 
 // fetch waits for the outcome of a job, tells how it goes, and writes NAME.p12.
 func (c *client) fetch(ctx context.Context, id, name string) error {
-	path := "/jobs/" + url.PathEscape(id)
-	var job jobAnswer
-	if err := c.do(ctx, "GET", path, nil, &job); err != nil {
-		return err
+	job, err := c.await(ctx, id)
+	if errors.Is(err, errInterrupted) {
+		return fmt.Errorf("interrupted; the job goes on: gateway fetch %s %s %s", c.tenant, id, name)
 	}
-	for said := ""; job.State != gateway.JobDone; {
-		if line := progress(&job); line != said {
-			said = line
-			fmt.Fprintln(c.out, line)
-		}
-		job = jobAnswer{}
-		if err := c.do(ctx, "GET", path+"?wait=2s", nil, &job); err != nil {
-			return err
-		}
+	if err != nil {
+		return err
 	}
 	o := job.Outcome
 	fmt.Fprintf(c.out, "job %s %s\n", job.Job, describe(o))
@@ -65,14 +61,37 @@ func (c *client) fetch(ctx context.Context, id, name string) error {
 	return cli.WritePrivate(name+".p12", o.PKCS12)
 }
 
+// await waits until a job is done, and tells how it goes.
+func (c *client) await(ctx context.Context, id string) (*jobAnswer, error) {
+	path := "/jobs/" + url.PathEscape(id)
+	var job jobAnswer
+	if err := c.do(ctx, "GET", path, nil, &job); err != nil {
+		return nil, err
+	}
+	for said := ""; job.State != gateway.JobDone; {
+		if line := progress(&job); line != said {
+			said = line
+			fmt.Fprintln(c.out, line)
+		}
+		job = jobAnswer{}
+		if err := c.do(ctx, "GET", path+"?wait=2s", nil, &job); err != nil {
+			return nil, err
+		}
+	}
+	return &job, nil
+}
+
 // progress is one line about a job that is not done.
 func progress(job *jobAnswer) string {
 	line := fmt.Sprintf("job %s %s", job.Job, job.State)
 	if job.Outcome != nil {
 		line += ": " + describe(job.Outcome)
 	}
+	if job.Waiting != "" {
+		line += ": " + job.Waiting
+	}
 	if job.Refusal != "" {
-		line += ": no connector took it: " + job.Refusal
+		line += ": last refusal: " + job.Refusal
 	}
 	return line
 }

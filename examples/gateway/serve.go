@@ -26,9 +26,9 @@ func serve(ctx context.Context, c *config, out io.Writer) error {
 		return err
 	}
 	defer g.Close()
-	certificate, err := tls.LoadX509KeyPair(c.Certificate, c.Key)
+	certificate, err := loadCertificate(c)
 	if err != nil {
-		return fmt.Errorf("%w; the command init makes one", err)
+		return err
 	}
 	listener, err := net.Listen("tcp", c.Listen)
 	if err != nil {
@@ -38,11 +38,15 @@ func serve(ctx context.Context, c *config, out io.Writer) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	socket, err := os.Lstat(c.Admin)
+	if err != nil {
+		return errors.Join(err, listener.Close(), admin.Close())
+	}
 	mux := http.NewServeMux()
 	mux.Handle("/connect/{tenant}", g)
 	public := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, ErrorLog: logger,
 		TLSConfig: &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}}
-	private := &http.Server{Handler: adminHandler(g), ReadHeaderTimeout: 10 * time.Second, ErrorLog: logger}
+	private := &http.Server{Handler: adminHandler(g, c.Tenants), ReadHeaderTimeout: 10 * time.Second, ErrorLog: logger}
 	logger.Printf("connectors connect to %s/connect/TENANT; administration at %s", c.URL, c.Admin)
 	ended := make(chan error, 3)
 	go func() { ended <- public.ServeTLS(listener, "", "") }()
@@ -58,7 +62,28 @@ func serve(ctx context.Context, c *config, out io.Writer) error {
 	for ; left > 0; left-- {
 		<-ended
 	}
-	return errors.Join(err, os.Remove(c.Admin))
+	return errors.Join(err, removeAdmin(c.Admin, socket))
+}
+
+// loadCertificate reads the certificate and its key, and says which of the files is at fault.
+func loadCertificate(c *config) (tls.Certificate, error) {
+	certificate, err := tls.LoadX509KeyPair(c.Certificate, c.Key)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return certificate, fmt.Errorf("%w; the command init makes it", err)
+	case err != nil:
+		return certificate, fmt.Errorf("certificate %s with key %s: %w; correct them, or remove both and let init make new ones",
+			c.Certificate, c.Key, err)
+	}
+	return certificate, nil
+}
+
+// removeAdmin removes the socket of the administration, if it is still the one that this process made.
+func removeAdmin(path string, made os.FileInfo) error {
+	if now, err := os.Lstat(path); err != nil || !os.SameFile(made, now) {
+		return nil
+	}
+	return os.Remove(path)
 }
 
 // stop lets connectors finish for a minute, then ends everything.
@@ -77,7 +102,10 @@ func newGateway(c *config, logger *log.Logger) (*gateway.Gateway, error) {
 	for name, path := range c.Tenants {
 		key, err := loadKey(path)
 		if err != nil {
-			return nil, fmt.Errorf("tenant %s: %w; the command init makes one", name, err)
+			if errors.Is(err, os.ErrNotExist) {
+				err = fmt.Errorf("%w; the command init makes it", err)
+			}
+			return nil, fmt.Errorf("tenants: %s: %w", name, err)
 		}
 		keys[name] = key
 	}
@@ -109,7 +137,8 @@ func newGateway(c *config, logger *log.Logger) (*gateway.Gateway, error) {
 		OnAlarm: func(a gateway.Alarm) {
 			logger.Printf("ALARM %s: %s: connector %s from %s: %s", a.Kind, a.Tenant, a.Connector, a.Source, a.Message)
 		},
-		OnError: func(err error) { logger.Print(err) },
+		OnConnector: func(e gateway.ConnectorEvent) { logConnector(logger, e) },
+		OnError:     func(err error) { logger.Print(err) },
 	})
 }
 
