@@ -7,8 +7,8 @@
 //
 // Exit status: 0 after SIGTERM, 1 for an error, 2 if jobs had to be cut, 3 if a person has to act before it is started
 // again (the enrollment code is used up, the registration was revoked, another connector runs with the same key). A second
-// SIGTERM ends it at once. connector.service is a systemd unit for it, connector.example.json an example of its
-// configuration; see [config] for every key. ../processes runs it with a gateway and a CA on one machine.
+// SIGTERM ends it at once, with status 2. connector.service is a systemd unit for it, connector.example.json an example of
+// its configuration; see [config] for every key. ../processes has one with a gateway and a CA on the same machine.
 package main
 
 import (
@@ -20,9 +20,9 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"os/signal"
-	"syscall"
+	"strings"
 
+	"github.com/adcskit/adcskit/examples/internal/cli"
 	"github.com/adcskit/adcskit/wsproto"
 	"github.com/adcskit/adcskit/wsproto/connector"
 )
@@ -35,21 +35,23 @@ const synopsis = `Connector takes jobs from a gateway, and has the CAs of its ne
 
 Exit status: 0 after SIGTERM, 1 for an error, 2 if jobs had to be cut, 3 if a person has to act before it is started
 again: the enrollment code is used up or has expired, the registration was rejected or revoked, another connector runs
-with the same key. A second SIGTERM ends it at once. It logs to standard error.
+with the same key. A second SIGTERM ends it at once, with status 2. It logs to standard error.
 
 Flags:
 `
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // the second signal is not waited for
+	ctx, stop := cli.UntilSignal(statusCut)
 	err := run(ctx, os.Args[1:], os.Stdout, slog.New(slog.NewTextHandler(os.Stderr, nil)))
 	stop()
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(os.Stderr, "connector:", err)
+		fmt.Fprintln(os.Stderr, "connector:", strings.TrimPrefix(err.Error(), "connector: "))
 	}
 	os.Exit(exitStatus(err))
 }
+
+// statusCut is the exit status when jobs were cut.
+const statusCut = 2
 
 func exitStatus(err error) int {
 	switch {
@@ -58,7 +60,7 @@ func exitStatus(err error) int {
 	case errors.Is(err, connector.ErrStopped):
 		return 3
 	case errors.Is(err, connector.ErrJobsCut):
-		return 2
+		return statusCut
 	}
 	return 1
 }

@@ -1,6 +1,7 @@
 // Command gateway is the tenant's half as a process of its own: it accepts connectors over TLS, keeps jobs in memory, and
 // is operated through a socket that only its user can open.
 //
+//	gateway -h                                          every command, every key of the configuration
 //	gateway -config gateway.json init                   make what is missing: tenant keys, a self-signed certificate
 //	gateway -config gateway.json serve                  until SIGTERM, which lets jobs in flight end; a second one does not
 //	gateway -config gateway.json code acme 'ca.corp.example\Corp Issuing CA'      an enrollment code, for 15 minutes
@@ -35,48 +36,26 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
+	"strings"
+
+	"github.com/adcskit/adcskit/examples/internal/cli"
 )
 
-const synopsis = `Gateway is the tenant's half: it accepts connectors over TLS and keeps jobs in memory.
-
-  gateway -config gateway.json init                   make what is missing: tenant keys, a self-signed certificate
-  gateway -config gateway.json serve                  until SIGTERM, which lets jobs in flight end; a second one does not
-  gateway -config gateway.json code acme 'ca.corp.example\Corp Issuing CA'      an enrollment code, for 15 minutes
-  gateway -config gateway.json connectors acme
-  gateway -config gateway.json approve|reject|revoke|drain acme CONNECTOR
-  gateway -config gateway.json assign acme CONNECTOR 'ca.corp.example\Corp Issuing CA'
-  gateway -config gateway.json order acme order.json NAME    order, wait, write NAME.p12 (and NAME.password if new)
-  gateway -config gateway.json fetch acme JOB NAME           wait for an order that was placed, write NAME.p12
-  gateway -config gateway.json job acme JOB                  and: cancel acme JOB
-
-All but init and serve speak to the running gateway. Nothing survives its end but the files that init made.
-Exit status: 0 when done, after SIGTERM, or when the certificate was issued; 1 otherwise.
-
-Flags:
-`
-
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // the second signal is not waited for
+	ctx, stop := cli.UntilSignal(1)
 	err := run(ctx, os.Args[1:], os.Stdout)
 	stop()
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(os.Stderr, "gateway:", err)
-		os.Exit(1)
+		fmt.Fprintln(os.Stderr, "gateway:", strings.TrimPrefix(err.Error(), "gateway: "))
 	}
+	os.Exit(cli.ExitStatus(err))
 }
 
 // run is main without the process: arguments in, text out.
 func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("gateway", flag.ContinueOnError)
 	path := flags.String("config", "gateway.json", "configuration `file`")
-	flags.Usage = func() {
-		fmt.Fprint(flags.Output(), synopsis)
-		flags.PrintDefaults()
-	}
-	if err := flags.Parse(args); err != nil {
+	if err := cli.Parse(flags, args, help, out); err != nil {
 		return err
 	}
 	c, err := loadConfig(*path)
@@ -95,5 +74,5 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	case len(rest) > 0:
 		return newClient(c, rest[0], out).command(ctx, command, rest[1:])
 	}
-	return errors.New("no command, or the arguments do not fit; -h lists them")
+	return cli.Usagef("no command, or the arguments do not fit")
 }
