@@ -30,7 +30,7 @@ func readmeCommands(t *testing.T) []string {
 	var commands []string
 	for line := range strings.Lines(block[1]) {
 		line, _, _ = strings.Cut(line, " #")
-		if strings.HasPrefix(line, "./") {
+		if strings.Contains(line, "./") && !strings.HasPrefix(line, "go build") {
 			commands = append(commands, strings.TrimSpace(line))
 		}
 	}
@@ -56,6 +56,11 @@ func TestREADME(t *testing.T) {
 		}
 	}
 	require.NotNil(t, l.connector)
+	for _, private := range []string{"enrollment-code", "laptop.password", "laptop.p12", "acme.key", "tls.key", "testca.password"} {
+		info, err := os.Stat(l.path(private))
+		require.NoError(t, err)
+		assert.EqualValues(t, 0o600, info.Mode().Perm(), private)
+	}
 	key, chain, err := pkcs12.Decode([]byte(l.read("laptop.p12")), strings.TrimSpace(l.read("laptop.password")))
 	require.NoError(t, err)
 	assert.Equal(t, []string{"laptop-17.devices.corp.test"}, chain[0].DNSNames)
@@ -111,10 +116,10 @@ func TestOutcomes(t *testing.T) {
 func TestDrain(t *testing.T) {
 	l := newLab(t)
 	l.up()
+	l.outcome(l.order("Device", "first", "p256")) // from now on calls go to the CA side by side
 	l.ca.say("pause", "done pause")
 	jobs := l.orders("drained", 4)
-	// The first call proves the credential; the others follow it.
-	l.ca.await("^waiting 1$")
+	l.ca.await("^waiting 4$")
 	l.connector.signal(syscall.SIGTERM)
 	l.connector.await("state=draining")
 	late := l.order("Device", "late", "p256")
@@ -123,10 +128,10 @@ func TestDrain(t *testing.T) {
 	for _, job := range jobs {
 		assert.Equal(t, wsproto.Issued, l.outcome(job).Kind)
 	}
-	assert.Len(t, l.rows(), 4, "nothing new is taken")
+	assert.Len(t, l.rows(), 5, "nothing new is taken")
 	l.startConnector()
 	assert.Equal(t, wsproto.Issued, l.outcome(late).Kind, "it goes on after the next start")
-	assert.Len(t, l.rows(), 5)
+	assert.Len(t, l.rows(), 6)
 }
 
 // TestSecondSignal: who does not want to wait for jobs says so twice.
@@ -139,7 +144,7 @@ func TestSecondSignal(t *testing.T) {
 	l.connector.signal(syscall.SIGTERM)
 	l.connector.await("state=draining")
 	l.connector.signal(syscall.SIGTERM)
-	assert.Equal(t, -1, l.connector.exit(), "by the signal")
+	assert.Equal(t, 2, l.connector.exit(), "jobs were cut")
 	l.ca.say("resume", "done resume")
 }
 
@@ -151,8 +156,7 @@ func TestKill(t *testing.T) {
 	l := newLab(t)
 	l.configure("gateway.json", quick)
 	l.up()
-	first := l.outcome(l.order("Device", "first", "p256")) // from now on calls go to the CA side by side
-	require.Equal(t, wsproto.Issued, first.Kind)
+	l.outcome(l.order("Device", "first", "p256")) // as above
 	l.ca.say("pause", "done pause")
 	at := l.orders("at-the-ca", 3)
 	l.ca.await("^waiting 3$")
@@ -218,6 +222,21 @@ func TestGatewayRestart(t *testing.T) {
 	assert.Equal(t, wsproto.Issued, l.outcome(l.order("Device", "new", "p256")).Kind)
 	assert.Equal(t, map[string]int{"forgotten": 1, "new": 1}, l.rows())
 	l.connector.stop()
+}
+
+// TestGatewayDrain: a gateway that is stopped waits for the jobs of its connectors.
+func TestGatewayDrain(t *testing.T) {
+	l := newLab(t)
+	l.up()
+	l.ca.say("pause", "done pause")
+	job := l.order("Device", "last", "p256")
+	l.ca.await("^waiting 1$")
+	l.gateway.signal(syscall.SIGTERM)
+	l.connector.await("state=draining")
+	l.ca.say("resume", "done resume")
+	require.Zero(t, l.gateway.exit(), l.gateway.out.String())
+	assert.Contains(t, l.gateway.out.String(), "job "+job+" issued")
+	assert.NoFileExists(t, l.path("admin.sock"))
 }
 
 // TestCARestart: the CA comes back at another port and, being a testca, with other keys.
@@ -299,6 +318,9 @@ func TestWrongPassword(t *testing.T) {
 	l.connector.await(`reason=ca-logon`)
 	paused := l.order("Device", "paused", "p256")
 	assert.Contains(t, l.job(paused, func(a *jobAnswer) bool { return a.Refusal != "" }).Refusal, "credential")
+	require.NoError(t, os.Remove(l.path("password")))
+	l.connector.signal(syscall.SIGHUP)
+	l.connector.await("the credentials stay as they are")
 	l.write("password", right)
 	l.connector.signal(syscall.SIGHUP)
 	l.connector.await("read again")
