@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"cmp"
+	"crypto/sha1" // a name, not a protection
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
@@ -36,6 +38,7 @@ func (e *enrollment) deliver(result *adcs.Result) error {
 	chain, err := e.verify(result)
 	if err != nil {
 		r.explain(err)
+		r.fromDirectory = e.wouldDoFromDirectory(result)
 		return &rejectedError{err}
 	}
 	r.ChainVerified = e.roots != nil
@@ -71,6 +74,18 @@ func (e *enrollment) verify(result *adcs.Result) ([]*x509.Certificate, error) {
 	return slices.DeleteFunc(chain, isRoot), nil
 }
 
+// wouldDoFromDirectory reports whether the certificate is only not what was asked for because the template takes subject
+// and names from the directory.
+func (e *enrollment) wouldDoFromDirectory(result *adcs.Result) bool {
+	if e.fromDirectory {
+		return false
+	}
+	other := *e
+	other.fromDirectory = true
+	_, err := other.verify(result)
+	return err == nil
+}
+
 // expect is what the certificate must be: what the request asks for, unless the template takes it from the directory.
 func (e *enrollment) expect() (adcs.Expect, error) {
 	if e.csr == nil {
@@ -80,12 +95,10 @@ func (e *enrollment) expect() (adcs.Expect, error) {
 	if err != nil {
 		return expect, fmt.Errorf("the request in %s: %w", e.keyFile, err)
 	}
-	csr, err := x509.ParseCertificateRequest(e.csr)
-	if err != nil {
-		return expect, fmt.Errorf("the request in %s: %w", e.keyFile, err)
-	}
-	expect.PublicKey, expect.Template = e.key.Public(), e.template
-	if expect.FromDirectory = e.fromDirectory || isEmptyName(csr.RawSubject) && len(csr.Extensions) == 0; expect.FromDirectory {
+	expect.PublicKey, expect.Template = e.key.Public(), cmp.Or(e.template, e.request.TemplateName)
+	names := len(expect.DNSNames) + len(expect.EmailAddresses) + len(expect.URIs) + len(expect.UPNs) + len(expect.IPAddresses)
+	expect.FromDirectory = e.fromDirectory || isEmptyName(expect.Subject) && names == 0 && expect.SID == ""
+	if expect.FromDirectory {
 		expect.Subject = nil
 	}
 	return expect, nil
@@ -117,7 +130,8 @@ func asSent(result *adcs.Result) []*x509.Certificate {
 
 // describe notes what was issued.
 func (r *report) describe(c *x509.Certificate) {
-	sum := sha256.Sum256(c.Raw)
+	sum, thumbprint := sha256.Sum256(c.Raw), sha1.Sum(c.Raw)
+	r.Thumbprint = hex.EncodeToString(thumbprint[:])
 	r.Subject, r.Issuer = x500.String(c.RawSubject), x500.String(c.RawIssuer)
 	r.Serial = hex.EncodeToString(c.SerialNumber.Bytes())
 	r.SHA256, r.NotBefore, r.NotAfter = hex.EncodeToString(sum[:]), &c.NotBefore, &c.NotAfter

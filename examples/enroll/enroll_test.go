@@ -54,6 +54,7 @@ const configuration = `{
 	"templates": [
 		{"name": "Device", "oid": "1.3.6.1.4.1.311.21.8.1.1", "major": 100},
 		{"name": "Held", "oid": "1.3.6.1.4.1.311.21.8.1.2", "major": 100, "hold": true, "validity": "24h"},
+		{"name": "HeldUser", "hold": true, "directory": {"upn": true}},
 		{"name": "Denied", "deny": "0x80094012"},
 		{"name": "Strong", "minimum_key_size": 2048},
 		{"name": "User", "directory": {"upn": true}}
@@ -426,11 +427,11 @@ func TestTextForPeople(t *testing.T) {
 	status, _, stderr = enroll(t, dir, "-help")
 	assert.Zero(t, status)
 	assert.Contains(t, stderr, "-p12-password-file")
-	assert.Contains(t, stderr, "Exit status:")
+	assert.Contains(t, stderr, "Exit status")
 
 	status, _, stderr = enroll(t, dir, "-pasword-file", "x")
 	assert.Equal(t, 2, status)
-	assert.Equal(t, "enroll: usage: flag provided but not defined: -pasword-file\n", stderr)
+	assert.Equal(t, "enroll: flag provided but not defined: -pasword-file\n  enroll -h explains the flags\n", stderr)
 }
 
 // TestExampleConfiguration starts testca with the file that its documentation shows.

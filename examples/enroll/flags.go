@@ -3,9 +3,9 @@ package main
 import (
 	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/adcskit/adcskit/adcs"
@@ -28,6 +28,8 @@ type flags struct {
 
 	algorithm keygen.Algorithm
 	profile   pkcs12.Profile
+	set       map[string]bool // the flags that were given
+	again     string          // those that a later call for the same request has to repeat
 }
 
 // usageError is a mistake of whoever called the program.
@@ -41,15 +43,7 @@ func parseFlags(args []string, out io.Writer) (flags, error) {
 	s := flag.NewFlagSet("enroll", flag.ContinueOnError)
 	s.SetOutput(io.Discard) // a mistake is reported by itself, without the help that is longer than a screen
 	s.Usage = func() {}
-	s.StringVar(&f.host, "host", "", "DNS `name` of the CA's host")
-	s.StringVar(&f.epm, "epm", "", "`host:port` of the endpoint mapper, where the CA is reached too; port 135 of -host if empty")
-	s.StringVar(&f.ca, "ca", "", "common `name` of the CA")
-	s.StringVar(&f.template, "template", "", "`name` of the certificate template (not its display name)")
-	s.StringVar(&f.user, "user", "", "`account`: DOMAIN\\name, name@realm or name")
-	s.StringVar(&f.passwordFile, "password-file", "", "`file` with the account's password; $ADCS_PASSWORD if empty")
-	s.StringVar(&f.auth, "auth", "negotiate",
-		"negotiate (SPNEGO, with NTLM in it until Kerberos is supported), ntlm, or kerberos (not supported yet)")
-	s.StringVar(&f.transport, "transport", "auto", "auto, tcp, np or dcom (np and dcom are not supported yet)")
+	f.caFlags(s)
 	f.requestFlags(s)
 	s.BoolVar(&f.fromDirectory, "from-directory", false,
 		"the template takes subject and names from the directory; implied if neither is given")
@@ -66,6 +60,9 @@ func parseFlags(args []string, out io.Writer) (flags, error) {
 	s.DurationVar(&f.timeout, "timeout", 2*time.Minute, "how long one call may take, the CA's thinking included")
 	s.BoolVar(&f.json, "json", false, "print one JSON object for programs")
 	err := s.Parse(args)
+	f.json = f.json || err != nil && (slices.Contains(args, "-json") || slices.Contains(args, "--json"))
+	f.set, f.again = map[string]bool{}, again(s)
+	s.Visit(func(given *flag.Flag) { f.set[given.Name] = true })
 	if errors.Is(err, flag.ErrHelp) {
 		s.SetOutput(out)
 		usage(s)
@@ -79,6 +76,19 @@ func parseFlags(args []string, out io.Writer) (flags, error) {
 	return f, f.check(s.Args())
 }
 
+// caFlags are those that say where the CA is, and who asks it.
+func (f *flags) caFlags(s *flag.FlagSet) {
+	s.StringVar(&f.host, "host", "", "DNS `name` of the CA's host")
+	s.StringVar(&f.epm, "epm", "", "`host:port` of the endpoint mapper, where the CA is reached too; port 135 of -host if empty")
+	s.StringVar(&f.ca, "ca", "", "common `name` of the CA")
+	s.StringVar(&f.template, "template", "", "`name` of the certificate template (not its display name); '' if the CA has none")
+	s.StringVar(&f.user, "user", "", "`account`: DOMAIN\\name, name@realm or name")
+	s.StringVar(&f.passwordFile, "password-file", "", "`file` with the account's password; $ADCS_PASSWORD if empty")
+	s.StringVar(&f.auth, "auth", "negotiate",
+		"negotiate (SPNEGO, with NTLM in it until Kerberos is supported), ntlm, or kerberos (not supported yet)")
+	s.StringVar(&f.transport, "transport", "auto", "auto, tcp, np or dcom (np and dcom are not supported yet)")
+}
+
 // requestFlags are those that say what the certificate is for.
 func (f *flags) requestFlags(s *flag.FlagSet) {
 	f.algorithm = keygen.ECDSAP256
@@ -87,6 +97,8 @@ func (f *flags) requestFlags(s *flag.FlagSet) {
 		return err
 	})
 	r := &f.request
+	s.StringVar(&r.TemplateName, "csr-template", "",
+		"`name` of a template to put into the certification request itself; -template may then be left out")
 	s.StringVar(&r.Subject, "subject", "", "subject as an RFC 4514 `name`, say CN=device,O=Corp")
 	list := func(into *[]string, name, usage string) {
 		s.Func(name, usage, func(v string) error {
@@ -105,34 +117,6 @@ func (f *flags) requestFlags(s *flag.FlagSet) {
 	})
 	s.StringVar(&r.SID, "sid", "", "`SID` of the account that the certificate is for (strong mapping)")
 	s.StringVar((*string)(&r.SIDForm), "sid-form", "", "where the SID goes: extension (default), uri or both")
-}
-
-// check looks for what is missing or contradicts itself.
-func (f *flags) check(rest []string) error {
-	r := f.request
-	names := len(r.DNSNames) + len(r.EmailAddresses) + len(r.URIs) + len(r.UPNs) + len(r.IPAddresses)
-	asked := r.Subject != "" || names > 0 || r.SID != ""
-	switch {
-	case len(rest) > 0:
-		return fmt.Errorf("unknown argument %q", rest[0])
-	case f.host == "" || f.ca == "" || f.user == "":
-		return errors.New("-host, -ca and -user are required")
-	case f.out == "":
-		return errors.New("-out must name a file")
-	case f.retrieve > 1<<32-1:
-		return errors.New("-retrieve: a request id has 32 bits")
-	case f.retrieve == 0 && f.template == "":
-		return errors.New("-template is required")
-	case f.retrieve != 0 && f.keyFile == "":
-		return errors.New("-retrieve needs -key-file, the file that was written when the request was sent")
-	case f.retrieve != 0 && asked:
-		return errors.New("-retrieve takes what was asked for from -key-file")
-	}
-	f.fromDirectory = f.fromDirectory || f.retrieve == 0 && !asked
-	if f.keyFile == "" {
-		f.keyFile = f.beside(".key")
-	}
-	return f.distinct()
 }
 
 // options are those of the client.

@@ -4,22 +4,33 @@
 //	    -auth ntlm -subject CN=device,O=Corp -dns device.corp.test -roots corp-root.pem -out device.p12
 //
 // Passwords come from files or from the environment (ADCS_PASSWORD, P12_PASSWORD), never from the command line. Without
-// a password for the .p12, one is made and written beside it.
+// a password for the .p12, one is made and written beside it. A .p12 or a password that is there already is replaced
+// with -force only: it may hold the only copy of a key.
 //
-// The private key is on the disk before the request leaves (-key-file, mode 0600), and is removed once it is in the
-// .p12 or known to be useless. Where a manager has to approve the request, or the CA's answer was lost, it stays there:
+// The private key is on the disk before the request leaves (-key-file, mode 0600). Where a manager has to approve the
+// request, the CA's answer was lost, or what it issued was rejected, it stays there, and enroll prints the command that
+// goes on from there:
 //
 //	enroll -retrieve 42 -key-file device.key -host … -ca … -user … -password-file … -auth ntlm -out device.p12
 //
-// The exit status tells what became of the request:
+// The key file is removed when the key is known to be useless, or when it is in the .p12: that has then been written,
+// synced and opened again. One that enroll did not write, or that somebody changed, is never removed. enroll says which
+// file it removed, and which stays.
+//
+// With -json the result is one JSON object: outcome and exit_status, request_id, serial, sha256 and thumbprint, the files,
+// the error with its remedy, and the commands that may come next.
+//
+// The exit status tells what became of the request. Build the program for it, with go build ./examples/enroll: go run
+// makes 1 of every status but 0.
 //
 //	0  issued: the .p12 is written
 //	1  failed: not sent, not reached, or a file could not be read or written. If the request has an id and the key is
 //	   still in its file, it may be issued: use -retrieve
-//	2  wrong use: flags, names that a request cannot hold, what is not supported yet
+//	2  wrong use: flags, names that a request cannot hold, files that are there already, the key of another request,
+//	   what is not supported yet
 //	3  held: a manager has to decide; use -retrieve, or -wait at once
 //	4  refused by the CA
-//	5  rejected: issued, but not what was asked for, or not by a CA under -roots; nothing is written
+//	5  rejected: issued, but not what was asked for, or not by a CA under -roots; no .p12 is written
 //	6  unknown: the request may have been executed, but the answer was lost. Do not simply run enroll again
 //	7  logon failed: wrong user or password, or an account that may not. Retries lock accounts
 package main
@@ -39,7 +50,7 @@ func main() {
 		os.Exit(exitIssued)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	r := report{CA: f.ca, Host: f.host}
+	r := report{Account: f.user, CA: f.ca, Host: f.host, again: f.again}
 	if err == nil {
 		err = enroll(ctx, f, &r)
 	} else {
@@ -47,8 +58,8 @@ func main() {
 	}
 	stop()
 	r.conclude(err)
-	if err := r.print(os.Stdout, os.Stderr, f.json); err != nil && r.exit == exitIssued {
-		r.exit = exitFailed
+	if err := r.print(os.Stdout, os.Stderr, f.json); err != nil && r.ExitStatus == exitIssued {
+		r.ExitStatus = exitFailed
 	}
-	os.Exit(r.exit)
+	os.Exit(r.ExitStatus)
 }

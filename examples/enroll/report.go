@@ -1,10 +1,8 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/adcskit/adcskit/adcs"
@@ -25,13 +23,16 @@ const (
 // report is what -json prints, and what the text for people is made from.
 type report struct {
 	Outcome         string     `json:"outcome"` // issued, failed, usage, held, refused, rejected, unknown or logon
+	ExitStatus      int        `json:"exit_status"`
+	Account         string     `json:"account"`
 	Host            string     `json:"host"`
 	CA              string     `json:"ca"`
 	RequestID       uint32     `json:"request_id,omitempty"`
 	Subject         string     `json:"subject,omitempty"`
 	Issuer          string     `json:"issuer,omitempty"`
-	Serial          string     `json:"serial,omitempty"` // hexadecimal
-	SHA256          string     `json:"sha256,omitempty"` // of the certificate, hexadecimal
+	Serial          string     `json:"serial,omitempty"`     // hexadecimal
+	SHA256          string     `json:"sha256,omitempty"`     // of the certificate, hexadecimal
+	Thumbprint      string     `json:"thumbprint,omitempty"` // SHA-1 of the certificate, by which Windows calls it
 	NotBefore       *time.Time `json:"not_before,omitempty"`
 	NotAfter        *time.Time `json:"not_after,omitempty"`
 	ChainVerified   bool       `json:"chain_verified"` // up to a root of -roots
@@ -44,13 +45,15 @@ type report struct {
 	Summary         string     `json:"summary,omitempty"`
 	Remedy          string     `json:"remedy,omitempty"`
 	Retry           string     `json:"retry,omitempty"` // never, after or operator
+	Next            []step     `json:"next,omitempty"`
 
-	exit int
+	again         string // the flags of another call with this CA
+	fromDirectory bool   // the certificate would be taken with -from-directory
 }
 
-// conclude derives outcome and exit status from the error that ended the enrollment.
+// conclude derives outcome, exit status and advice from the error that ended the enrollment.
 func (r *report) conclude(err error) {
-	r.exit, r.Outcome = classify(err)
+	r.ExitStatus, r.Outcome = classify(err)
 	if err == nil {
 		return
 	}
@@ -61,6 +64,7 @@ func (r *report) conclude(err error) {
 			r.HResult = fmt.Sprintf("0x%08x", uint32(refusal.Code))
 		}
 	}
+	r.advise(err)
 }
 
 // explain notes what can be done about an error that comes from the CA or from the way to it.
@@ -92,51 +96,4 @@ func classify(err error) (int, string) {
 		return exitLogon, "logon"
 	}
 	return exitFailed, "failed"
-}
-
-// print writes the report: results to out, complaints to complaints, or one JSON object to out.
-func (r *report) print(out, complaints io.Writer, asJSON bool) error {
-	if asJSON {
-		e := json.NewEncoder(out)
-		e.SetIndent("", "  ")
-		e.SetEscapeHTML(false)
-		return e.Encode(r)
-	}
-	if r.P12 != "" {
-		fmt.Fprintf(out, "issued: request %d of %q\n", r.RequestID, r.CA)
-		fmt.Fprintf(out, "  subject  %q\n  issuer   %q\n  serial   %s\n", r.Subject, r.Issuer, r.Serial)
-		fmt.Fprintf(out, "  valid    %s to %s\n", r.NotBefore.Format(time.DateTime), r.NotAfter.Format(time.DateTime))
-		fmt.Fprintf(out, "  chain    %s\n  file     %s\n", r.chain(), r.P12)
-		if r.P12PasswordFile != "" {
-			fmt.Fprintf(out, "  password in %s\n", r.P12PasswordFile)
-		}
-		switch {
-		case r.RemovedKeyFile != "":
-			fmt.Fprintf(out, "  key file %s is removed: the key is in %s\n", r.RemovedKeyFile, r.P12)
-		case r.Error == "":
-			fmt.Fprintf(out, "  key file %s stays: enroll did not write it, or somebody has changed it since; it holds the key "+
-				"in clear\n", r.KeyFile)
-		}
-	}
-	if r.Error == "" {
-		return nil
-	}
-	fmt.Fprintf(complaints, "enroll: %s: %s\n", r.Outcome, r.Error)
-	if r.Summary != "" {
-		fmt.Fprintf(complaints, "  %s\n  %s\n", r.Summary, r.Remedy)
-	}
-	if r.KeyFile != "" {
-		fmt.Fprintf(complaints, "  the key is in %s\n", r.KeyFile)
-	}
-	if r.exit == exitHeld || r.exit == exitFailed && r.KeyFile != "" && r.RequestID != 0 {
-		fmt.Fprintf(complaints, "  later: enroll -retrieve %d -key-file %s -host … -ca … -user …\n", r.RequestID, r.KeyFile)
-	}
-	return nil
-}
-
-func (r *report) chain() string {
-	if r.ChainVerified {
-		return "verified up to a root of -roots"
-	}
-	return "NOT checked against anything trusted: give -roots FILE"
 }

@@ -11,13 +11,15 @@ const synopsis = `Enroll gets one certificate from one CA and writes it, with it
       -auth ntlm -subject CN=device,O=Corp -dns device.corp.test -roots corp-root.pem -out device.p12
   enroll -retrieve 42 -key-file device.key -host … -ca … -user … -password-file … -auth ntlm -out device.p12
 
-Exit status:
+The key is in -key-file until it is in the .p12; then the file is removed, if enroll wrote it and nobody changed it.
+
+Exit status (build the program first: go run makes 1 of every status but 0):
   0  issued: the .p12 is written
-  1  failed before anything was issued
-  2  wrong use
+  1  failed: not sent, not reached, or a file could not be read or written
+  2  wrong use: flags, files that are there already, the key of another request
   3  held: a manager has to decide; later -retrieve, or -wait at once
   4  refused by the CA
-  5  rejected: issued, but not what was asked for, or not by a CA under -roots
+  5  rejected: issued, but not what was asked for, or not by a CA under -roots; no .p12 is written
   6  unknown: the CA may have issued, but its answer was lost. Do not simply run enroll again
   7  logon failed. Retries lock accounts
 
