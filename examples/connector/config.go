@@ -21,6 +21,8 @@ type config struct {
 	Gateway      gatewayConfig    `json:"gateway"`
 	CAs          []caConfig       `json:"cas"`
 	Policy       connector.Policy `json:"policy"` // what is not named there is refused
+
+	file string // that it was read from
 }
 
 type gatewayConfig struct {
@@ -52,8 +54,9 @@ func loadConfig(path string) (*config, error) {
 	if err := cli.LoadJSON(path, c); err != nil {
 		return nil, err
 	}
-	if c.State == "" || c.Gateway.URL == "" || c.Gateway.Tenant == "" || len(c.CAs) == 0 {
-		return nil, fmt.Errorf("%s: state, gateway.url, gateway.tenant and cas are all required", path)
+	c.file = path
+	if err := c.validate(); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if c.Capacity == 0 {
 		c.Capacity = defaultCapacity
@@ -79,27 +82,40 @@ func absolute(folder, path string) string {
 // newIssuer reads the credentials and roots of every CA.
 func (c *config) newIssuer() (*issuer.Issuer, error) {
 	var cas []issuer.CA
-	for _, ca := range c.CAs {
+	for i, ca := range c.CAs {
 		password, err := cli.Password(ca.PasswordFile, "")
 		if err != nil {
-			return nil, fmt.Errorf("cas: %s: password: %w", ca.Name, err)
+			return nil, fmt.Errorf("%s: passwordFile: %w", ca.key(i), err)
 		}
 		roots, err := cli.Certificates(ca.Roots)
 		if err != nil {
-			return nil, fmt.Errorf("cas: %s: roots: %w", ca.Name, err)
+			return nil, fmt.Errorf("%s: roots: %w", ca.key(i), err)
 		}
 		pool := x509.NewCertPool()
 		for _, r := range roots {
 			pool.AddCert(r)
 		}
-		cas = append(cas, issuer.CA{
+		one := issuer.CA{
 			Host: ca.Host, Name: ca.Name, Credential: adcs.Password(ca.User, password), Roots: pool,
 			Options: &adcs.Options{
 				Auth: adcs.Auth(ca.Auth), AllowNTLM: ca.AllowNTLM, EndpointMapper: ca.EndpointMapper, Connections: c.Capacity,
 			},
-		})
+		}
+		if err := try(one); err != nil {
+			return nil, fmt.Errorf("%s: %w", ca.key(i), err)
+		}
+		cas = append(cas, one)
 	}
 	return issuer.New(cas...)
+}
+
+// try says what is wrong with one CA: issuer.New is for all of them.
+func try(ca issuer.CA) error {
+	i, err := issuer.New(ca)
+	if err != nil {
+		return err
+	}
+	return i.Close()
 }
 
 // options are those of the connector, but for its callbacks.

@@ -9,11 +9,13 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -90,6 +92,12 @@ func (s *site) served() wsproto.CAAssignment {
 
 func (s *site) write(name string, content []byte) {
 	require.NoError(s.t, os.WriteFile(filepath.Join(s.folder, name), content, 0o600))
+}
+
+func (s *site) read(name string) string {
+	text, err := os.ReadFile(filepath.Join(s.folder, name))
+	require.NoError(s.t, err)
+	return string(text)
 }
 
 // run runs the command until stop is called, which returns its error.
@@ -175,7 +183,7 @@ func TestCheck(t *testing.T) {
 	}
 	require.NoError(t, check(*s.config))
 	for want, spoil := range map[string]func(*config){
-		"cas are all required":          func(c *config) { c.CAs = nil },
+		"cas is missing":                func(c *config) { c.CAs = nil },
 		"gateway.url":                   func(c *config) { c.Gateway.URL = "" },
 		"roots":                         func(c *config) { c.CAs[0].Roots = "missing.pem" },
 		"password":                      func(c *config) { c.CAs[0].PasswordFile = "missing" },
@@ -185,6 +193,11 @@ func TestCheck(t *testing.T) {
 		"not an enrollment code":        func(c *config) { c.Gateway.EnrollmentCodeFile = "password" },
 		"gateway.tenantKey":             func(c *config) { c.Gateway.TenantKey = "12" },
 		"tenant key":                    func(c *config) { c.Gateway.TenantKey = wsproto.Fingerprint{1}.String() },
+		"gateway.url is not wss":        func(c *config) { c.Gateway.URL = "https://localhost" },
+		"needs \"allowNTLM\": true":     func(c *config) { c.CAs[0].Auth = "" },
+		"policy.keys":                   func(c *config) { c.Policy.Keys = []string{"p265"} },
+		"cas[0]":                        func(c *config) { c.CAs[0].User = "" },
+		"connector.json: cas[0]":        func(c *config) { c.CAs[0].EndpointMapper = "nonsense" },
 		"subjects":                      func(c *config) { c.Policy.Subjects = []string{"nonsense"} },
 		"ordersPerHour":                 func(c *config) { c.Policy.OrdersPerHour = -1 },
 		"the tenant's key must be pinn": func(c *config) { c.Gateway.EnrollmentCodeFile = "" },
@@ -197,6 +210,92 @@ func TestCheck(t *testing.T) {
 	s.write("connector.json", bytes.Replace(good, []byte(`"capacity"`), []byte(`"capacty"`), 1))
 	assert.ErrorContains(t, run(t.Context(), []string{"-config", filepath.Join(s.folder, "connector.json"), "check"}, os.Stdout, nil), "capacty")
 	assert.Error(t, run(t.Context(), []string{"-config", filepath.Join(s.folder, "none.json")}, os.Stdout, nil))
+}
+
+// TestCheckPrintsWhatItComesTo, with what is allowed and most likely not meant.
+func TestCheckPrintsWhatItComesTo(t *testing.T) {
+	s := newSite(t)
+	check := func() string {
+		raw, err := json.Marshal(s.config)
+		require.NoError(t, err)
+		s.write("connector.json", raw)
+		var out bytes.Buffer
+		require.NoError(t, run(t.Context(), []string{"-config", filepath.Join(s.folder, "connector.json"), "check"}, &out,
+			slog.New(slog.DiscardHandler)))
+		assert.NotContains(t, out.String(), s.ca.User().Password)
+		return out.String()
+	}
+	s.config.Gateway.URL += "/connect/acme"
+	good := check()
+	assert.Regexp(t, `^configuration ok: tenant acme at wss://\S+, not registered yet; 2 jobs at once\n`, good)
+	assert.Contains(t, good, "1 templates, keys p256, 10 orders an hour")
+	other := wsproto.CAAssignment{Host: "other", Name: "Other CA"}
+	s.config.Policy = connector.Policy{CAs: []wsproto.CAAssignment{other}}
+	s.config.Gateway.Tenant = "ACME"
+	bad := check()
+	for _, want := range []string{
+		"templates is empty", "keys is empty", "subjects is empty", "ordersPerHour is 0", "passwords is false",
+		"Other CA on other is not in cas", "is not in policy.cas", `does not end in the tenant's name, "ACME"`,
+		"configuration ok", "8 warnings",
+	} {
+		assert.Contains(t, bad, want)
+	}
+}
+
+// TestPendingAndRefusedAreSaid: whoever runs the connector reads what a person has to do, and what is refused.
+func TestPendingAndRefusedAreSaid(t *testing.T) {
+	s := newSite(t)
+	code, err := wsproto.ParseEnrollmentCode(s.read("code"))
+	require.NoError(t, err)
+	s.config.Gateway.TenantKey, s.config.Gateway.EnrollmentCodeFile = code.TenantKey().String(), ""
+	var log safeBuffer
+	s.run(slog.New(slog.NewTextHandler(&log, nil)))
+	said := func(what string) func() bool {
+		return func() bool { return strings.Contains(log.String(), what) }
+	}
+	require.Eventually(t, said("state=pending"), time.Minute, time.Millisecond)
+	all, err := s.gateway.Connectors(t.Context(), "acme")
+	require.NoError(t, err)
+	id := all[0].ID
+	require.Contains(t, log.String(), "fingerprint="+id)
+	require.Contains(t, log.String(), "gateway approve acme "+id)
+	require.NoError(t, s.gateway.Assign(t.Context(), "acme", id, []wsproto.CAAssignment{s.served()}))
+	require.NoError(t, s.gateway.Approve(t.Context(), "acme", id))
+	_, err = s.gateway.Order(t.Context(), "acme", wsproto.Order{
+		CA: s.served(), Template: "Administrator", Subject: "CN=printer", Key: "p256", Password: "correct-horse-battery",
+	}, nil)
+	require.NoError(t, err)
+	require.Eventually(t, said("level=WARN msg=refused"), time.Minute, time.Millisecond)
+	require.Contains(t, log.String(), "reason=policy-template")
+	require.NotContains(t, log.String(), "correct-horse")
+}
+
+// TestStopIsExplained: an error after which a person has to act is said once, with what to do.
+func TestStopIsExplained(t *testing.T) {
+	s := newSite(t)
+	first := s.run(slog.New(slog.DiscardHandler))
+	require.Equal(t, wsproto.Issued, s.order().Kind)
+	require.NoError(t, first())
+	s.config.State = "another" // an installation with a code that is used up
+	var log safeBuffer
+	stop := s.run(slog.New(slog.NewTextHandler(&log, nil)))
+	require.Eventually(t, func() bool { return strings.Contains(log.String(), "stopped until") }, time.Minute, time.Millisecond)
+	require.ErrorIs(t, stop(), connector.ErrStopped)
+	assert.Contains(t, log.String(), "have a new enrollment code made (gateway code acme")
+	assert.Equal(t, strings.Count(log.String(), "state=disconnected"), strings.Count(log.String(), "error="), log.String())
+}
+
+// TestAdvice has something to say about every way to stop, and about a wrong tenant.
+func TestAdvice(t *testing.T) {
+	s := &service{config: new(config)}
+	for _, err := range []error{
+		wsproto.CodeEnrollment, wsproto.CodeRevoked, wsproto.ErrVersion, wsproto.CodeVersion, wsproto.ErrTenantKey, wsproto.ErrSignature,
+		&wsproto.CloseError{Remote: true, Code: wsproto.CloseRevoked}, &wsproto.CloseError{Remote: true, Code: wsproto.CloseSuperseded},
+		&wsproto.CloseError{Remote: true, Code: wsproto.CloseDuplicateKey}, &wsproto.CloseError{Remote: true, Code: wsproto.CloseVersion},
+	} {
+		assert.NotEmpty(t, s.advice(fmt.Errorf("%w: %w", connector.ErrStopped, err)), "%v", err)
+	}
+	assert.Empty(t, s.advice(errors.New("network")))
 }
 
 // TestExample holds the example configuration to the code.
@@ -240,7 +339,8 @@ func TestReload(t *testing.T) {
 func TestExitStatus(t *testing.T) {
 	assert.Equal(t, 0, exitStatus(nil))
 	assert.Equal(t, 1, exitStatus(errors.New("anything")))
-	assert.Equal(t, 2, exitStatus(connector.ErrJobsCut))
+	assert.Equal(t, 2, exitStatus(cli.Usagef("x")))
+	assert.Equal(t, 4, exitStatus(connector.ErrJobsCut))
 	assert.Equal(t, 3, exitStatus(connector.ErrStopped))
 }
 

@@ -5,10 +5,10 @@
 //	connector -config connector.json show     print what others pin: fingerprints and public keys
 //	connector -config connector.json check    read everything, and say what is wrong
 //
-// Exit status: 0 after SIGTERM, 1 for an error, 2 if jobs had to be cut, 3 if a person has to act before it is started
-// again (the enrollment code is used up, the registration was revoked, another connector runs with the same key). A second
-// SIGTERM ends it at once, with status 2. connector.service is a systemd unit for it, connector.example.json an example of
-// its configuration; see [config] for every key. ../processes has one with a gateway and a CA on the same machine.
+// Exit status: 0 after SIGTERM, 1 for an error, 2 for wrong use, 3 if a person has to act before it is started again (the
+// enrollment code is used up, the registration was revoked, another connector runs with the same key), 4 if jobs had to be
+// cut. A second SIGTERM ends it at once, with status 4. The flag -h explains every key of the configuration. connector.service is a systemd unit for it, connector.example.json an example of
+// its configuration. ../processes has one with a gateway and a CA on the same machine.
 package main
 
 import (
@@ -20,6 +20,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/adcskit/adcskit/examples/internal/cli"
@@ -27,31 +28,18 @@ import (
 	"github.com/adcskit/adcskit/wsproto/connector"
 )
 
-const synopsis = `Connector takes jobs from a gateway, and has the CAs of its network sign the requests.
-
-  connector -config connector.json          run until SIGTERM; SIGHUP reads passwords and roots of the CAs again
-  connector -config connector.json show     print what others pin: fingerprints and public keys
-  connector -config connector.json check    read everything, and say what is wrong
-
-Exit status: 0 after SIGTERM, 1 for an error, 2 if jobs had to be cut, 3 if a person has to act before it is started
-again: the enrollment code is used up or has expired, the registration was rejected or revoked, another connector runs
-with the same key. A second SIGTERM ends it at once, with status 2. It logs to standard error.
-
-Flags:
-`
-
 func main() {
 	ctx, stop := cli.UntilSignal(statusCut)
 	err := run(ctx, os.Args[1:], os.Stdout, slog.New(slog.NewTextHandler(os.Stderr, nil)))
 	stop()
-	if err != nil && !errors.Is(err, flag.ErrHelp) {
+	if err != nil && !errors.Is(err, flag.ErrHelp) && !errors.Is(err, connector.ErrStopped) { // which is logged
 		fmt.Fprintln(os.Stderr, "connector:", strings.TrimPrefix(err.Error(), "connector: "))
 	}
 	os.Exit(exitStatus(err))
 }
 
 // statusCut is the exit status when jobs were cut.
-const statusCut = 2
+const statusCut = 4
 
 func exitStatus(err error) int {
 	switch {
@@ -62,19 +50,18 @@ func exitStatus(err error) int {
 	case errors.Is(err, connector.ErrJobsCut):
 		return statusCut
 	}
-	return 1
+	return cli.ExitStatus(err)
 }
 
 // run is main without the process: arguments in, text out.
 func run(ctx context.Context, args []string, out io.Writer, log *slog.Logger) error {
 	flags := flag.NewFlagSet("connector", flag.ContinueOnError)
 	path := flags.String("config", "connector.json", "configuration `file`")
-	flags.Usage = func() {
-		fmt.Fprint(flags.Output(), synopsis)
-		flags.PrintDefaults()
-	}
-	if err := flags.Parse(args); err != nil {
+	if err := cli.Parse(flags, args, help, out); err != nil {
 		return err
+	}
+	if command := flags.Arg(0); flags.NArg() > 1 || !slices.Contains([]string{"", "show", "check"}, command) {
+		return cli.Usagef("%q is no command", strings.Join(flags.Args(), " "))
 	}
 	c, err := loadConfig(*path)
 	if err != nil {
@@ -85,8 +72,6 @@ func run(ctx context.Context, args []string, out io.Writer, log *slog.Logger) er
 		return err
 	}
 	switch flags.Arg(0) {
-	case "":
-		return serve(ctx, c, identity, log)
 	case "show":
 		return show(identity, out)
 	case "check":
@@ -94,10 +79,10 @@ func run(ctx context.Context, args []string, out io.Writer, log *slog.Logger) er
 		if err != nil {
 			return err
 		}
+		check(c, identity, out)
 		return s.issuer.Close()
 	}
-	flags.Usage()
-	return fmt.Errorf("%q is no command", flags.Arg(0))
+	return serve(ctx, c, identity, log)
 }
 
 // show prints what a sibling and a tenant know this connector by.

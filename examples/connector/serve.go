@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -9,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/adcskit/adcskit/wsproto"
 	"github.com/adcskit/adcskit/wsproto/connector"
 )
 
@@ -18,14 +21,30 @@ type service struct {
 	log       *slog.Logger
 	issuer    *swapped
 	connector *connector.Connector
+
+	fingerprint string // of the identity key: the gateway's id for this connector
+	told        string // the last error that was logged
 }
 
+// newService reads everything that the configuration names.
 func newService(c *config, identity *connector.Identity, log *slog.Logger) (*service, error) {
+	s, err := buildService(c, identity, log)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.file, err)
+	}
+	return s, nil
+}
+
+func buildService(c *config, identity *connector.Identity, log *slog.Logger) (*service, error) {
 	rules, err := c.Policy.Compile()
 	if err != nil {
 		return nil, err
 	}
-	s := &service{config: c, log: log}
+	fingerprint, err := wsproto.FingerprintKey(identity.Signer().Public())
+	if err != nil {
+		return nil, err
+	}
+	s := &service{config: c, log: log, fingerprint: fingerprint.String()}
 	cfg := connector.Config{
 		URL: c.Gateway.URL, Tenant: c.Gateway.Tenant,
 		Identity: identity.Signer(), Decryption: identity.Decryption(), Instance: identity.Instance(),
@@ -37,6 +56,7 @@ func newService(c *config, identity *connector.Identity, log *slog.Logger) (*ser
 	cfg.Options.Grace = time.Duration(c.GraceSeconds) * time.Second
 	cfg.Options.PendingRetry = time.Duration(c.HeldSeconds) * time.Second
 	cfg.Options.OnEvent, cfg.Options.OnJob, cfg.Options.OnRegistered = s.event, s.job, identity.Register
+	cfg.Options.OnRefused = s.refused
 	if err := c.trust(&cfg, identity.Registration()); err != nil {
 		return nil, err
 	}
@@ -61,6 +81,9 @@ func serve(ctx context.Context, c *config, identity *connector.Identity, log *sl
 		return err
 	}
 	defer s.issuer.Close()
+	for _, w := range c.warnings() {
+		log.Warn("configuration", "problem", w)
+	}
 	reload := make(chan os.Signal, 1)
 	signal.Notify(reload, syscall.SIGHUP)
 	defer signal.Stop(reload)
@@ -69,7 +92,11 @@ func serve(ctx context.Context, c *config, identity *connector.Identity, log *sl
 	watching.Go(func() { s.watch(reload, done) })
 	defer watching.Wait()
 	defer close(done)
-	return s.connector.Run(ctx)
+	err = s.connector.Run(ctx)
+	if errors.Is(err, connector.ErrStopped) {
+		log.Error("stopped until a person has acted", "todo", s.advice(err))
+	}
+	return err
 }
 
 // watch reads the credentials again when a person asks for it.
@@ -89,54 +116,4 @@ func (s *service) watch(reload <-chan os.Signal, done <-chan struct{}) {
 		s.connector.Reload("")
 		s.log.Info("credentials read again")
 	}
-}
-
-// event logs what there is to say: an empty value says nothing.
-func (s *service) event(e connector.Event) {
-	level, attrs := slog.LevelInfo, []any{"state", e.State}
-	switch {
-	case e.Alarm:
-		level = slog.LevelError
-		attrs = append(attrs, "alarm", true)
-	case e.Err != nil:
-		level = slog.LevelWarn
-	}
-	if e.Connector != "" {
-		attrs = append(attrs, "connector", e.Connector)
-	}
-	if e.RegistrationURL != "" {
-		attrs = append(attrs, "approveAt", e.RegistrationURL)
-	}
-	if e.Err != nil {
-		attrs = append(attrs, "error", e.Err)
-	}
-	if e.RetryIn > 0 {
-		attrs = append(attrs, "retryIn", e.RetryIn.Round(time.Millisecond))
-	}
-	s.log.Log(context.Background(), level, "gateway", attrs...)
-}
-
-func (s *service) job(r connector.JobReport) {
-	o := r.Outcome
-	attrs := []any{"job", r.Job, "attempt", r.Attempt, "ca", r.Order.CA.Name, "template", r.Order.Template}
-	if o.Kind == "" {
-		attrs = append(attrs, "outcome", "dropped")
-	} else {
-		attrs = append(attrs, "outcome", o.Kind)
-	}
-	if o.Reason != "" {
-		attrs = append(attrs, "reason", o.Reason)
-	}
-	if o.RequestID != 0 {
-		attrs = append(attrs, "request", o.RequestID)
-	}
-	if o.Serial != "" {
-		attrs = append(attrs, "serial", o.Serial)
-	}
-	level := slog.LevelInfo
-	if r.Err != nil {
-		level = slog.LevelWarn
-		attrs = append(attrs, "error", r.Err)
-	}
-	s.log.Log(context.Background(), level, "job", attrs...)
 }

@@ -34,8 +34,10 @@ func (c *config) trust(to *connector.Config, registered *connector.Registration)
 		return nil // the registration is approved by a person instead
 	}
 	if err != nil {
-		return fmt.Errorf("gateway.enrollmentCodeFile: %w", err)
+		return fmt.Errorf("gateway.enrollmentCodeFile: the code: %w", err)
 	}
-	to.Enrollment, err = wsproto.ParseEnrollmentCode(text)
-	return err
+	if to.Enrollment, err = wsproto.ParseEnrollmentCode(text); err != nil {
+		return fmt.Errorf("gateway.enrollmentCodeFile: %s: %w", c.Gateway.EnrollmentCodeFile, err)
+	}
+	return nil
 }

@@ -1,0 +1,51 @@
+package main
+
+const help = `Connector takes jobs from a gateway, and has the CAs of its network sign the requests.
+
+  connector -config connector.json          run until SIGTERM; SIGHUP reads passwords and roots of the CAs again
+  connector -config connector.json show     print what others pin: fingerprints and public keys
+  connector -config connector.json check    read everything, and say what is wrong; nothing is connected to
+
+All of them make the identity if "state" holds none. It logs to standard error. A second SIGTERM ends it at once.
+
+The configuration is JSON; paths are relative to its folder, and unknown keys are refused (connector.example.json):
+  state                folder of the identity; made with mode 0700
+  capacity             jobs at once; 8 if left out
+  graceSeconds         how long jobs may go on after SIGTERM; 30 if left out
+  heldSeconds          how soon a request that the CA holds is asked for again; 60 if left out
+  gateway
+    url                wss://HOST:PORT/PATH, as the gateway says it: /connect/TENANT at the end with examples/gateway
+    tenant             the tenant's name, exactly as the gateway has it
+    enrollmentCodeFile file with an enrollment code; used once, and may be missing afterwards
+    tenantKey          fingerprint of the tenant's key; needed without an enrollment code. A person approves then
+    roots              optional; PEM or DER: roots trusted for the gateway's TLS besides those of the system
+    pins               optional; SHA-256 of public keys, one of which must be in the gateway's TLS chain
+  cas                  list of the CAs:
+    host, name         the CA's host and its common name, exactly as they are in orders and in the gateway's assignment
+    endpointMapper     optional; HOST:PORT of the endpoint mapper, at whose host the CA is reached; port 135 of host if
+                       left out. With examples/testca: what its line "ready" calls epm
+    user               DOMAIN\name or name@realm
+    passwordFile       file that holds the password on one line, and nothing else
+    roots              PEM or DER: what its certificates must chain to
+    auth               "negotiate" (which it is if left out) or "ntlm"
+    allowNTLM          true lets negotiate use NTLM; it must, until Kerberos is supported
+  policy               what this connector may be asked to do; what is not named is refused, and the gateway cannot change it
+    cas                list of {"host": …, "name": …}
+    templates          common names of templates
+    keys               rsa2048, rsa3072, rsa4096, p256, p384, p521
+    subjects           patterns, "*" stands for anything: "CN=*.devices.corp.example,O=Example Corp"; "" is no subject
+    directorySubject   true allows orders that leave the subject to the CA
+    dns, dnsWildcards  "corp.example" is the name and all below, ".corp.example" below only, "=corp.example" itself only
+    upn, email         the same after the "@", or with a pattern before it: "svc-*@corp.example"
+    uri, ip            prefixes: "spiffe://corp.example/device/", "10.0.0.0/8"
+    sidDomains, sids   domains whose accounts may be named, and accounts by themselves
+    ordersPerHour      how many orders are taken in any 60 minutes; 0, or left out, takes none
+    passwords          true allows orders with a password, which is the only delivery in this version
+    siblings, recipients   public keys of connectors that may go on with this one's jobs; recipients of sealed delivery
+
+Exit status: 0 after SIGTERM or when the configuration is ok, 1 for an error, 2 for wrong use, 3 if a person has to act
+before it is started again: the enrollment code is used up or has expired, the registration was rejected or revoked,
+another connector runs with the same key. 4 if jobs had to be cut.
+
+Flags:
+`
