@@ -144,8 +144,8 @@ func TestSecondSignal(t *testing.T) {
 	l.connector.signal(syscall.SIGTERM)
 	l.connector.await("state=draining")
 	l.connector.signal(syscall.SIGTERM)
-	assert.Equal(t, 2, l.connector.exit(), "jobs were cut")
-	l.ca.say("resume", "done resume")
+	assert.Equal(t, 4, l.connector.exit(), "jobs were cut")
+	l.ca.stop() // though an answer waits
 }
 
 // quick lets jobs of a connector that has vanished go on after seconds and not minutes.
@@ -186,6 +186,26 @@ func TestKill(t *testing.T) {
 		assert.Equal(t, 1, n, subject)
 	}
 	assert.GreaterOrEqual(t, len(rows), 4+ends[wsproto.Issued])
+}
+
+// TestKillHeld kills the connector while the CA holds a request: the key is in the checkpoint, which the next one opens.
+func TestKillHeld(t *testing.T) {
+	l := newLab(t)
+	l.configure("connector.json", map[string]any{"heldSeconds": 1})
+	l.up()
+	job := l.order("Held", "held", "p256")
+	pending := l.job(job, func(a *jobAnswer) bool { return a.Outcome != nil }).Outcome
+	require.Equal(t, wsproto.Pending, pending.Kind)
+	l.connector.signal(syscall.SIGKILL)
+	l.connector.exit()
+	l.ca.say(fmt.Sprintf("approve %d", pending.RequestID), "done approve")
+	l.startConnector()
+	o := l.outcome(job)
+	require.Equal(t, wsproto.Issued, o.Kind, "%+v", o)
+	assert.Equal(t, pending.RequestID, o.RequestID)
+	_, _, err := pkcs12.Decode(o.PKCS12, "secret-of-held")
+	require.NoError(t, err)
+	assert.Equal(t, map[string]int{"held": 1}, l.rows())
 }
 
 // TestLostAnswer: the connector lives, but the connection to the CA does not.
