@@ -50,16 +50,16 @@ type testCA struct {
 }
 
 const configuration = `{
-	"users": [{"name": "bob", "password_file": "bob.password"}],
+	"users": [{"name": "bob", "passwordFile": "bob.password"}],
 	"templates": [
 		{"name": "Device", "oid": "1.3.6.1.4.1.311.21.8.1.1", "major": 100},
 		{"name": "Held", "oid": "1.3.6.1.4.1.311.21.8.1.2", "major": 100, "hold": true, "validity": "24h"},
 		{"name": "HeldUser", "hold": true, "directory": {"upn": true}},
 		{"name": "Denied", "deny": "0x80094012"},
-		{"name": "Strong", "minimum_key_size": 2048},
+		{"name": "Strong", "minimumKeySize": 2048},
 		{"name": "User", "directory": {"upn": true}}
 	],
-	"directory": [{"account": "CORP\\enroller", "common_name": "The Enroller", "upn": "enroller@corp.test",
+	"directory": [{"account": "CORP\\enroller", "commonName": "The Enroller", "upn": "enroller@corp.test",
 		"sid": "S-1-5-21-1-2-3-1105"}]
 }`
 
@@ -469,12 +469,12 @@ func TestTestCARefuses(t *testing.T) {
 	}{
 		"unknown key":    {[]string{"-config", file("a", `{"template": []}`)}, `unknown field "template"`},
 		"two values":     {[]string{"-config", file("b", `{}{}`)}, "more after"},
-		"bad level":      {[]string{"-config", file("c", `{"min_auth_level": "none"}`)}, "none of connect"},
+		"bad level":      {[]string{"-config", file("c", `{"minAuthLevel": "none"}`)}, "none of connect"},
 		"bad deny":       {[]string{"-config", file("d", `{"templates": [{"name": "A", "deny": "no"}]}`)}, "0x80094012"},
 		"bad validity":   {[]string{"-config", file("e", `{"templates": [{"name": "A", "validity": "1y"}]}`)}, "8760h"},
 		"no such file":   {[]string{"-config", "none"}, "none"},
-		"no password":    {[]string{"-config", file("f", `{"users": [{"name": "x", "password_file": "none"}]}`)}, `user "x"`},
-		"no file named":  {[]string{"-config", file("h", `{"users": [{"name": "x"}]}`)}, `user "x": password_file is missing`},
+		"no password":    {[]string{"-config", file("f", `{"users": [{"name": "x", "passwordFile": "none"}]}`)}, `user "x"`},
+		"no file named":  {[]string{"-config", file("h", `{"users": [{"name": "x"}]}`)}, `user "x": passwordFile is missing`},
 		"user":           {[]string{"-user", "x"}, `DOMAIN\name`},
 		"empty password": {[]string{"-password-file", file("g", "\n")}, "one line"},
 		"port in use":    {[]string{"-epm-port", taken}, "-epm-port with another port"},

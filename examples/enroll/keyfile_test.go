@@ -125,28 +125,30 @@ func TestNothingIsReplaced(t *testing.T) {
 	assert.Equal(t, "a key", read("certificate.key"))
 }
 
-// TestPlaceTakenMeanwhile has somebody put a file at -out while the manager thinks.
+// TestPlaceTakenMeanwhile has somebody put a file where the result should go while the manager thinks.
 func TestPlaceTakenMeanwhile(t *testing.T) {
 	ca, _ := startCA(t)
-	dir := t.TempDir()
-	type ended struct {
-		status int
-		result
+	for _, name := range []string{"certificate.p12", "certificate.password"} {
+		dir := t.TempDir()
+		type ended struct {
+			status int
+			result
+		}
+		done := make(chan ended, 1)
+		go func() {
+			status, r := ca.enroll(t, dir, "-template", "Held", "-subject", "CN=device", "-poll", "10ms", "-wait", "1m")
+			done <- ended{status, r}
+		}()
+		n := ca.held(t)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte("precious"), 0o600))
+		ca.say(t, fmt.Sprintf("approve %d", n))
+		got := <-done
+		assert.Equal(t, 1, got.status)
+		assert.Contains(t, got.Error, name)
+		assert.Equal(t, "certificate.key", got.KeyFile)
+		assertFiles(t, dir, "certificate.key", name) // no .p12 without its password, and no password without its .p12
+		b, err := os.ReadFile(filepath.Join(dir, name))
+		require.NoError(t, err)
+		assert.Equal(t, "precious", string(b))
 	}
-	done := make(chan ended, 1)
-	go func() {
-		status, r := ca.enroll(t, dir, "-template", "Held", "-subject", "CN=device", "-poll", "10ms", "-wait", "1m")
-		done <- ended{status, r}
-	}()
-	n := ca.held(t)
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "certificate.p12"), []byte("precious"), 0o600))
-	ca.say(t, fmt.Sprintf("approve %d", n))
-	got := <-done
-	assert.Equal(t, 1, got.status)
-	assert.Contains(t, got.Error, "certificate.p12")
-	assert.Equal(t, "certificate.key", got.KeyFile)
-	assertFiles(t, dir, "certificate.key", "certificate.p12") // and no password for a file that was not written
-	b, err := os.ReadFile(filepath.Join(dir, "certificate.p12"))
-	require.NoError(t, err)
-	assert.Equal(t, "precious", string(b))
 }

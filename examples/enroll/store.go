@@ -14,19 +14,14 @@ import (
 // .p12 is on the disk and has been opened with what is on the disk.
 func (e *enrollment) store(file []byte) error {
 	r := e.report
-	password := e.beside(".password")
-	if e.madeP12Pass {
-		if err := e.put(password, []byte(e.p12Password+"\n")); err != nil {
-			return err
-		}
-	}
 	if err := e.put(e.out, file); err != nil {
-		if e.madeP12Pass {
-			err = errors.Join(err, os.Remove(password))
-		}
 		return err
 	}
 	if e.madeP12Pass {
+		password := e.beside(".password")
+		if err := e.put(password, []byte(e.p12Password+"\n")); err != nil {
+			return errors.Join(err, os.Remove(e.out)) // nobody could open it
+		}
 		r.P12PasswordFile = password
 	}
 	if err := e.readBack(); err != nil {
