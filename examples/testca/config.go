@@ -15,19 +15,19 @@ type config struct {
 	Directory      []entry    `json:"directory"`
 	Managers       []string   `json:"managers"`
 	Enrollers      []string   `json:"enrollers"`
-	MinAuthLevel   string     `json:"min_auth_level"` // connect, integrity or privacy
+	MinAuthLevel   string     `json:"minAuthLevel"` // connect, integrity or privacy
 	RSA            bool       `json:"rsa"`
-	SelfSigned     bool       `json:"self_signed"`
+	SelfSigned     bool       `json:"selfSigned"`
 	Intermediates  int        `json:"intermediates"`
 	CDP            []string   `json:"cdp"`
 	AIA            []string   `json:"aia"`
-	NoFullResponse bool       `json:"no_full_response"`
+	NoFullResponse bool       `json:"noFullResponse"`
 }
 
 type user struct {
 	Name         string `json:"name"`
 	Domain       string `json:"domain"`
-	PasswordFile string `json:"password_file"` // relative to the configuration file
+	PasswordFile string `json:"passwordFile"` // relative to the configuration file
 	Disabled     bool   `json:"disabled"`
 }
 
@@ -38,21 +38,21 @@ type template struct {
 	Minor               uint32     `json:"minor"`
 	Hold                bool       `json:"hold"`
 	Deny                string     `json:"deny"` // an HRESULT such as "0x80094012", or "2"
-	DenyMessage         string     `json:"deny_message"`
-	MinimumKeySize      int        `json:"minimum_key_size"`
-	KeyAlgorithms       []string   `json:"key_algorithms"`
+	DenyMessage         string     `json:"denyMessage"`
+	MinimumKeySize      int        `json:"minimumKeySize"`
+	KeyAlgorithms       []string   `json:"keyAlgorithms"`
 	Signatures          int        `json:"signatures"`
 	Enroll              []string   `json:"enroll"`
 	Directory           *directory `json:"directory"`
-	NoSecurityExtension bool       `json:"no_security_extension"`
-	ExtKeyUsage         []string   `json:"ext_key_usage"`
+	NoSecurityExtension bool       `json:"noSecurityExtension"`
+	ExtKeyUsage         []string   `json:"extKeyUsage"`
 	Validity            string     `json:"validity"` // "8760h"
 }
 
 type directory struct {
 	Machine   bool `json:"machine"`
 	DN        bool `json:"dn"`
-	NoSubject bool `json:"no_subject"`
+	NoSubject bool `json:"noSubject"`
 	DNS       bool `json:"dns"`
 	UPN       bool `json:"upn"`
 	Email     bool `json:"email"`
@@ -60,9 +60,9 @@ type directory struct {
 
 type entry struct {
 	Account    string   `json:"account"`
-	CommonName string   `json:"common_name"`
+	CommonName string   `json:"commonName"`
 	DN         string   `json:"dn"`
-	DNSName    string   `json:"dns_name"`
+	DNSName    string   `json:"dnsName"`
 	UPN        string   `json:"upn"`
 	Email      string   `json:"email"`
 	SID        string   `json:"sid"`

@@ -2,7 +2,9 @@ package main
 
 import (
 	"flag"
-	"fmt"
+	"io"
+
+	"github.com/adcskit/adcskit/examples/internal/cli"
 )
 
 type flags struct {
@@ -13,23 +15,51 @@ type flags struct {
 	config                   string
 }
 
-const synopsis = `Testca is an AD CS in a process, for trying out clients. It runs until it is interrupted.
+const help = `Testca is an AD CS in a process, for trying out clients. It runs until it is interrupted.
 
   testca -epm-port 11135
   enroll -host 127.0.0.1 -epm 127.0.0.1:11135 -ca "Test CA" -template Device -user 'CORP\enroller' \
       -password-file testca.password -auth ntlm -subject CN=device -roots testca.pem
 
-The line that begins with "ready" tells addresses and files. On standard input it takes:
+The line that begins with "ready" tells addresses and files, for enroll and for a connector's configuration:
+  host, name               the CA's: -host and -ca, "host" and "name" in "cas". The host need not resolve: the CA is reached
+                           where the endpoint mapper is
+  epm                      address of the endpoint mapper: -epm, "endpointMapper"; not needed if it is port 135 of host
+  ca                       address of the CA itself, which clients learn from the endpoint mapper
+  user, password-file      -user and -password-file, "user" and "passwordFile"
+  roots                    -roots, "roots": a new one each time testca starts
+
+On standard input it takes:
   list                     the requests that the CA has
   approve ID, deny ID      the manager's decision on one that is held
   pause, resume            the CA works on, but its answers wait; "waiting N" tells how many do
   lose                     the connection is cut in place of the next answer
-Exit status: 0 after an interrupt, 1 for an error.
+
+The configuration is JSON; unknown keys are refused (example.json). What is left out has a default, or is off:
+  users          list of accounts that can log on: name, domain, passwordFile (relative to the file), disabled
+  templates      list; User, Machine, WebServer, Device, DeviceHeld and DeviceDenied if left out:
+    name, oid, major, minor   of the template
+    hold           requests wait for the manager
+    deny           requests are refused with this code, such as "0x80094012"; denyMessage is its text
+    minimumKeySize, keyAlgorithms   in bits; RSA, ECDSA_P256, ECDSA_P384, ECDSA_P521
+    signatures     how many signatures a request needs
+    enroll         accounts and groups that may use it
+    directory      the subject comes from the directory: machine, dn, noSubject, dns, upn, email are true or false
+    extKeyUsage, noSecurityExtension, validity   object identifiers; without the SID; such as "8760h"
+  directory      list of entries: account, commonName, dn, dnsName, upn, email, sid, groups
+  managers       accounts or groups that may read the requests of others
+  enrollers      accounts or groups that may use the CA at all
+  minAuthLevel   the least that requests are served at: "connect", "integrity" or "privacy", which it is if left out
+  rsa, selfSigned, intermediates   the CA's key is RSA; it is its own root; how many CAs are between
+  cdp, aia       URLs that are written into certificates
+  noFullResponse the CA sends no CMC full response
+
+Exit status: 0 after an interrupt, 1 for an error, 2 for wrong use.
 
 Flags:
 `
 
-func parseFlags(args []string) (flags, error) {
+func parseFlags(args []string, out io.Writer) (flags, error) {
 	var f flags
 	s := flag.NewFlagSet("testca", flag.ContinueOnError)
 	s.IntVar(&f.epmPort, "epm-port", 135, "`port` of the endpoint mapper; 0 for a free one. Without this flag it is 135, "+
@@ -43,16 +73,12 @@ func parseFlags(args []string) (flags, error) {
 		"`file` with the account's password; made, with a random one, if it is not there")
 	s.StringVar(&f.caFile, "ca-file", "testca.pem", "`file` to write the root's certificate to, in PEM")
 	s.StringVar(&f.config, "config", "", "JSON `file` with templates, users, directory and the like")
-	s.Usage = func() {
-		fmt.Fprint(s.Output(), synopsis)
-		s.PrintDefaults()
-	}
-	if err := s.Parse(args); err != nil {
+	if err := cli.Parse(s, args, help, out); err != nil {
 		return f, err
 	}
 	s.Visit(func(given *flag.Flag) { f.epmPortGiven = f.epmPortGiven || given.Name == "epm-port" })
 	if s.NArg() > 0 {
-		return f, fmt.Errorf("unknown argument %q", s.Arg(0))
+		return f, cli.Usagef("unknown argument %q", s.Arg(0))
 	}
 	return f, nil
 }

@@ -72,7 +72,7 @@ func start(t *testing.T, args ...string) *process {
 	password, config := filepath.Join(dir, "password"), filepath.Join(dir, "ca.json")
 	require.NoError(t, os.WriteFile(password, []byte(secret+"\n"), 0o600))
 	require.NoError(t, os.WriteFile(config, []byte(`{"templates": [{"name": "User"}, {"name": "Held", "hold": true},
-		{"name": "Denied", "deny": "0x80094012", "deny_message": "not for you"}]}`), 0o600))
+		{"name": "Denied", "deny": "0x80094012", "denyMessage": "not for you"}]}`), 0o600))
 	cmd := exec.Command(program, append([]string{"-password-file", password, "-config", config, "-user", account,
 		"-name", "Corp CA", "-ca-file", filepath.Join(dir, "ca.pem")}, args...)...)
 	stdin, err := cmd.StdinPipe()

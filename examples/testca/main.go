@@ -4,7 +4,8 @@
 //	testca -epm-port 11135     (without the flag: 135 where it may, else a free one)
 //	enroll -host 127.0.0.1 -epm 127.0.0.1:11135 -ca "Test CA" -template Device -subject CN=device -auth ntlm …
 //
-// Templates, users, directory and the like come from a JSON file: -config; example.json shows one. When testca is ready
+// Templates, users, directory and the like come from a JSON file: -config; example.json shows one, and -h explains every
+// key. When testca is ready
 // it prints one line that begins with "ready" and goes on with NAME=VALUE, quoted where there are blanks. What is held
 // for the manager is decided on standard input: "list", "approve ID", "deny ID". To try out what clients do when things
 // go wrong: after "pause" the CA works, but its answers wait until "resume" (for each it prints how many do: "waiting 2"),
@@ -30,7 +31,7 @@ import (
 )
 
 func main() {
-	f, err := parseFlags(os.Args[1:])
+	f, err := parseFlags(os.Args[1:], os.Stdout)
 	if errors.Is(err, flag.ErrHelp) {
 		os.Exit(0)
 	}
@@ -41,7 +42,7 @@ func main() {
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "testca:", err)
-		os.Exit(1)
+		os.Exit(cli.ExitStatus(err))
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 func options(f flags) (*adcstest.Options, error) {
 	domain, name, ok := strings.Cut(f.user, `\`)
 	if !ok {
-		return nil, fmt.Errorf(`-user %q is not DOMAIN\name`, f.user)
+		return nil, cli.Usagef(`-user %q is not DOMAIN\name`, f.user)
 	}
 	secret, err := password(f.passwordFile)
 	if err != nil {
@@ -40,7 +40,7 @@ func (c config) apply(o *adcstest.Options, dir string) error {
 	for _, u := range c.Users {
 		file := u.PasswordFile
 		if file == "" {
-			return fmt.Errorf("user %q: password_file is missing", u.Name)
+			return fmt.Errorf("user %q: passwordFile is missing", u.Name)
 		}
 		if !filepath.IsAbs(file) {
 			file = filepath.Join(dir, file)
@@ -66,7 +66,7 @@ func (c config) apply(o *adcstest.Options, dir string) error {
 	}
 	level, ok := levels[c.MinAuthLevel]
 	if !ok {
-		return fmt.Errorf("min_auth_level %q is none of connect, integrity, privacy", c.MinAuthLevel)
+		return fmt.Errorf("minAuthLevel %q is none of connect, integrity, privacy", c.MinAuthLevel)
 	}
 	o.MinAuthLevel, o.Managers, o.Enrollers = level, c.Managers, c.Enrollers
 	o.Profile = adcstest.Profile{

@@ -110,6 +110,20 @@ func TestLoadJSON(t *testing.T) {
 	}
 }
 
+func TestLoadJSONNamesTheLine(t *testing.T) {
+	for content, want := range map[string]string{
+		"{\n\n \"known\": \"x\",,\n}":    "file:3: invalid character",
+		"{\n \"known\": 1\n}":            "file:2: json: cannot unmarshal number",
+		"{\n\n\n \"unknown\" : 1\n}":     `file:4: json: unknown field "unknown"`,
+		"{\n \"known\": \"unknown\"\n\n": "file: unexpected EOF",
+	} {
+		var v struct {
+			Known string `json:"known"`
+		}
+		assert.ErrorContains(t, cli.LoadJSON(write(t, content), &v), want)
+	}
+}
+
 func TestCertificates(t *testing.T) {
 	const key = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
 	_, key25519, err := ed25519.GenerateKey(rand.Reader)

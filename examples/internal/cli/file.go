@@ -5,8 +5,10 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
+	"regexp"
 )
 
 const (
@@ -23,12 +25,35 @@ func LoadJSON(path string, v any) error {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {
+		if line := lineOf(b, err); line > 0 {
+			path = fmt.Sprintf("%s:%d", path, line)
+		}
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	if _, err := d.Token(); err != io.EOF {
 		return fmt.Errorf("%s: more after the configuration", path)
 	}
 	return nil
+}
+
+var unknownField = regexp.MustCompile(`^json: unknown field ("[^"]*")$`)
+
+// lineOf returns the line that an error of encoding/json is about, or 0 if it is not to be found.
+func lineOf(text []byte, err error) int {
+	offset := -1
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		offset = int(syntax.Offset)
+	} else if kind, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		offset = int(kind.Offset)
+	} else if m := unknownField.FindStringSubmatch(err.Error()); m != nil {
+		if at := regexp.MustCompile(regexp.QuoteMeta(m[1]) + `\s*:`).FindIndex(text); at != nil {
+			offset = at[0]
+		}
+	}
+	if offset < 0 || offset > len(text) {
+		return 0
+	}
+	return 1 + bytes.Count(text[:offset], []byte("\n"))
 }
 
 // Certificates reads the certificates of a PEM file, or the one of a DER file, which is what Windows exports. There must
