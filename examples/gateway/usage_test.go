@@ -1,0 +1,22 @@
+package main
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/adcskit/adcskit/wsproto"
+)
+
+// TestHelpNamesEveryKey of the configuration and of an order, but for what this version does not deliver to.
+func TestHelpNamesEveryKey(t *testing.T) {
+	for _, part := range []any{config{}, timing{}, wsproto.Order{}} {
+		for field := range reflect.TypeOf(part).Fields() {
+			if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "recipient" && name != "critical" {
+				assert.Regexp(t, `\b`+name+`\b`, help)
+			}
+		}
+	}
+}
