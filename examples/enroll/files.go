@@ -38,6 +38,12 @@ func (f *flags) distinct() error {
 // beside is a file name like that of the .p12.
 func (f *flags) beside(extension string) string { return strings.TrimSuffix(f.out, ".p12") + extension }
 
+// occupied reports whether something is at path that could be lost. An empty file, such as mktemp makes, is not.
+func occupied(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && (info.Size() > 0 || !info.Mode().IsRegular())
+}
+
 // canWrite finds out whether the results will have a place to go, where nothing is that -force would have to replace.
 func (e *enrollment) canWrite() error {
 	results := []string{e.out}
@@ -48,7 +54,7 @@ func (e *enrollment) canWrite() error {
 		if err := cli.CanWrite(path); err != nil {
 			return err
 		}
-		if _, err := os.Lstat(path); err == nil && !e.force {
+		if occupied(path) && !e.force {
 			return &usageError{fmt.Errorf("%s is there already: choose another -out, or replace it with -force", path)}
 		}
 	}

@@ -107,6 +107,12 @@ func TestNothingIsReplaced(t *testing.T) {
 	assert.Contains(t, r.Error, "certificate.password is there already")
 	assert.Equal(t, password, read("certificate.password"))
 
+	empty := filepath.Join(dir, "empty.p12") // as mktemp makes one: nothing is lost
+	require.NoError(t, os.WriteFile(empty, nil, 0o600))
+	status, r = ca.enroll(t, dir, append(args, "-out", empty)...)
+	require.Zero(t, status, r.Error)
+	assert.NotEmpty(t, read("empty.p12"))
+
 	own := filepath.Join(caDir, "own.password")
 	require.NoError(t, os.WriteFile(own, []byte("a password of mine\n"), 0o600))
 	status, r = ca.enroll(t, dir, append(args, "-p12-password-file", own)...)

@@ -40,7 +40,7 @@ func (e *enrollment) store(file []byte) error {
 
 // put writes a file. What has come to its place since enroll looked stays there, unless -force replaces it.
 func (e *enrollment) put(path string, data []byte) error {
-	if e.force {
+	if _, err := os.Lstat(path); e.force || err == nil && !occupied(path) {
 		return cli.WritePrivate(path, data)
 	}
 	return cli.CreatePrivate(path, data)
