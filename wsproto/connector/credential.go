@@ -12,6 +12,10 @@ import (
 // logonPause is how long nothing uses a credential after a logon failure: domains lock accounts after a few of them.
 const logonPause = time.Hour
 
+// askAgain is the longest time after which a tenant is told to ask again for work that waits for a credential. A person
+// may mend it at any moment, and an offer that is refused for it costs nobody a logon.
+const askAgain = time.Minute
+
 // pausedError says that a credential is stopped.
 type pausedError struct {
 	account string
@@ -22,6 +26,9 @@ func (e *pausedError) Error() string {
 	return fmt.Sprintf("connector: the account %q is not used for %v more, after a failed logon; reload the credential once it is corrected",
 		e.account, e.left.Round(time.Second))
 }
+
+// retry is when the tenant should ask again.
+func (e *pausedError) retry() time.Duration { return min(e.left+time.Millisecond, askAgain) }
 
 // credentials says which credential may be used now. Until a credential has worked at a CA, one call at a time uses it
 // there, so that a wrong password fails once and not once for every job in flight.

@@ -171,7 +171,7 @@ func (j *job) admit(ctx context.Context, o *wsproto.Offer) *wsproto.OfferResult 
 	}
 	if p, ok := errors.AsType[*pausedError](j.c.credentials.paused(j.account)); ok {
 		answer := refused(wsproto.RefusedElsewhere, wsproto.ReasonCredential, "the credential is stopped after a failed logon")
-		answer.RetryAfterMS = p.left.Milliseconds() + 1
+		answer.RetryAfterMS = p.retry().Milliseconds()
 		return answer
 	}
 	if o.Checkpoint == nil {

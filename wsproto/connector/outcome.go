@@ -127,12 +127,12 @@ func (j *job) notRetrieved(requestID uint32, e *CAError) *wsproto.Outcome {
 	o := j.pending(&CAResult{RequestID: requestID})
 	o.Reason = wsproto.ReasonCAUnavailable
 	if e.Kind == CALogon {
-		o.Reason, o.RetryAfterMS = wsproto.ReasonCALogon, logonPause.Milliseconds()
+		o.Reason, o.RetryAfterMS = wsproto.ReasonCALogon, askAgain.Milliseconds()
 	}
 	e.describe(o)
 	o.Retry, o.RequestID = wsproto.RetryAfter, requestID
 	if p, ok := errors.AsType[*pausedError](e.Err); ok {
-		o.RetryAfterMS = p.left.Milliseconds() + 1
+		o.RetryAfterMS = p.retry().Milliseconds()
 	}
 	return o
 }

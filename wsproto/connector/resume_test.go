@@ -116,7 +116,7 @@ func TestRetrieveFails(t *testing.T) {
 		f = l.next(wsproto.MethodFinish)
 		assert.Equal(t, wsproto.Pending, f.finish().Outcome.Kind)
 		assert.Equal(t, wsproto.ReasonCALogon, f.finish().Outcome.Reason)
-		assert.Equal(t, time.Hour.Milliseconds(), f.finish().Outcome.RetryAfterMS)
+		assert.Equal(t, time.Minute.Milliseconds(), f.finish().Outcome.RetryAfterMS)
 		f.recorded()
 	})
 }
