@@ -19,6 +19,7 @@ import (
 
 	"github.com/adcskit/adcskit/wsproto"
 	"github.com/adcskit/adcskit/wsproto/connector"
+	"github.com/adcskit/adcskit/wsproto/internal/schematest"
 )
 
 const rpcDeadline = 40 * time.Second
@@ -176,7 +177,7 @@ func (s *script) dial(context.Context) (wsproto.Transport, error) {
 		defer close(l.done)
 		l.err = l.peer.Run(s.ctx)
 	})
-	return near, nil
+	return schematest.WrapSent(s.t, near, wsproto.SideConnector), nil
 }
 
 func (l *line) handle(ctx context.Context, r *wsproto.Request) (any, error) {

@@ -23,6 +23,7 @@ import (
 
 	"github.com/adcskit/adcskit/wsproto"
 	"github.com/adcskit/adcskit/wsproto/gateway"
+	"github.com/adcskit/adcskit/wsproto/internal/schematest"
 )
 
 const authority = "gateway.test"
@@ -184,7 +185,7 @@ func (w *world) connectFrom(i *identity, source string) *fake {
 	near, far := wsproto.Pipe()
 	f := newFake(w.t, i, near)
 	f.pipe = near
-	go w.g.Connect(context.Background(), "acme", source, far)
+	go w.g.Connect(context.Background(), "acme", source, schematest.WrapSent(w.t, far, wsproto.SideTenant))
 	return f
 }
 
