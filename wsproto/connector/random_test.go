@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -29,7 +30,7 @@ const (
 // fall silent, processes are killed and gateways restart. Afterwards everything is healed, and each order is held against
 // the CA's database.
 func TestRandomWorlds(t *testing.T) {
-	for seed := range uint64(randomWorlds) {
+	for seed := range worlds(randomWorlds) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { randomWorld(t, rand.New(rand.NewPCG(seed, 2026))) })
 	}
 }
@@ -145,7 +146,7 @@ func (w *world) waitFor(id string, d time.Duration) wsproto.Outcome {
 // TestHostileGateway lets a gateway send whatever it likes, in any order. Whatever it does, each request is submitted at
 // most once, with a lease that was granted for its checkpoint and is running.
 func TestHostileGateway(t *testing.T) {
-	for seed := range uint64(20) {
+	for seed := range worlds(20) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { hostileGateway(t, rand.New(rand.NewPCG(seed, 4711))) })
 	}
 }
@@ -275,4 +276,12 @@ func (b *leaseBook) Retrieve(ctx context.Context, o *connector.Order, id uint32)
 
 func (b *leaseBook) Finish(ctx context.Context, o *connector.Order, p *connector.Prepared, r *connector.CAResult) (*connector.Bundle, error) {
 	return b.issuer.Finish(ctx, o, p, r)
+}
+
+// worlds is how many random worlds are played: n, and ten times as many in a long run.
+func worlds(n uint64) uint64 {
+	if os.Getenv("ADCSKIT_LONG") != "" {
+		return 10 * n
+	}
+	return n
 }

@@ -340,8 +340,8 @@ func (m *machine) finish(life context.Context, o wsproto.Offer, seq int64, out w
 
 func TestSimulation(t *testing.T) {
 	seeds := 12
-	if n, err := strconv.Atoi(os.Getenv("ADCSKIT_SEEDS")); err == nil {
-		seeds = n
+	if os.Getenv("ADCSKIT_LONG") != "" {
+		seeds = 120
 	}
 	for seed := range seeds {
 		t.Run(strconv.Itoa(seed), func(t *testing.T) { simulate(t, uint64(seed)) })
