@@ -96,6 +96,13 @@ func (s *summary) add(e event) {
 	}
 }
 
+// unexpected reports whether a test was skipped for another reason than that nobody named the folder with the messages
+// that are not ours to ship.
+func (s *summary) unexpected(name string) bool {
+	out := s.output[name]
+	return os.Getenv("ADCSKIT_VECTORS") != "" || out == nil || !strings.Contains(out.String(), "ADCSKIT_VECTORS")
+}
+
 func (s *summary) print() int {
 	for _, name := range s.failures {
 		fmt.Printf("--- FAILED: %s\n", name)
@@ -118,7 +125,7 @@ func (s *summary) print() int {
 	if len(s.failures) > 0 || s.passed == 0 {
 		status = 1
 	}
-	if len(s.skips) > 0 && os.Getenv("CI") == "true" {
+	if slices.ContainsFunc(s.skips, s.unexpected) && os.Getenv("CI") == "true" {
 		fmt.Println("With CI=true a skipped test is a failure.")
 		status = 1
 	}
