@@ -131,12 +131,16 @@ func (p *Peer) register(wait chan *frame) (number uint64, key string) {
 	return p.nextID, key
 }
 
-// forget takes back a request that was not sent.
+// forget takes back a request that was not sent. Its slot is gone already if the other side has guessed its id and
+// answered it.
 func (p *Peer) forget(key string) {
 	p.mu.Lock()
+	_, ok := p.pending[key]
 	delete(p.pending, key)
 	p.mu.Unlock()
-	<-p.slots
+	if ok {
+		<-p.slots
+	}
 }
 
 // abandon keeps the slot of a request whose answer nobody waits for, until it comes.
