@@ -92,7 +92,7 @@ type State struct {
 
 // Configure assigns CAs to a connector.
 type Configure struct {
-	Revision int64          `json:"revision"`      // a lower one than the last is stale and ignored
+	Revision int64          `json:"revision"`      // a lower one than the last in this session is ignored
 	CAs      []CAAssignment `json:"cas,omitempty"` // absent: none
 }
 

@@ -30,6 +30,7 @@ type Connector struct {
 	registered  atomic.Bool // the registration is active: the enrollment code is not needed any more
 	running     atomic.Bool
 	events      sync.Mutex // one call of OnEvent at a time
+	configuring sync.Mutex // one assignment of CAs at a time
 }
 
 // New checks a configuration and returns a Connector. It does no I/O and starts no goroutine.

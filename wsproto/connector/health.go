@@ -31,7 +31,7 @@ func (h *health) used(ca wsproto.CAAssignment, err error) use {
 			state.Healthy, state.Reason, result = false, wsproto.ReasonCAUnavailable, useNone
 		case CAInvalid:
 			return useNone
-		case CARefused:
+		case CARefused, CAFailed:
 		}
 	}
 	h.set(state)

@@ -39,7 +39,9 @@ type Submitter interface {
 
 // Retriever fetches the answer to a request that the CA holds.
 type Retriever interface {
-	// Retrieve asks the CA for a request that it answered with pending. It may be called again.
+	// Retrieve asks the CA for a request that it answered with pending. It may be called again. [CARefused] says that the
+	// CA has decided against the request, or that there is none, and ends the job; after any other error it is asked
+	// again later, since it may still hold the request.
 	Retrieve(ctx context.Context, order *Order, requestID uint32) (*CAResult, error)
 }
 
@@ -109,6 +111,7 @@ const (
 	CALogon                          // the CA did not accept the credential; nothing was submitted
 	CAUnavailable                    // the CA was not reached; nothing was submitted
 	CAInvalid                        // the request cannot be made; nothing was submitted
+	CAFailed                         // the CA answered, but decided nothing; nothing was submitted
 )
 
 // CAError is a failed call to a CA.
@@ -152,6 +155,8 @@ func (k CAErrorKind) String() string {
 		return "was not reached"
 	case CAInvalid:
 		return "was not asked, because the request cannot be made"
+	case CAFailed:
+		return "answered, but decided nothing about the request"
 	}
 	return "may have executed the request, but its answer is lost"
 }

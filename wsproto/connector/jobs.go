@@ -1,6 +1,7 @@
 package connector
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/x509"
@@ -39,7 +40,7 @@ func (t *jobs) reserve(j *job, working, all int) *wsproto.OfferResult {
 		return busy(wsproto.ReasonDraining, busyRetry)
 	}
 	if old := t.byID[j.id]; old != nil {
-		return t.answerAgain(old, j.attempt)
+		return t.answerAgain(old, j)
 	}
 	n := 0
 	for _, other := range t.byID {
@@ -56,12 +57,12 @@ func (t *jobs) reserve(j *job, working, all int) *wsproto.OfferResult {
 }
 
 // answerAgain answers an offer of a job that is here already. A newer attempt means that the tenant has given the older
-// one up: it ends, and the newer one is taken once it has.
-func (t *jobs) answerAgain(old *job, attempt int64) *wsproto.OfferResult {
+// one up: it ends, and the newer one is taken once it has. The same attempt with another order is not the one that is here.
+func (t *jobs) answerAgain(old, j *job) *wsproto.OfferResult {
 	switch {
-	case attempt == old.attempt && old.accepted.Load():
+	case j.attempt == old.attempt && old.accepted.Load() && bytes.Equal(old.digest, j.digest):
 		return &wsproto.OfferResult{Answer: wsproto.OfferAccepted}
-	case attempt > old.attempt:
+	case j.attempt > old.attempt:
 		old.supersede()
 		return busy(wsproto.ReasonBusy, supersededRetry)
 	}

@@ -26,13 +26,26 @@ type tenant interface {
 type link struct {
 	mu      sync.Mutex
 	active  tenant
+	newest  tenant        // that was ever attached
 	changed chan struct{} // closed and replaced when active changes
 }
 
 func newLink() *link { return &link{changed: make(chan struct{})} }
 
 // attach makes a session the one that is used.
-func (l *link) attach(s tenant) { l.set(func(tenant) tenant { return s }) }
+func (l *link) attach(s tenant) {
+	l.set(func(tenant) tenant {
+		l.newest = s
+		return s
+	})
+}
+
+// isNewest reports whether no session was attached after this one.
+func (l *link) isNewest(s tenant) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.newest == s
+}
 
 // detach takes a session out of use, unless another one has taken its place.
 func (l *link) detach(s tenant) {

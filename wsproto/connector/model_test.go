@@ -173,6 +173,7 @@ type modelIssuer struct {
 	prepare chan struct{} // if not nil, Prepare waits for it
 	padding int           // makes bundles larger
 	answer  func() (*connector.CAResult, error)
+	fetch   error // if not nil, what Retrieve returns
 
 	mu      sync.Mutex
 	submits int // calls of Submit
@@ -258,6 +259,9 @@ func (i *modelIssuer) Retrieve(_ context.Context, o *connector.Order, id uint32)
 	}
 	i.ca.mu.Lock()
 	defer i.ca.mu.Unlock()
+	if i.fetch != nil {
+		return nil, i.fetch
+	}
 	if i.ca.decide(o).lost == lossRetrieval {
 		return nil, &connector.CAError{Kind: connector.CAUnavailable, Err: errTimeout}
 	}

@@ -82,6 +82,8 @@ func (j *job) failed(e *CAError) *wsproto.Outcome {
 		o.Reason, o.Retry = wsproto.ReasonCAUnavailable, wsproto.RetryAfter
 	case CAInvalid:
 		o.Reason, o.Retry = wsproto.ReasonCARequest, wsproto.RetryNever
+	case CAFailed:
+		o.Reason, o.Retry = wsproto.ReasonCAFailed, wsproto.RetryAfter
 	case CAUnknown:
 		return j.unknown()
 	}
@@ -126,8 +128,11 @@ func (j *job) pending(r *CAResult) *wsproto.Outcome {
 func (j *job) notRetrieved(requestID uint32, e *CAError) *wsproto.Outcome {
 	o := j.pending(&CAResult{RequestID: requestID})
 	o.Reason = wsproto.ReasonCAUnavailable
-	if e.Kind == CALogon {
+	switch e.Kind {
+	case CALogon:
 		o.Reason, o.RetryAfterMS = wsproto.ReasonCALogon, askAgain.Milliseconds()
+	case CAFailed:
+		o.Reason = wsproto.ReasonCAFailed
 	}
 	e.describe(o)
 	o.Retry, o.RequestID = wsproto.RetryAfter, requestID

@@ -121,6 +121,91 @@ func TestRetrieveFails(t *testing.T) {
 	})
 }
 
+// TestRetrieveUndecided: only the CA's decision about the request ends the job. Whatever else an answer says, the CA may
+// still hold it.
+func TestRetrieveUndecided(t *testing.T) {
+	for kind, reason := range map[connector.CAErrorKind]wsproto.Reason{
+		connector.CAFailed: wsproto.ReasonCAFailed, connector.CAInvalid: wsproto.ReasonCAUnavailable,
+		connector.CAUnknown: wsproto.ReasonCAUnavailable, connector.CAUnavailable: wsproto.ReasonCAUnavailable,
+	} {
+		scripted(t, nil, func(s *script, l *line) {
+			s.ca.behave(behaviour{pend: true})
+			o := l.held(s.job(1))
+			s.issuer.fetch = &connector.CAError{Kind: kind, HResult: 0x80094006, Message: "suspended", Retry: wsproto.RetryNever}
+			l.accept(o)
+			f := l.next(wsproto.MethodFinish)
+			outcome := f.finish().Outcome
+			assert.Equal(t, wsproto.Pending, outcome.Kind, "the CA %v", kind)
+			assert.Equal(t, reason, outcome.Reason, "the CA %v", kind)
+			assert.Equal(t, wsproto.RetryAfter, outcome.Retry)
+			assert.Equal(t, o.Checkpoint.RequestID, outcome.RequestID)
+			assert.Equal(t, "suspended", outcome.Message)
+			f.recorded()
+			time.Sleep(time.Second)
+
+			s.issuer.fetch = nil
+			s.ca.approve(t)
+			o.Attempt++
+			l.accept(o)
+			f = l.next(wsproto.MethodFinish)
+			assert.Equal(t, wsproto.Issued, f.finish().Outcome.Kind)
+			f.recorded()
+		})
+	}
+}
+
+// TestSubmitUndecided: an answer that decides nothing about a new request leaves nothing at the CA.
+func TestSubmitUndecided(t *testing.T) {
+	scripted(t, func(s *script) {
+		s.issuer.answer = func() (*connector.CAResult, error) { return nil, &connector.CAError{Kind: connector.CAFailed} }
+	}, func(s *script, l *line) {
+		o := l.finishOne(s.job(1))
+		assert.Equal(t, wsproto.Failed, o.Kind)
+		assert.Equal(t, wsproto.ReasonCAFailed, o.Reason)
+		assert.Equal(t, wsproto.RetryAfter, o.Retry)
+	})
+}
+
+// TestResubmissionFails: a second submission that fails says nothing about the first one.
+func TestResubmissionFails(t *testing.T) {
+	for name, b := range map[string]behaviour{"denied": {deny: true}, "not sent": {lost: lossUnsent}} {
+		t.Run(name, func(t *testing.T) {
+			scripted(t, nil, func(s *script, l *line) {
+				order := anOrder()
+				order.Resubmit = true
+				o := l.interrupted(s.jobOf(1, order))
+				s.ca.behave(b)
+				l.accept(o)
+				l.next(wsproto.MethodCheckpoint).lease(time.Minute)
+				f := l.next(wsproto.MethodFinish)
+				assert.Equal(t, wsproto.Unknown, f.finish().Outcome.Kind)
+				assert.Equal(t, o.Checkpoint.PublicKeyHash, f.finish().Outcome.PublicKeyHash)
+				f.recorded()
+				time.Sleep(time.Millisecond)
+				assert.Error(t, s.lastReport().Err, "the operator reads why")
+				assert.Equal(t, 1, s.issuer.submitted())
+			})
+		})
+	}
+}
+
+// TestOfferAgain: the same attempt is answered alike only if it is the same order.
+func TestOfferAgain(t *testing.T) {
+	scripted(t, nil, func(s *script, l *line) {
+		o := s.job(1)
+		l.accept(o)
+		l.accept(o)
+		changed := anOrder()
+		changed.Subject = "CN=other.corp.test"
+		other := s.jobOf(1, changed)
+		r := l.offer(other)
+		assert.Equal(t, wsproto.OfferBusy, r.Answer)
+		assert.Equal(t, wsproto.ReasonSuperseded, r.Reason)
+		l.next(wsproto.MethodCheckpoint).lease(time.Minute)
+		l.next(wsproto.MethodFinish).recorded()
+	})
+}
+
 // TestResumeRefused: a checkpoint is used only if everything about it fits.
 func TestResumeRefused(t *testing.T) {
 	for _, c := range []struct {

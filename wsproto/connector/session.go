@@ -8,7 +8,7 @@ import (
 	"github.com/adcskit/adcskit/wsproto"
 )
 
-// activeWait is how long an offer waits for the approval that it may have overtaken.
+// activeWait is how long an offer or a configuration waits for the approval that it may have overtaken.
 const activeWait = 5 * time.Second
 
 // session is one connection, from the handshake to its end.
@@ -39,7 +39,8 @@ type session struct {
 	calls      int
 	idle       chan struct{} // closed when there are no calls; nil while nobody waits
 	unanswered int           // calls in a row whose answer did not come
-	revision   int64         // of the CAs that are assigned
+
+	revision int64 // of the CAs that this session assigned last; under Connector.configuring
 }
 
 func newSession(c *Connector, life context.Context) *session {
@@ -108,7 +109,7 @@ func (s *session) handle(ctx context.Context, r *wsproto.Request) (any, error) {
 		}
 		return s.c.cancel(&m)
 	case wsproto.MethodConfigure:
-		return s.handleConfigure(r)
+		return s.handleConfigure(ctx, r)
 	case wsproto.MethodReauthenticate:
 		return s.handleReauthenticate(r)
 	case wsproto.MethodDrain:
@@ -124,29 +125,38 @@ func (s *session) handleOffer(ctx context.Context, r *wsproto.Request) (any, err
 	if err := r.Decode(&o); err != nil {
 		return nil, err
 	}
+	if !s.waitActive(ctx) {
+		return nil, wsproto.CodeNotActive
+	}
+	return s.c.offer(ctx, s.life, &o), nil
+}
+
+func (s *session) waitActive(ctx context.Context) bool {
 	timer := time.NewTimer(activeWait)
 	defer timer.Stop()
 	select {
 	case <-s.active:
-		return s.c.offer(ctx, s.life, &o), nil
+		return true
 	case <-timer.C:
 	case <-ctx.Done():
 	}
-	return nil, wsproto.CodeNotActive
+	return false
 }
 
-func (s *session) handleConfigure(r *wsproto.Request) (any, error) {
+func (s *session) handleConfigure(ctx context.Context, r *wsproto.Request) (any, error) {
 	var m wsproto.Configure
 	if err := r.Decode(&m); err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	stale := m.Revision < s.revision
-	s.revision = max(s.revision, m.Revision)
-	s.mu.Unlock()
-	if stale {
-		return wsproto.Empty{}, nil // a newer one has overtaken it
+	if !s.waitActive(ctx) {
+		return nil, wsproto.CodeNotActive
 	}
+	s.c.configuring.Lock()
+	defer s.c.configuring.Unlock()
+	if !s.c.link.isNewest(s) || m.Revision < s.revision {
+		return wsproto.Empty{}, nil // a newer one has overtaken it, or will come in the newer session
+	}
+	s.revision = m.Revision
 	s.c.health.assign(m.CAs, func(ca wsproto.CAAssignment) bool {
 		_, err := s.c.cfg.Issuer.Account(ca)
 		return err == nil

@@ -389,6 +389,58 @@ func TestConfigureAndStatus(t *testing.T) {
 	})
 }
 
+// TestConfigureOnADrainedSession: the revisions are those of one session, and only the newest session configures.
+func TestConfigureOnADrainedSession(t *testing.T) {
+	scripted(t, nil, func(s *script, l *line) {
+		unknown := func(name string) wsproto.CAAssignment { return wsproto.CAAssignment{Host: "ca.corp.test", Name: name} }
+		configure := func(l *line, revision int64, name string) {
+			require.NoError(t, l.peer.Call(s.ctx, wsproto.MethodConfigure,
+				wsproto.Configure{Revision: revision, CAs: []wsproto.CAAssignment{unknown(name)}}, nil))
+		}
+		served := func() string {
+			time.Sleep(2 * time.Second) // the status is told
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			cas := s.statuses[len(s.statuses)-1].CAs
+			require.Len(t, cas, 1)
+			return cas[0].CA.Name
+		}
+		configure(l, 7, "first")
+		require.Equal(t, "first", served())
+		// A call keeps the drained session open beside the next one.
+		l.accept(s.job(1))
+		open := l.next(wsproto.MethodCheckpoint)
+		require.NoError(t, l.peer.Call(s.ctx, wsproto.MethodDrain, wsproto.Drain{}, nil))
+		next := s.connection()
+		configure(next, 1, "second")
+		assert.Equal(t, "second", served(), "the revision of another session does not count")
+		configure(l, 8, "late")
+		assert.Equal(t, "second", served())
+		open.lease(time.Minute)
+		next.next(wsproto.MethodFinish).recorded()
+	})
+}
+
+// TestConfigureBeforeActive: a configure that has overtaken the approval waits for it.
+func TestConfigureBeforeActive(t *testing.T) {
+	scripted(t, func(s *script) { s.state = wsproto.State{State: wsproto.StatePending} }, func(s *script, _ *line) {
+		l := s.connection()
+		m := wsproto.Configure{Revision: 1, CAs: []wsproto.CAAssignment{{Host: "ca.corp.test", Name: "Unknown"}}}
+		assert.ErrorIs(t, l.peer.Call(s.ctx, wsproto.MethodConfigure, m, nil), wsproto.CodeNotActive)
+		answered := make(chan error, 1)
+		s.working.Go(func() { answered <- l.peer.Call(s.ctx, wsproto.MethodConfigure, m, nil) })
+		synctest.Wait()
+		require.NoError(t, l.peer.Notify(s.ctx, wsproto.MethodApproved,
+			wsproto.State{State: wsproto.StateActive, Connector: "connector-1"}))
+		require.NoError(t, <-answered)
+		s.until("it is told", func() bool {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return len(s.statuses) > 0 && len(s.statuses[len(s.statuses)-1].CAs) == 1
+		})
+	})
+}
+
 // TestUnexpected: what a tenant may not send is answered with an error, and the session goes on.
 func TestUnexpected(t *testing.T) {
 	scripted(t, nil, func(s *script, l *line) {

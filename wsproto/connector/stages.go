@@ -88,6 +88,8 @@ func checkResult(r *CAResult) error {
 // answered goes on with an answer of the CA that says what became of the request.
 func (j *job) answered(life context.Context, result *CAResult, err error) (*wsproto.Outcome, error) {
 	switch {
+	case err != nil && j.resumed != nil:
+		return j.unknown(), err // this one has failed, but not the one that an earlier attempt may have submitted
 	case err != nil:
 		return j.failed(classify(err)), err
 	case result.Pending:
@@ -187,7 +189,8 @@ func (j *job) find(life context.Context) (*CAResult, error) {
 	})
 }
 
-// retrieve fetches the answer to a request that the CA holds. Whatever is in the way, the request stays there.
+// retrieve fetches the answer to a request that the CA holds. Whatever is in the way, the request stays there: only the
+// CA's decision about it ends the job.
 func (j *job) retrieve(life context.Context, requestID uint32) (*wsproto.Outcome, error) {
 	end := j.stage("retrieve")
 	result, err := j.callCA(life, func(ctx context.Context) (*CAResult, error) {
@@ -204,7 +207,7 @@ func (j *job) retrieve(life context.Context, requestID uint32) (*wsproto.Outcome
 		return nil, errCut
 	case e == nil && !result.Pending:
 		return j.issued(life, result), nil
-	case e != nil && (e.Kind == CARefused || e.Kind == CAInvalid):
+	case e != nil && e.Kind == CARefused:
 		return j.failed(e), nil
 	case e != nil:
 		return j.notRetrieved(requestID, e), err
