@@ -52,6 +52,41 @@ func caError(err error) error {
 	return e
 }
 
+// retrieved translates an answer to a retrieval. Not every refusal of one is a decision about the request.
+func retrieved(r *adcs.Result, err error) (*connector.CAResult, error) {
+	out, err := result(r, err)
+	e, failed := errors.AsType[*connector.CAError](err)
+	refusal, refused := errors.AsType[*adcs.RequestError](err)
+	if failed && refused && !decides(refusal) {
+		e.Kind, e.Retry = connector.CAFailed, wsproto.RetryAfter
+	}
+	return out, err
+}
+
+// decides reports whether a refused retrieval says that the CA has decided against the request or does not have it. The
+// disposition is that of the request; a return value without one is of the call: the CA is suspended, its database is
+// busy, or the account may not read the request now.
+func decides(refusal *adcs.RequestError) bool {
+	for _, passing := range []adcs.HResult{adcs.ErrServerSuspended, adcs.ErrNoDBSessions, adcs.ErrServerUnavailable} {
+		if errors.Is(refusal, passing) {
+			return false
+		}
+	}
+	if errors.Is(refusal, adcs.ErrPropertyEmpty) {
+		return true // there is no such request
+	}
+	switch refusal.Disposition {
+	case adcs.Denied, adcs.Failed, adcs.Revoked:
+		return true
+	case adcs.Incomplete:
+		return refusal.Code == 0
+	case adcs.Issued, adcs.IssuedOutOfBand, adcs.Pending:
+		return false // the return value contradicts it
+	}
+	const failure = 1 << 31
+	return refusal.Disposition&failure != 0 && refusal.Code == adcs.HResult(refusal.Disposition)
+}
+
 // refusalReason is the machine reason for a refusal.
 func refusalReason(refusal error) wsproto.Reason {
 	is := func(codes ...adcs.HResult) bool {

@@ -123,7 +123,7 @@ func (i *Issuer) Retrieve(ctx context.Context, o *connector.Order, requestID uin
 	if err != nil {
 		return nil, err
 	}
-	return result(ca.client.Retrieve(ctx, requestID))
+	return retrieved(ca.client.Retrieve(ctx, requestID))
 }
 
 // Finish verifies what the CA issued and encodes the .p12: the key, the certificate, and the CAs up to the root, which
