@@ -189,6 +189,21 @@ func TestResubmissionFails(t *testing.T) {
 	}
 }
 
+// TestResubmissionLost: the row of a second submission says nothing about the first one either.
+func TestResubmissionLost(t *testing.T) {
+	scripted(t, func(s *script) { s.cfg.Issuer = findingIssuer{s.issuer} }, func(s *script, l *line) {
+		order := anOrder()
+		order.Resubmit = true
+		o := l.interrupted(s.jobOf(1, order))
+		s.ca.behave(behaviour{deny: true, lost: lossAfter})
+		l.accept(o)
+		l.next(wsproto.MethodCheckpoint).lease(time.Minute)
+		f := l.next(wsproto.MethodFinish)
+		assert.Equal(t, wsproto.Unknown, f.finish().Outcome.Kind)
+		f.recorded()
+	})
+}
+
 // TestOfferAgain: the same attempt is answered alike only if it is the same order.
 func TestOfferAgain(t *testing.T) {
 	scripted(t, nil, func(s *script, l *line) {

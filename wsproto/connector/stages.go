@@ -149,6 +149,9 @@ func (j *job) lookUp(life context.Context, l lease, lost error) (*wsproto.Outcom
 		return nil, context.Cause(j.current) // whoever has the newer attempt looks it up
 	}
 	result, err := j.find(life)
+	if e := classify(err); e != nil && j.resumed != nil {
+		return j.unknown(), errors.Join(lost, err) // a refused row need not be the only one: see answered
+	}
 	return j.found(life, result, err, lost)
 }
 
