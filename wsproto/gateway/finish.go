@@ -34,7 +34,7 @@ func (j *Job) finish(connector string, p *wsproto.FinishParams, now time.Time, r
 // repeated reports whether this finish was recorded before. Sequence of an ended attempt is that of its finish.
 func (j *Job) repeated(connector string, p *wsproto.FinishParams) bool {
 	return j.Outcome != nil && p.Attempt == j.Attempt && connector == j.Connector && p.Sequence == j.Sequence &&
-		j.Outcome.Kind == p.Outcome.Kind && !j.inFlight()
+		j.Outcome.Kind == j.doubted(p.Outcome).Kind && !j.inFlight()
 }
 
 // hasCertificate reports whether the CA issued something, delivered or not.
@@ -42,8 +42,11 @@ func hasCertificate(o *wsproto.Outcome) bool {
 	return o.Kind == wsproto.Issued || o.Kind == wsproto.Rejected && len(o.Thumbprint) > 0
 }
 
-// known reports whether the certificate of o is recorded.
+// known reports whether the certificate of o is recorded. One that was rejected and is delivered now is not.
 func (j *Job) known(o *wsproto.Outcome) bool {
+	if j.accepts(o) {
+		return false
+	}
 	if j.Outcome != nil && hasCertificate(j.Outcome) && bytes.Equal(j.Outcome.Thumbprint, o.Thumbprint) {
 		return true
 	}
@@ -55,14 +58,20 @@ func (j *Job) known(o *wsproto.Outcome) bool {
 	return false
 }
 
-// amend handles an outcome for a job that has one: a certificate is always recorded, and a definite outcome for the same
-// public key replaces an unknown one.
+// accepts reports whether o delivers the certificate that another attempt has rejected.
+func (j *Job) accepts(o *wsproto.Outcome) bool {
+	return j.Outcome != nil && j.Outcome.Kind == wsproto.Rejected && o.Kind == wsproto.Issued &&
+		len(o.Thumbprint) > 0 && bytes.Equal(j.Outcome.Thumbprint, o.Thumbprint)
+}
+
+// amend handles an outcome for a job that has one: a certificate is always recorded, a definite outcome for the same
+// public key replaces an unknown one, and a certificate the same one rejected.
 func (j *Job) amend(connector string, p *wsproto.FinishParams, now time.Time, r *rules) error {
 	open := j.Outcome.Kind == wsproto.Unknown || j.Outcome.Kind == wsproto.Lost
 	switch {
 	case !j.holds(connector, p.Attempt):
 		return superseded(j, p.Attempt)
-	case open && hasCertificate(&p.Outcome):
+	case open && hasCertificate(&p.Outcome), j.accepts(&p.Outcome):
 		j.settle(p, now, r)
 		return nil
 	case hasCertificate(&p.Outcome):
@@ -79,11 +88,14 @@ func (j *Job) amend(connector string, p *wsproto.FinishParams, now time.Time, r 
 }
 
 // answers reports whether a finish tells what became of the request whose outcome is unknown. If the order allowed to
-// submit again, only the newest attempt can tell.
+// submit again, only the newest attempt can tell, and not even that one while an older one may have submitted, too.
 func (j *Job) answers(p *wsproto.FinishParams) bool {
 	switch p.Outcome.Kind {
-	case wsproto.Denied, wsproto.Failed, wsproto.Rejected, wsproto.Cancelled:
+	case wsproto.Denied, wsproto.Failed, wsproto.Rejected, wsproto.Cancelled, wsproto.Expired:
 	default:
+		return false
+	}
+	if j.Doubt != nil && refutable(p.Outcome.Kind) {
 		return false
 	}
 	same := len(p.Outcome.PublicKeyHash) > 0 && bytes.Equal(p.Outcome.PublicKeyHash, j.Outcome.PublicKeyHash)
@@ -98,11 +110,36 @@ func (j *Job) settle(p *wsproto.FinishParams, now time.Time, r *rules) {
 	if p.Outcome.Kind != wsproto.Unknown {
 		j.release(p.Attempt)
 	}
-	if j.Anew && (p.Outcome.Kind == wsproto.Failed || p.Outcome.Kind == wsproto.Cancelled || p.Outcome.Kind == wsproto.Expired) {
-		j.concludeUnknown(now, r) // true of this attempt, but an earlier one may have been submitted
-		return
+	j.conclude(j.doubted(p.Outcome), now, r)
+}
+
+// refutable reports whether an outcome says that there is no certificate, which is true of one attempt only.
+func refutable(kind wsproto.OutcomeKind) bool {
+	switch kind {
+	case wsproto.Failed, wsproto.Denied, wsproto.Cancelled, wsproto.Expired:
+		return true
 	}
-	j.conclude(p.Outcome, now, r)
+	return false
+}
+
+// doubted returns the outcome to record for that of an attempt: unknown instead of one that says there is no certificate,
+// if an earlier attempt may have submitted. It names the key of that one, which is what has to be looked up at the CA.
+func (j *Job) doubted(o wsproto.Outcome) wsproto.Outcome {
+	earlier := j.Doubt
+	if j.Anew {
+		earlier = j.Checkpoint
+	}
+	if earlier == nil || !refutable(o.Kind) {
+		return o
+	}
+	message := "an earlier attempt may have submitted the request; look it up at the CA; the last attempt ended as " + string(o.Kind)
+	if o.Message != "" {
+		message += ": " + o.Message
+	}
+	return wsproto.Outcome{
+		Kind: wsproto.Unknown, Reason: wsproto.ReasonAnswerLost, Retry: wsproto.RetryOperator,
+		PublicKeyHash: earlier.PublicKeyHash, Message: clean(message), Traceparent: o.Traceparent,
+	}
 }
 
 // held records that the CA holds the request: the job waits in the queue, with its checkpoint.

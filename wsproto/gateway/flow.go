@@ -111,13 +111,21 @@ func (j *Job) giveBack(now time.Time, r *rules) {
 			}, now, r)
 			return
 		}
-		j.Holders = slices.Delete(j.Holders, 0, 1)
 		if j.Checkpoint.State == wsproto.CheckpointSubmitting {
 			j.concludeUnknown(now, r)
 			return
 		}
+		j.evict()
 	}
 	j.queue(now, now, r)
+}
+
+// evict forgets the oldest attempt that cannot have submitted: of the others a certificate may still come.
+func (j *Job) evict() {
+	n := slices.IndexFunc(j.Holders, func(h Holder) bool { return !h.Leased && h.Attempt != j.Checkpoint.Attempt })
+	if n >= 0 {
+		j.Holders = slices.Delete(j.Holders, n, n+1)
+	}
 }
 
 // queue makes the job wait for a connector, from notBefore on.
@@ -142,11 +150,12 @@ func (j *Job) schedule(now time.Time, r *rules) {
 			j.Due = t
 		}
 	}
-	if len(j.Events) > 0 {
+	undelivered := j.undelivered(r)
+	if undelivered {
 		due(j.DeliverAt)
 	}
 	switch {
-	case j.State == JobDone && len(j.Events) == 0:
+	case j.State == JobDone && !undelivered:
 		due(j.Ended.Add(r.Retention))
 	case j.inFlight():
 		due(j.Patience)
@@ -162,6 +171,10 @@ func (j *Job) schedule(now time.Time, r *rules) {
 		due(later(j.NotBefore, now).Add(r.Stall)) // is there still somebody who can open it?
 	}
 }
+
+// undelivered reports whether somebody waits for an event of the job. Without OnOutcome nobody does, though a gateway with
+// another configuration may have stored some.
+func (j *Job) undelivered(r *rules) bool { return r.events && len(j.Events) > 0 }
 
 func later(a, b time.Time) time.Time {
 	if a.After(b) {
@@ -268,7 +281,7 @@ func cancelled() wsproto.Outcome {
 
 // holds reports whether the connector may hold this attempt.
 func (j *Job) holds(connector string, attempt int64) bool {
-	return slices.Contains(j.Holders, Holder{Attempt: attempt, Connector: connector})
+	return slices.ContainsFunc(j.Holders, func(h Holder) bool { return h.Attempt == attempt && h.Connector == connector })
 }
 
 // release ends an attempt.
@@ -301,8 +314,10 @@ func (j *Job) checkpoint(connector string, p *wsproto.CheckpointParams, now time
 	}
 	j.State = JobRunning
 	j.Sequence = p.Sequence
+	j.doubt(c)
 	j.Checkpoint, j.Anew = c, false
 	if c.State == wsproto.CheckpointSubmitting {
+		j.leased(p.Attempt)
 		j.LeaseEnd = now.Add(r.Lease)
 		j.Patience = j.free(r)
 		j.schedule(now, r)
@@ -311,6 +326,27 @@ func (j *Job) checkpoint(connector string, p *wsproto.CheckpointParams, now time
 	j.Patience = later(j.free(r), now.Add(r.Stall))
 	j.schedule(now, r)
 	return 0, nil
+}
+
+// doubt keeps what the new checkpoint would make forgotten: that an older attempt may have submitted, too.
+func (j *Job) doubt(c *wsproto.Checkpoint) {
+	old := j.Checkpoint
+	if old == nil || old.Attempt == c.Attempt ||
+		old.State != wsproto.CheckpointSubmitting || c.State != wsproto.CheckpointSubmitting {
+		return
+	}
+	clear := *old
+	clear.Sealed = nil // nobody will open it
+	j.Doubt = &clear
+}
+
+// leased notes that an attempt may submit.
+func (j *Job) leased(attempt int64) {
+	for i := range j.Holders {
+		if j.Holders[i].Attempt == attempt {
+			j.Holders[i].Leased = true
+		}
+	}
 }
 
 // repeats reports whether the checkpoint is the stored one, sent again.

@@ -26,6 +26,8 @@ type Config struct {
 	// OnOutcome takes outcomes, at least once each and one after the other for the same job. A nil error acknowledges;
 	// otherwise it is called again, at growing intervals of up to 5 minutes. It runs on goroutines of Run, up to 8 at a
 	// time, and may block for a minute, when its context ends. Nil: nobody wants them, and none are kept to be delivered.
+	// Gateways that share a store must agree on whether it is nil: one without it keeps no events for the others, and
+	// removes finished jobs whose events were not delivered.
 	OnOutcome func(ctx context.Context, event OutcomeEvent) error
 	// OnAlarm is told of what a person must look at. It runs on the goroutine of a connection, and must not block.
 	OnAlarm func(Alarm)

@@ -233,3 +233,41 @@ func TestStalledWithLease(t *testing.T) {
 		require.InDelta(t, 8*time.Minute, time.Since(start), float64(2*time.Second), "3 minutes, and Timing.Stall")
 	})
 }
+
+// However often others vanish with the job, the certificate of the attempt that had a lease is taken.
+func TestLeasedAttemptIsNotForgotten(t *testing.T) {
+	for name, requestID := range map[string]uint32{"submitting": 0, "pending": 7} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, nil, func(t *testing.T, w *world) {
+				a := newIdentity(t)
+				f := w.enroll(a)
+				id := w.order()
+				o := <-f.offers
+				s := secret(t)
+				p := a.sealed(t, o, s, 1, 0)
+				_, err := f.checkpoint(p)
+				require.NoError(t, err)
+				if requestID != 0 {
+					_, err = f.checkpoint(a.sealed(t, o, s, 2, requestID))
+					require.NoError(t, err)
+				}
+				f.pipe.Cut()
+				<-f.ended
+				time.Sleep(200 * time.Second)
+				for w.job(id).State != gateway.JobDone && w.job(id).Attempt < 14 {
+					f = w.again(a)
+					<-f.offers
+					f.pipe.Cut()
+					<-f.ended
+					synctest.Wait()
+				}
+				stored, err := w.store.Job(t.Context(), "acme", id)
+				require.NoError(t, err)
+				require.LessOrEqual(t, len(stored.Holders), 10)
+				f = w.again(a)
+				require.NoError(t, f.finish(o, 3, issued(1, p.Checkpoint.PublicKeyHash)))
+				require.Equal(t, wsproto.Issued, w.job(id).Outcome.Kind)
+			})
+		})
+	}
+}

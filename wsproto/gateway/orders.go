@@ -261,7 +261,8 @@ func (g *Gateway) Wait(ctx context.Context, tenant, id string) (wsproto.Outcome,
 
 // Cancel ends a job whose request cannot have reached the CA; its outcome is then cancelled. A connector that has a lease
 // but has not used it is asked, if it is connected to this gateway. Otherwise the error is ErrTooLate and the job goes
-// on. A job that was cancelled before is no error.
+// on. A job that was cancelled before is no error. If the order allowed to submit again, and an earlier attempt may have
+// done it, the job ends as unknown when the connector gives it up, and the error is ErrTooLate.
 func (g *Gateway) Cancel(ctx context.Context, tenant, id string) error {
 	if err := g.open(); err != nil {
 		return err
@@ -290,13 +291,16 @@ func (g *Gateway) Cancel(ctx context.Context, tenant, id string) error {
 	if err == nil || !confirmed {
 		return err
 	}
-	_, err = g.change(ctx, tenant, id, func(j *Job, now time.Time) error {
+	job, err = g.change(ctx, tenant, id, func(j *Job, now time.Time) error {
 		if !j.inFlight() || j.Attempt != job.Attempt || j.Checkpoint.State != wsproto.CheckpointSubmitting {
 			return ErrTooLate
 		}
-		j.conclude(cancelled(), now, &g.rules)
+		j.conclude(j.doubted(cancelled()), now, &g.rules)
 		return nil
 	})
+	if err == nil && job.Outcome.Kind != wsproto.Cancelled {
+		return ErrTooLate
+	}
 	return err
 }
 
@@ -310,7 +314,7 @@ func (g *Gateway) Forget(ctx context.Context, tenant, id string) error {
 	if err != nil {
 		return err
 	}
-	if job.State != JobDone || len(job.Events) > 0 {
+	if job.State != JobDone || job.undelivered(&g.rules) {
 		return fmt.Errorf("gateway: job %s is not finished and delivered", id)
 	}
 	return g.cfg.Store.DeleteJob(ctx, tenant, id, job.Version)

@@ -109,34 +109,51 @@ func (g *Gateway) sweep(all bool) {
 }
 
 // housekeep does what is due. Every job that it handles gets a later Due, so the loop ends; the number of rounds is
-// bounded all the same.
+// bounded all the same. A job that fails does not keep the others waiting, and is tried again the next time.
 func (r *runner) housekeep(ctx context.Context) {
+	failed := make(map[key]struct{})
 	for range 100 {
 		jobs, err := r.g.cfg.Store.DueJobs(ctx, time.Now(), dueBatch)
-		for _, j := range jobs {
-			if err == nil {
-				err = r.due(ctx, j)
-			}
-		}
 		if err != nil {
 			if ctx.Err() == nil {
-				r.g.report(fmt.Errorf("gateway: looking at due jobs: %w", err))
+				r.g.report(fmt.Errorf("gateway: looking for due jobs: %w", err))
 			}
 			return
 		}
-		if len(jobs) < dueBatch {
+		if !r.dueJobs(ctx, jobs, failed) || len(jobs) < dueBatch {
 			return
 		}
 	}
+}
+
+// dueJobs handles jobs that have not failed yet, and reports whether any of them made progress.
+func (r *runner) dueJobs(ctx context.Context, jobs []*Job, failed map[key]struct{}) (progress bool) {
+	for _, j := range jobs {
+		k := key{j.Tenant, j.ID}
+		if _, again := failed[k]; again {
+			continue
+		}
+		err := r.due(ctx, j)
+		if ctx.Err() != nil {
+			return false
+		}
+		if err != nil {
+			failed[k] = struct{}{}
+			r.g.report(fmt.Errorf("gateway: looking at due job %s of %q: %w", j.ID, j.Tenant, err))
+			continue
+		}
+		progress = true
+	}
+	return progress
 }
 
 // due handles one job whose time has come.
 func (r *runner) due(ctx context.Context, j *Job) error {
 	now := time.Now()
 	switch {
-	case len(j.Events) > 0 && !j.DeliverAt.After(now):
+	case j.undelivered(&r.g.rules) && !j.DeliverAt.After(now):
 		return r.deliver(ctx, j)
-	case j.State == JobDone && len(j.Events) == 0 && !j.Ended.Add(r.g.timing.Retention).After(now):
+	case j.State == JobDone && !j.undelivered(&r.g.rules) && !j.Ended.Add(r.g.timing.Retention).After(now):
 		return tolerate(r.g.cfg.Store.DeleteJob(ctx, j.Tenant, j.ID, j.Version))
 	}
 	o, err := r.g.outlook(ctx, j)

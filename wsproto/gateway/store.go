@@ -97,7 +97,7 @@ const (
 	JobOffered JobState = "offered"
 	// JobRunning is being worked on by a connector, or was until that vanished.
 	JobRunning JobState = "running"
-	// JobDone has a final outcome. Only an unknown one is replaced.
+	// JobDone has a final outcome. It is replaced if it is unknown or lost, or when a rejected certificate is delivered.
 	JobDone JobState = "done"
 )
 
@@ -142,6 +142,9 @@ type Job struct {
 	// Anew says that the order is offered without that checkpoint, to be submitted again: the order allows it, and nobody
 	// can go on from there.
 	Anew bool
+	// Doubt is the checkpoint of an older attempt that may have submitted, too, after the order allowed to submit again; its
+	// sealed part is left out. As long as it is set, no newer attempt can tell that there is no certificate.
+	Doubt *wsproto.Checkpoint
 	// Holders are the attempts that may have been accepted and have not ended, oldest first.
 	Holders []Holder
 	// Refusals are connectors not to be asked for now.
@@ -180,6 +183,7 @@ func (j Job) LogValue() slog.Value { return slog.StringValue(j.String()) }
 type Holder struct {
 	Attempt   int64
 	Connector string
+	Leased    bool // it was granted a lease: it may have submitted
 }
 
 // A Refusal is a connector that would not take a job, and why.

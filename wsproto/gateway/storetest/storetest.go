@@ -111,7 +111,10 @@ func fullJob() *gateway.Job {
 		Signature: []byte{12},
 	}
 	job.Anew = true
-	job.Holders = []gateway.Holder{{Attempt: 2, Connector: "b"}, {Attempt: 3, Connector: "c"}}
+	doubt := *job.Checkpoint
+	doubt.State, doubt.RequestID, doubt.Attempt, doubt.Sealed = wsproto.CheckpointSubmitting, 0, 2, nil
+	job.Doubt = &doubt
+	job.Holders = []gateway.Holder{{Attempt: 2, Connector: "b", Leased: true}, {Attempt: 3, Connector: "c"}}
 	job.Refusals = []gateway.Refusal{{Connector: "d", Until: base()}}
 	job.LastRefusal = &gateway.Refusal{Connector: "d", Until: base(), Reason: "policy", Message: "m"}
 	job.Outcome, job.Ended, job.Recorded, job.OutcomeNumber = &outcome, base(), 2, 1
