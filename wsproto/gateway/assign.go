@@ -116,8 +116,19 @@ func (s *session) before(o *session) bool {
 	) < 0
 }
 
-// claim makes the offer durable, then sends it on a goroutine of the session.
+// claim makes the offer durable, then sends it on a goroutine of the session. The connector's record says whether it is
+// trusted: another gateway may have revoked it.
 func (g *Gateway) claim(ctx context.Context, s *session, j *Job) error {
+	c, err := g.cfg.Store.Connector(ctx, j.Tenant, s.connector())
+	switch {
+	case err != nil && !errors.Is(err, ErrNotFound):
+		return err
+	case err != nil || c.State != wsproto.StateActive:
+		s.bar()
+		s.look()
+		g.poke(j.Tenant) // there may be others for the job
+		return nil
+	}
 	now := time.Now()
 	version := j.Version
 	j.offer(s.id, now, &g.rules)
@@ -159,6 +170,7 @@ func (g *Gateway) sendOffer(ctx context.Context, s *session, j *Job) {
 
 // answered records a connector's answer to an offer.
 func (g *Gateway) answered(ctx context.Context, s *session, offered *Job, a *wsproto.OfferResult) {
+	a.Reason = wsproto.Reason(clean(string(a.Reason)))
 	retry := time.Duration(min(a.RetryAfterMS, int64(math.MaxInt64/time.Millisecond))) * time.Millisecond
 	switch {
 	case a.Answer == wsproto.OfferAccepted:

@@ -41,7 +41,9 @@ func (s *session) takeStatus(r *wsproto.Request) error {
 		return err
 	}
 	for i := range status.CAs {
-		status.CAs[i].Message = clean(status.CAs[i].Message)
+		h := &status.CAs[i]
+		h.CA.Host, h.CA.Name = clean(h.CA.Host), clean(h.CA.Name)
+		h.Reason, h.Message = wsproto.Reason(clean(string(h.Reason))), clean(h.Message)
 	}
 	s.g.mu.Lock()
 	defer s.g.mu.Unlock()
@@ -137,7 +139,7 @@ func (s *session) takeFinish(ctx context.Context, r *wsproto.Request) (any, erro
 	if err := s.active(ctx); err != nil {
 		return nil, err
 	}
-	p.Outcome.Message = clean(p.Outcome.Message)
+	p.Outcome.Reason, p.Outcome.Message = wsproto.Reason(clean(string(p.Outcome.Reason))), clean(p.Outcome.Message)
 	p.Outcome.Sealed = bytes.Clone(p.Outcome.Sealed) // it shares the memory of the message
 	_, err := s.g.change(ctx, s.tenant, p.Job, func(j *Job, now time.Time) error {
 		if j.Traceparent != "" {

@@ -35,10 +35,36 @@ func (s *session) attach(ctx context.Context, c *Connector) error {
 		old.look()
 	}
 	for _, j := range held {
-		_, err := s.g.change(ctx, j.Tenant, j.ID, func(j *Job, now time.Time) error { return j.hurry(now, &s.g.rules) })
+		now, err := s.g.change(ctx, j.Tenant, j.ID, func(j *Job, now time.Time) error {
+			if j.Connector != c.ID {
+				return errUnchanged
+			}
+			return j.hurry(now, &s.g.rules)
+		})
+		if errors.Is(err, ErrNotFound) || err == nil && (now.Connector != c.ID || !now.inFlight()) {
+			s.drop(j.ID)
+		}
 		s.g.report(tolerate(err))
 	}
 	return nil
+}
+
+// drop notes that the connector does not hold a job that ended between being read and the session being installed. What
+// happens after that, the session is told.
+func (s *session) drop(job string) {
+	s.g.mu.Lock()
+	defer s.g.mu.Unlock()
+	delete(s.held, job)
+	s.tell()
+}
+
+// bar makes the session get no new jobs until its connector's record says again that it is active.
+func (s *session) bar() {
+	s.g.mu.Lock()
+	defer s.g.mu.Unlock()
+	if s.record.State == wsproto.StateActive { // one that is pending gets none, and will be told that it was rejected
+		s.record.State = wsproto.StateRevoked
+	}
 }
 
 // detach ends the session of a connector: its jobs are given back if nothing of them can have been submitted, unless it

@@ -172,10 +172,14 @@ func (g *Gateway) alter(ctx context.Context, tenant, connector string, f func(*C
 	if err := g.open(); err != nil {
 		return err
 	}
-	if _, err := g.changeConnector(ctx, tenant, connector, f); err != nil {
+	c, err := g.changeConnector(ctx, tenant, connector, f)
+	if err != nil {
 		return err
 	}
 	if s := g.session(tenant, connector); s != nil {
+		if c.State == wsproto.StateRevoked {
+			s.bar() // at once; closing it takes a while
+		}
 		s.look()
 	}
 	return nil
