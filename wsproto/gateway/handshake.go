@@ -81,6 +81,11 @@ func (h *handshake) finish(g *Gateway, tenant string) {
 		return
 	}
 	h.counted = true
+	g.handshaken(tenant)
+}
+
+// handshaken takes a connection out of the count of handshakes, which admit put it into.
+func (g *Gateway) handshaken(tenant string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.tenants[tenant].handshakes--

@@ -56,8 +56,9 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer g.dismiss(name)
 	t, err := wsproto.AcceptWebSocket(w, r, &wsproto.AcceptOptions{MaxMessage: g.limits.MessageBytes})
-	if err != nil {
-		return // answered already
+	if err != nil { // answered already
+		g.handshaken(name)
+		return
 	}
 	g.serve(context.WithoutCancel(r.Context()), name, g.cfg.Source(r), t)
 }
