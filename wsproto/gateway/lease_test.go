@@ -271,3 +271,42 @@ func TestLeasedAttemptIsNotForgotten(t *testing.T) {
 		})
 	}
 }
+
+// The attempt that submitted and the one that found the request at the CA both may still bring the certificate.
+func TestAttemptsThatSawTheCAAreNotForgotten(t *testing.T) {
+	for name, second := range map[string]bool{"submitted": false, "found": true} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, nil, func(t *testing.T, w *world) {
+				a, b := newIdentity(t), newIdentity(t)
+				f := w.enroll(a)
+				id := w.order()
+				o := <-f.offers
+				s := secret(t)
+				p := a.sealed(t, o, s, 1, 0, b.dec.PublicKey())
+				_, err := f.checkpoint(p)
+				require.NoError(t, err)
+				f.pipe.Cut()
+				<-f.ended
+				f = w.enroll(b)
+				o2 := <-f.offers
+				_, err = f.checkpoint(b.sealed(t, o2, s, 1, 7))
+				require.NoError(t, err)
+				for w.job(id).Attempt < 14 {
+					f.pipe.Cut()
+					<-f.ended
+					synctest.Wait()
+					f = w.again(b)
+					<-f.offers
+				}
+				late := o
+				if second {
+					late = o2
+				} else {
+					f = w.again(a)
+				}
+				require.NoError(t, f.finish(late, 2, issued(1, p.Checkpoint.PublicKeyHash)))
+				require.Equal(t, wsproto.Issued, w.job(id).Outcome.Kind)
+			})
+		})
+	}
+}
