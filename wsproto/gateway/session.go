@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"context"
+	"fmt"
+	"maps"
 	"net/http"
 	"sync"
 	"time"
@@ -164,10 +166,42 @@ func (s *session) watch(ctx context.Context) {
 			return
 		case <-s.looks:
 		case <-beat.C:
+			s.recount(ctx)
 		case <-again.C:
 			s.reauthenticate(ctx)
 		}
 	}
+}
+
+// recount frees the slots of jobs that the connector does not hold any more because another gateway of the same store has
+// concluded them or given them to somebody else.
+func (s *session) recount(ctx context.Context) {
+	s.g.mu.Lock()
+	id, gone := s.id, maps.Clone(s.held)
+	s.g.mu.Unlock()
+	if len(gone) == 0 {
+		return
+	}
+	held, err := s.g.cfg.Store.HeldJobs(ctx, s.tenant, id)
+	if err != nil {
+		if ctx.Err() == nil {
+			s.g.report(fmt.Errorf("gateway: counting the jobs of a session: %w", err))
+		}
+		return
+	}
+	for _, j := range held {
+		delete(gone, j.ID)
+	}
+	if len(gone) == 0 {
+		return
+	}
+	s.g.mu.Lock()
+	for job := range gone {
+		delete(s.held, job)
+	}
+	s.tell()
+	s.g.mu.Unlock()
+	s.g.poke(s.tenant)
 }
 
 // deadline waits for one step of the handshake, and closes the connection if it does not come.
