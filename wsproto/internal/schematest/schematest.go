@@ -69,6 +69,9 @@ func Load() (*Document, error) {
 	return &Document{compiler: c, Root: root, schemas: make(map[string]*jsonschema.Schema)}, nil
 }
 
+// shared is Load once for all connections of a test binary: reading the document costs more than most tests do.
+var shared = sync.OnceValues(Load)
+
 // find looks for the file from the working directory upwards.
 func find() (string, error) {
 	dir, err := os.Getwd()
@@ -122,16 +125,25 @@ func (d *Document) validate(pointer string, text []byte) error {
 	if err != nil {
 		return err
 	}
+	schema, err := d.compiled(pointer)
+	if err != nil {
+		return err
+	}
+	return schema.Validate(value)
+}
+
+func (d *Document) compiled(pointer string) (*jsonschema.Schema, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	schema, ok := d.schemas[pointer]
-	if !ok {
-		if schema, err = d.compiler.Compile(location + pointer); err != nil {
-			return err
-		}
+	if ok {
+		return schema, nil
+	}
+	schema, err := d.compiler.Compile(location + pointer)
+	if err == nil {
 		d.schemas[pointer] = schema
 	}
-	return schema.Validate(value)
+	return schema, err
 }
 
 // Recorder checks the frames of connections and counts the messages.
@@ -146,7 +158,7 @@ type Recorder struct {
 // NewRecorder returns a Recorder that fails the test for every frame that is not as asyncapi.yaml says.
 func NewRecorder(t testing.TB) *Recorder {
 	t.Helper()
-	doc, err := Load()
+	doc, err := shared()
 	if err != nil {
 		t.Fatalf("loading asyncapi.yaml: %v", err)
 	}
