@@ -32,6 +32,9 @@ func Unmarshal(text []byte, v any) error {
 }
 
 func (s *scanner) decode(v reflect.Value) error {
+	if s.peek() == 'n' && s.literal("null") {
+		return nil
+	}
 	switch p := v.Addr().Interface().(type) {
 	case *json.RawMessage:
 		raw, err := s.value()
@@ -39,9 +42,6 @@ func (s *scanner) decode(v reflect.Value) error {
 		return err
 	case *time.Time:
 		return s.decodeTime(p)
-	}
-	if s.peek() == 'n' && s.literal("null") {
-		return nil
 	}
 	switch v.Kind() {
 	case reflect.Struct:
@@ -167,9 +167,6 @@ func (s *scanner) decodeBytes(v reflect.Value) error {
 
 // decodeTime reads the one form that protocol v1 knows: UTC, whole seconds.
 func (s *scanner) decodeTime(p *time.Time) error {
-	if s.peek() == 'n' && s.literal("null") {
-		return nil
-	}
 	at := s.pos
 	text, err := s.stringValue()
 	if err != nil {

@@ -242,13 +242,15 @@ func (n *names) add(name string) bool {
 	return true
 }
 
-// memberNames returns the names of the members of a JSON object.
+// memberNames returns the names of the members of a JSON object, without those that are null.
 func memberNames(text []byte) (map[string]bool, error) {
 	s := scanner{text: text}
 	found := make(map[string]bool)
 	err := s.object(func(name string) error {
-		found[name] = true
-		_, err := s.value()
+		value, err := s.value()
+		if string(value) != "null" {
+			found[name] = true
+		}
 		return err
 	})
 	return found, err

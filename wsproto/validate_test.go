@@ -1,6 +1,7 @@
 package wsproto_test
 
 import (
+	"encoding/base64"
 	"strings"
 	"testing"
 
@@ -37,6 +38,23 @@ func TestOutcomeHoldsWhatItsKindRequires(t *testing.T) {
 	} {
 		assert.ErrorIs(t, o.Validate(), wsproto.ErrBounds, name)
 	}
+}
+
+// A member that is null is like one that is absent, also where its value is kept as text.
+func TestNullIsAbsent(t *testing.T) {
+	hash := base64.StdEncoding.EncodeToString(make([]byte, 32))
+	for _, text := range []string{
+		`{"kind":"issued","serial":"01","thumbprint":"` + hash + `","pkcs12":"AA==","sealed":null}`,
+		`{"kind":"denied","pkcs12":null,"sealed":null}`,
+	} {
+		var o wsproto.Outcome
+		require.NoError(t, wsproto.Unmarshal([]byte(text), &o))
+		require.NoError(t, o.Validate(), text)
+		require.Nil(t, o.Sealed)
+	}
+	var h wsproto.Hello
+	require.NoError(t, wsproto.Unmarshal([]byte(`{"attestation":null}`), &h))
+	require.Nil(t, h.Attestation)
 }
 
 func TestOfferBounds(t *testing.T) {
