@@ -18,6 +18,8 @@ const (
 	MaxText = 1024
 	// MaxCAs bounds a list of CAs.
 	MaxCAs = 256
+	// MaxHello bounds the params of session.hello, in bytes: a gateway keeps them as long as the session.
+	MaxHello = 64 << 10
 	// MaxNames bounds each list of names in an order.
 	MaxNames = 64
 

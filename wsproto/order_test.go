@@ -2,6 +2,7 @@ package wsproto_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -43,6 +44,29 @@ func TestOrderHidesItsPassword(t *testing.T) {
 	assert.Contains(t, shown, "[redacted]")
 }
 
+func TestOutcomesAndRequestsRedactThemselves(t *testing.T) {
+	outcome := wsproto.Outcome{Kind: wsproto.Issued, Message: "hello", PKCS12: []byte("the bundle"), Sealed: []byte(`"the bundle"`)}
+	request := wsproto.Request{Method: "job.offer", Params: []byte(`"the bundle"`)}
+	finish := wsproto.FinishParams{Outcome: outcome}
+	var log strings.Builder
+	for _, h := range []slog.Handler{slog.NewJSONHandler(&log, nil), slog.NewTextHandler(&log, nil)} {
+		slog.New(h).Info("m", "outcome", outcome, "pointer", &outcome, "request", &request, "value", request)
+	}
+	shown := log.String()
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x"} {
+		shown += fmt.Sprintf(verb+verb+verb+verb, outcome, &outcome, request, &request)
+		shown += fmt.Sprintf(verb, []any{finish, outcome, request})
+	}
+	for _, verb := range []string{"%s", "%d", "%x", "%v"} {
+		assert.NotContains(t, shown, strings.Trim(fmt.Sprintf(verb, []byte("the bundle")), "[]"))
+	}
+	base := base64.StdEncoding.EncodeToString([]byte("the bundle"))
+	assert.NotContains(t, shown, base)
+	for _, told := range []string{"issued", "hello", "22 bytes", "job.offer", "12 bytes"} {
+		assert.Contains(t, shown, told)
+	}
+}
+
 func TestOrderTextDoesNotChangeInAnOffer(t *testing.T) {
 	for name, text := range map[string]string{
 		"spaces":  "{ \"ca\" : {\"host\":\"h\", \"name\":\"a<b>&c\u2028\"},\n\"template\":\"t\", \"key\":\"p256\", \"new\": [1, 2.50] }",
@@ -65,12 +89,13 @@ func TestOrderTextDoesNotChangeInAnOffer(t *testing.T) {
 }
 
 func TestDecodeOrderChecksCritical(t *testing.T) {
-	const order = `{"ca":{"host":"h","name":"n"},"template":"t","key":"p256","new":1,"critical":%s}`
+	const order = `{"ca":{"host":"h","name":"n"},"template":"t","key":"p256","new":1,"dns":null,"critical":%s}`
 	for critical, member := range map[string]string{
 		`["new"]`:                               "new",
 		`["template","New"]`:                    "New",
 		`["Template"]`:                          "Template",
 		`["password"]`:                          "password", // understood, but not there
+		`["dns"]`:                               "dns",      // null is not there either
 		`["ca.host"]`:                           "ca.host",
 		`["template","ca"]`:                     "",
 		`["critical","key"]`:                    "",

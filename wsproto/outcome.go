@@ -2,6 +2,9 @@ package wsproto
 
 import (
 	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
 	"time"
 )
 
@@ -26,3 +29,23 @@ func wireTime(t *time.Time) *time.Time {
 	cut := t.UTC().Truncate(time.Second)
 	return &cut
 }
+
+// String describes the outcome without its bundle, which a weak password protects badly.
+func (o Outcome) String() string {
+	bundle := len(o.PKCS12) + len(o.Sealed)
+	o.PKCS12, o.Sealed = nil, nil
+	text, err := json.Marshal(o)
+	if err != nil {
+		return "outcome " + string(o.Kind)
+	}
+	if bundle > 0 {
+		return fmt.Sprintf("outcome %s with a bundle of %d bytes", text, bundle)
+	}
+	return "outcome " + string(text)
+}
+
+// Format writes what String returns, whatever the verb.
+func (o Outcome) Format(f fmt.State, _ rune) { io.WriteString(f, o.String()) }
+
+// LogValue returns what String returns.
+func (o Outcome) LogValue() slog.Value { return slog.StringValue(o.String()) }

@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,6 +18,17 @@ type Request struct {
 	Params       json.RawMessage // the exact bytes as they stood in the frame; nil when there are none
 	Notification bool            // nobody waits for an answer
 }
+
+// String names the method and tells nothing of the params, which may hold a password.
+func (r Request) String() string {
+	return fmt.Sprintf("%q with %d bytes of params", r.Method, len(r.Params))
+}
+
+// Format writes what String returns, whatever the verb.
+func (r Request) Format(f fmt.State, _ rune) { io.WriteString(f, r.String()) }
+
+// LogValue returns what String returns.
+func (r Request) LogValue() slog.Value { return slog.StringValue(r.String()) }
 
 // Decode decodes the params strictly (see [Unmarshal]) into one of the messages of this package, and checks its bounds.
 // The error is an *Error with [CodeInvalidParams], fit to be returned from a [Handler].

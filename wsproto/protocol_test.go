@@ -134,7 +134,8 @@ func TestProtocolListsTheLimits(t *testing.T) {
 		fmt.Sprintf("array | %d", wsproto.MaxArray), fmt.Sprintf("members | %d", wsproto.MaxMembers),
 		fmt.Sprintf("id | %d", wsproto.MaxIDForTest), fmt.Sprintf("method | %d", wsproto.MaxMethodForTest),
 		fmt.Sprintf("in flight | %d", wsproto.MaxInFlight), fmt.Sprintf("text | %d", wsproto.MaxText),
-		fmt.Sprintf("name | %d", wsproto.MaxNameForTest), fmt.Sprintf("order | %d", wsproto.MaxOrderForTest),
+		fmt.Sprintf("name | %d", wsproto.MaxNameForTest), fmt.Sprintf("hello | %d", wsproto.MaxHello),
+		fmt.Sprintf("order | %d", wsproto.MaxOrderForTest),
 		fmt.Sprintf("checkpoint parts | %d", wsproto.MaxSealedParts), fmt.Sprintf("CAs | %d", wsproto.MaxCAs),
 		fmt.Sprintf("names | %d", wsproto.MaxNames),
 	}, column(t, tables("### 3.1 JSON"), "limit", 0, 1))

@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto"
 	"fmt"
+	"io"
+	"log/slog"
 	"time"
 
 	"github.com/adcskit/adcskit/wsproto"
@@ -86,6 +88,15 @@ type Prepared struct {
 	Request []byte        // PKCS#10, DER
 }
 
+// String tells nothing: both parts are private, the key by itself and the request by what it names.
+func (p Prepared) String() string { return "[a prepared request]" }
+
+// Format writes what String returns, whatever the verb.
+func (p Prepared) Format(f fmt.State, _ rune) { io.WriteString(f, p.String()) }
+
+// LogValue returns what String returns.
+func (p Prepared) LogValue() slog.Value { return slog.StringValue(p.String()) }
+
 // CAResult is an answer of a CA that is not a refusal.
 type CAResult struct {
 	Pending     bool // held for the manager, under RequestID; else issued
@@ -100,6 +111,15 @@ type CAResult struct {
 type Bundle struct {
 	PKCS12 []byte
 }
+
+// String tells the length.
+func (b Bundle) String() string { return fmt.Sprintf("a bundle of %d bytes", len(b.PKCS12)) }
+
+// Format writes what String returns, whatever the verb.
+func (b Bundle) Format(f fmt.State, _ rune) { io.WriteString(f, b.String()) }
+
+// LogValue returns what String returns.
+func (b Bundle) LogValue() slog.Value { return slog.StringValue(b.String()) }
 
 // CAErrorKind says what a failed call to a CA means for the job.
 type CAErrorKind int

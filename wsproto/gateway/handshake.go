@@ -103,6 +103,9 @@ func (s *session) hello(ctx context.Context, r *wsproto.Request) (any, error) {
 	if !h.advance(awaitHello, awaitProof) {
 		return nil, failure(wsproto.CodeInvalidRequest, wsproto.CloseMalformed, "a second hello")
 	}
+	if len(r.Params) > wsproto.MaxHello {
+		return nil, failure(wsproto.CodeLimit, wsproto.CloseTooBig, "a hello has at most %d bytes", wsproto.MaxHello)
+	}
 	var hello wsproto.Hello
 	if err := r.Decode(&hello); err != nil {
 		return nil, wsproto.CloseAfter(err, wsproto.CloseMalformed, "malformed hello")

@@ -2,6 +2,8 @@ package gateway_test
 
 import (
 	"context"
+	"encoding/json"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -84,6 +86,11 @@ func TestHandshakeRefusals(t *testing.T) {
 			hello.Versions = []int{2, 3}
 			return call(f, wsproto.MethodHello, hello)
 		}, wsproto.CodeVersion, wsproto.CloseVersion},
+		{"a hello without end", func(t *testing.T, w *world, f *fake) error {
+			hello := f.identity.hello(t)
+			hello.Attestation = json.RawMessage(`"` + strings.Repeat("x", wsproto.MaxHello) + `"`)
+			return call(f, wsproto.MethodHello, hello)
+		}, wsproto.CodeLimit, wsproto.CloseTooBig},
 		{"short nonce", func(t *testing.T, w *world, f *fake) error {
 			hello := f.identity.hello(t)
 			hello.Nonce = hello.Nonce[:31]

@@ -246,3 +246,14 @@ type Code struct {
 	// CAs are assigned to the connector that registers.
 	CAs []wsproto.CAAssignment
 }
+
+// String names the code, and tells nothing of what checks it: that is as good as the code until it is used or expires.
+func (c Code) String() string {
+	return fmt.Sprintf("enrollment code %s of %q, until %s", c.ID, c.Tenant, c.Expires.UTC().Format(time.RFC3339))
+}
+
+// Format writes what String returns, whatever the verb.
+func (c Code) Format(f fmt.State, _ rune) { io.WriteString(f, c.String()) }
+
+// LogValue returns what String returns.
+func (c Code) LogValue() slog.Value { return slog.StringValue(c.String()) }
