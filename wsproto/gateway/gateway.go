@@ -4,10 +4,13 @@ import (
 	"context"
 	"crypto"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/adcskit/adcskit/wsproto"
 )
 
 // Config is the configuration of a Gateway. Tenant, TenantKey, Authority and Store are required.
@@ -103,6 +106,9 @@ func New(cfg Config) (*Gateway, error) {
 		return nil, errors.New("gateway: Config.TenantKey is missing")
 	case cfg.Authority == "":
 		return nil, errors.New("gateway: Config.Authority is missing; connectors bind their proofs to it")
+	case !isAuthority(cfg.Authority):
+		return nil, fmt.Errorf("gateway: Config.Authority %q is not the host, in lower case, and the port unless it is 443, "+
+			"of the URL that connectors use: no proof of theirs would verify", cfg.Authority)
 	case cfg.Store == nil:
 		return nil, errors.New("gateway: Config.Store is missing")
 	}
@@ -120,6 +126,12 @@ func New(cfg Config) (*Gateway, error) {
 	return g, nil
 }
 
+// isAuthority reports whether connectors compute just this from a URL.
+func isAuthority(s string) bool {
+	same, err := wsproto.Authority("wss://" + s)
+	return err == nil && same == s
+}
+
 func remoteHost(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
@@ -129,7 +141,7 @@ func remoteHost(r *http.Request) string {
 }
 
 // Close ends every connection with code 1012, stops Run, and waits for both. Afterwards methods return net.ErrClosed. For
-// a gentle end call [Gateway.Drain] first.
+// a gentle end call [Gateway.Drain] first. No callback of the configuration may call Close: it waits for them, too.
 func (g *Gateway) Close() error {
 	g.mu.Lock()
 	if !g.closed {

@@ -35,6 +35,19 @@ func TestNewRefusesAnIncompleteConfig(t *testing.T) {
 		_, err := gateway.New(c)
 		require.ErrorContains(t, err, "Config."+name)
 	}
+	// No connector would ever compute one of these from its URL, and every proof would fail.
+	for _, wrong := range []string{"A.example", "a.example:443", "wss://a.example", "a.example/path", "user@a.example", "::1", "a b"} {
+		c := whole
+		c.Authority = wrong
+		_, err := gateway.New(c)
+		require.ErrorContains(t, err, "Config.Authority", wrong)
+	}
+	for _, right := range []string{"a.example", "a.example:8443", "[::1]", "[::1]:8443", "127.0.0.1:80"} {
+		c := whole
+		c.Authority = right
+		_, err := gateway.New(c)
+		require.NoError(t, err, right)
+	}
 }
 
 func TestClosed(t *testing.T) {

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/rand"
@@ -106,6 +107,7 @@ func (s *session) hello(ctx context.Context, r *wsproto.Request) (any, error) {
 	if len(r.Params) > wsproto.MaxHello {
 		return nil, failure(wsproto.CodeLimit, wsproto.CloseTooBig, "a hello has at most %d bytes", wsproto.MaxHello)
 	}
+	r.Params = bytes.Clone(r.Params) // they stay, the message around them does not
 	var hello wsproto.Hello
 	if err := r.Decode(&hello); err != nil {
 		return nil, wsproto.CloseAfter(err, wsproto.CloseMalformed, "malformed hello")
