@@ -32,31 +32,25 @@ func (c *Client) call(ctx context.Context, r *certServerRequest, idempotent bool
 // attempts does the work of call, with a slot of the pool and the right to log on.
 func (c *Client) attempts(ctx context.Context, t *trial, r *certServerRequest, idempotent bool) (a *answer,
 	sent time.Time, err error) {
-	wide := c.opts.transfer == rpc.NDR64()
-	stub := r.encode(wide)
 	for attempt := 1; ; attempt++ {
-		conn, rested := c.pool.take(ctx), true
-		if conn == nil {
+		s, rested := c.pool.take(ctx), true
+		if s == nil {
 			rested = false
-			if conn, err = c.connect(ctx); err != nil {
+			if s, err = c.ladder.connect(ctx, c.probe); err != nil {
 				return nil, time.Time{}, err
 			}
 		}
-		if conn.Proved() {
+		if s.Proved() {
 			t.accepted()
 		}
 		sent = time.Now()
-		out, err := conn.Call(ctx, assoc.Request{Opnum: opCertServerRequest, Stub: stub})
+		a, err = s.request(ctx, r)
 		if err == nil {
 			t.accepted()
-			if a, err = decodeAnswer(out, wide); err != nil {
-				conn.Close()
-				return nil, sent, mapError(PhaseCall, err)
-			}
-			c.pool.put(conn)
+			c.pool.put(s)
 			return a, sent, nil
 		}
-		conn.Close()
+		s.Close()
 		not, again := notExecuted(err)
 		if not {
 			sent = time.Time{}
@@ -66,6 +60,19 @@ func (c *Client) attempts(ctx context.Context, t *trial, r *certServerRequest, i
 			return nil, sent, mapError(PhaseCall, err)
 		}
 	}
+}
+
+// probe is the harmless call that a rung of the ladder has to carry: it retrieves a request that cannot exist. Whatever
+// the CA says about it proves the way, except that it does not serve requests this way.
+func (c *Client) probe(ctx context.Context, s session) error {
+	a, err := s.request(ctx, &certServerRequest{flags: flagsRetrieve, authority: c.ca, requestID: pingID})
+	if err != nil {
+		return mapError(PhaseCall, err)
+	}
+	if code := HResult(a.returned); errors.Is(code, ErrRPCServerUnavailable) {
+		return &RPCError{Phase: PhaseCall, Err: code} // IF_NORPCICERTREQUEST: MS-ICPR section 3.2.4.1.1, note 7
+	}
+	return nil
 }
 
 // died reports whether an error is that of a connection that broke, and not anything that the server said.

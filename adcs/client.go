@@ -15,7 +15,7 @@ type Client struct {
 	host, ca string
 	cred     Credential
 	opts     Options
-	endpoint endpoint
+	ladder   *ladder
 	pool     *pool
 	logon    *logon
 }
@@ -36,7 +36,9 @@ func New(host, ca string, cred Credential, opts *Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{host: host, ca: ca, cred: cred, opts: o, pool: newPool(o.Connections), logon: newLogon()}, nil
+	c := &Client{host: host, ca: ca, cred: cred, opts: o, pool: newPool(o.Connections), logon: newLogon()}
+	c.ladder = c.ladderFor(o.Transport)
+	return c, nil
 }
 
 // Close cancels the calls that are under way, waits for them and closes every connection. Calls that come later return

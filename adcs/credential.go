@@ -71,6 +71,6 @@ func (c Credential) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(c.String
 func (c Credential) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
 // ntlm is the credential as NTLM takes it, for a service on a host.
-func (c Credential) ntlm(host string) assoc.Password {
-	return assoc.Password{User: c.user, Domain: c.domain, Password: c.password(), Target: "host/" + host}
+func (c Credential) ntlm(service, host string) assoc.Password {
+	return assoc.Password{User: c.user, Domain: c.domain, Password: c.password(), Target: service + "/" + host}
 }

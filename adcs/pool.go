@@ -16,10 +16,10 @@ const maxIdle = 10 * time.Second
 // checkIdle is the rest after which a connection is looked at before it is used.
 const checkIdle = 50 * time.Millisecond
 
-// pool bounds the associations of a client and keeps those that are at rest. It starts no goroutine; an association at
+// pool bounds the sessions of a client and keeps those that are at rest. It starts no goroutine; a session at
 // rest that is too old is closed when the next one is taken.
 type pool struct {
-	slots chan struct{}    // one token for each association in use
+	slots chan struct{}    // one token for each session in use
 	now   func() time.Time // for tests
 
 	mu     sync.Mutex
@@ -31,7 +31,7 @@ type pool struct {
 }
 
 type idleConn struct {
-	conn  *assoc.Conn
+	conn  session
 	since time.Time
 }
 
@@ -61,7 +61,7 @@ func (p *pool) enter(ctx context.Context, timeout time.Duration) (context.Contex
 	}, nil
 }
 
-// acquire takes the right to one association. release gives it back.
+// acquire takes the right to one session. release gives it back.
 func (p *pool) acquire(ctx context.Context) error {
 	select {
 	case p.slots <- struct{}{}:
@@ -79,8 +79,8 @@ func (p *pool) acquire(ctx context.Context) error {
 
 func (p *pool) release() { <-p.slots }
 
-// take returns an association at rest that still works, or nil.
-func (p *pool) take(ctx context.Context) *assoc.Conn {
+// take returns a session at rest that still works, or nil.
+func (p *pool) take(ctx context.Context) session {
 	now := p.now()
 	for {
 		p.mu.Lock()
@@ -99,8 +99,8 @@ func (p *pool) take(ctx context.Context) *assoc.Conn {
 	}
 }
 
-// put returns an association that works.
-func (p *pool) put(c *assoc.Conn) {
+// put returns a session that works.
+func (p *pool) put(c session) {
 	now := p.now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
