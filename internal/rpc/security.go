@@ -53,6 +53,15 @@ func (s *Security) CoversHeader() bool {
 	return s.SignHeader || ok && p.CoversHeader()
 }
 
+// fits reports whether a received signature has a right length. A Protector whose peers may send more than one says so.
+func (s *Security) fits(n int) bool {
+	seal := s.Level == LevelPrivacy
+	if p, ok := s.Protector.(interface{ SignatureFits(n int, seal bool) bool }); ok {
+		return p.SignatureFits(n, seal)
+	}
+	return n == s.Protector.SignatureSize(seal)
+}
+
 // bodyAlign is the alignment of the stub before the trailer: 16, as MS-RPCE section 2.2.2.11 wants it.
 const bodyAlign = 16
 
@@ -141,7 +150,7 @@ func (s *Security) open(p *PDU) ([]byte, error) {
 			a.Type, a.Level, a.ContextID, s.Type, s.Level, s.ContextID)
 	case a.Reserved != 0:
 		return nil, broken("reserved field of the security trailer is %d", a.Reserved)
-	case len(a.Value) != s.Protector.SignatureSize(seal):
+	case !s.fits(len(a.Value)):
 		return nil, broken("signature of %d bytes", len(a.Value))
 	}
 	stubAt := HeaderSize + p.fixedSize()
