@@ -15,12 +15,11 @@ import (
 //
 // It returns when the request was sent: the zero time if it is certain that the CA has not executed it.
 func (c *Client) call(ctx context.Context, r *certServerRequest, idempotent bool) (a *answer, sent time.Time, err error) {
-	begun := c.logon.begun()
 	if err := c.pool.acquire(ctx); err != nil {
 		return nil, time.Time{}, err
 	}
 	defer c.pool.release()
-	t, err := c.logon.try(ctx, begun)
+	t, err := c.logon.try(ctx)
 	if err != nil {
 		return nil, time.Time{}, err
 	}

@@ -156,6 +156,7 @@ func TestAccessDeniedAndLogon(t *testing.T) {
 	c := newClient(t, s, &adcs.Options{Auth: adcs.AuthNTLM})
 	s.InjectFault(adcstest.Fault{Status: 5})
 	require.ErrorIs(t, c.Ping(t.Context()), adcs.ErrLogon, "nothing but the fault is known of the server")
+	c = newClient(t, s, &adcs.Options{Auth: adcs.AuthNTLM})
 	require.NoError(t, c.Ping(t.Context()))
 	s.InjectFault(adcstest.Fault{Status: 5})
 	err := c.Ping(t.Context())

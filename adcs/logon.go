@@ -3,31 +3,31 @@ package adcs
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
+	"time"
 
 	"github.com/adcskit/adcskit/internal/rpc/assoc"
 )
 
 // logon lets one call at a time try a credential that is not known to be good. Each refused try counts towards the
 // lock-out of the account, and a client that is given a wrong password mostly has many calls waiting: those share the
-// failure of the first. Once the server has accepted the credential, calls do not wait for one another.
+// failure of the first, and for a while afterwards no call tries again. Once the server has accepted the credential, calls
+// do not wait for one another.
 type logon struct {
 	trying chan struct{} // holds a token while a call tries the credential
 
-	mu       sync.Mutex
-	good     bool
-	refusals int   // how often the server has refused
-	refused  error // what it said the last time
+	mu      sync.Mutex
+	good    bool
+	refused error     // what the server said the last time
+	paused  time.Time // nothing is tried before
 }
 
 func newLogon() *logon { return &logon{trying: make(chan struct{}, 1)} }
 
-// begun is to be asked when a call begins: refusals that come later are for that call too.
-func (l *logon) begun() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.refusals
-}
+// logonPause is how long a client does not use a credential that the server has refused. Domains forget failed logons after
+// some ten minutes to an hour.
+const logonPause = time.Hour
 
 // trial is one call's part in a logon.
 type trial struct {
@@ -35,10 +35,10 @@ type trial struct {
 	holds bool
 }
 
-// try waits until the credential is known to be good, or until it is this call's turn to try it. It fails if the server
-// has refused the credential since the call began.
-func (l *logon) try(ctx context.Context, begun int) (*trial, error) {
-	if good, err := l.state(begun); good || err != nil {
+// try waits until the credential is known to be good, or until it is this call's turn to try it. It fails while the
+// credential is paused.
+func (l *logon) try(ctx context.Context) (*trial, error) {
+	if good, err := l.state(); good || err != nil {
 		return &trial{logon: l}, err
 	}
 	select {
@@ -47,18 +47,19 @@ func (l *logon) try(ctx context.Context, begun int) (*trial, error) {
 		return nil, assoc.Ended(ctx)
 	}
 	t := &trial{logon: l, holds: true}
-	if good, err := l.state(begun); good || err != nil {
+	if good, err := l.state(); good || err != nil {
 		t.leave()
 		return t, err
 	}
 	return t, nil
 }
 
-func (l *logon) state(begun int) (good bool, err error) {
+func (l *logon) state() (good bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.refusals != begun {
-		return false, l.refused
+	if left := time.Until(l.paused); left > 0 {
+		return false, fmt.Errorf("%w (not tried again for %v, lest the account be locked; a new client does)",
+			l.refused, left.Round(time.Second))
 	}
 	return l.good, nil
 }
@@ -76,8 +77,7 @@ func (t *trial) accepted() {
 func (t *trial) end(err error) {
 	if errors.Is(err, ErrLogon) {
 		t.mu.Lock()
-		t.good, t.refused = false, err
-		t.refusals++
+		t.good, t.refused, t.paused = false, err, time.Now().Add(logonPause)
 		t.mu.Unlock()
 	}
 	t.leave()
