@@ -2,6 +2,7 @@ package adcs
 
 import (
 	"context"
+	"net"
 	"time"
 
 	"github.com/adcskit/adcskit/internal/rpc"
@@ -50,3 +51,30 @@ func Poll(ctx, closing context.Context, o *WaitOptions, ask func(context.Context
 
 // NotExecuted calls notExecuted.
 func NotExecuted(err error) (not, again bool) { return notExecuted(err) }
+
+// Ladder gives the client a ladder whose rungs are all of RPC over TCP, each with a name and a network of its own.
+func (c *Client) Ladder(rungs ...Rung) {
+	var all []rung
+	for _, r := range rungs {
+		other := *c
+		other.opts.DialContext = r.DialContext
+		all = append(all, namedRung{&tcpRung{Client: &other}, r.Transport})
+	}
+	c.ladder = newLadder(all...)
+}
+
+// Rung is what Ladder takes.
+type Rung struct {
+	Transport   Transport
+	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
+}
+
+type namedRung struct {
+	*tcpRung
+	name Transport
+}
+
+func (r namedRung) transport() Transport { return r.name }
+
+// MaxStep bounds a step of the ladder.
+const MaxStep = maxStep
