@@ -1,0 +1,144 @@
+package adcs_test
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/adcskit/adcskit/adcs"
+	"github.com/adcskit/adcskit/adcs/adcstest"
+)
+
+// openConns is a network that counts the connections that are open.
+type openConns struct {
+	dial dialFunc
+	open atomic.Int32
+}
+
+func (n *openConns) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
+	nc, err := n.dial(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	n.open.Add(1)
+	return &openConn{Conn: nc, closed: sync.OnceFunc(func() { n.open.Add(-1) })}, nil
+}
+
+type openConn struct {
+	net.Conn
+	closed func()
+}
+
+func (c *openConn) Close() error {
+	c.closed()
+	return c.Conn.Close()
+}
+
+// faultBench is a CA whose calls can be made to go wrong, a client of it, and a request that was issued.
+type faultBench struct {
+	server  *adcstest.Server
+	client  *adcs.Client
+	network *openConns
+	armed   atomic.Bool // the fault happens
+	roots   *x509.CertPool
+
+	key    crypto.Signer
+	csr    []byte // large enough for several fragments
+	issued uint32 // the request id of csr, issued to another client of the same user
+}
+
+// meeting is where a fault is met.
+type meeting string
+
+const (
+	atRest   meeting = "on a connection at rest"
+	afresh   meeting = "on a new connection"
+	atMapper meeting = "at the endpoint mapper"
+)
+
+// newFaultBench makes a bench on which a fault is met somewhere.
+func newFaultBench(t *testing.T, fault *adcstest.Fault, transport adcs.Transport, where meeting) *faultBench {
+	b := &faultBench{roots: x509.NewCertPool()}
+	b.server = newServer(t, &adcstest.Options{Fault: func(c adcstest.Call) *adcstest.Fault {
+		if b.armed.Load() && c.EndpointMapper == (where == atMapper) {
+			return fault
+		}
+		return nil
+	}})
+	for _, ca := range b.server.Chain() {
+		if bytes.Equal(ca.RawSubject, ca.RawIssuer) {
+			b.roots.AddCert(ca)
+		}
+	}
+	b.network = &openConns{dial: b.server.DialContext}
+	b.key, b.csr = newLargeCSR(t)
+	other := b.newClient(t, transport)
+	b.issued = b.submitHonestly(t, other, b.csr)
+	require.NoError(t, other.Close())
+	b.client = b.newClient(t, transport)
+	if where == atRest {
+		require.NoError(t, b.client.Ping(t.Context()))
+	}
+	return b
+}
+
+func (b *faultBench) newClient(t *testing.T, transport adcs.Transport) *adcs.Client {
+	return newClient(t, b.server, &adcs.Options{
+		Transport: transport, MaxFragment: 1432, DialContext: b.network.DialContext,
+	})
+}
+
+// submitHonestly has a certificate issued and returns the request id.
+func (b *faultBench) submitHonestly(t *testing.T, c *adcs.Client, csr []byte) uint32 {
+	result, err := c.Submit(t.Context(), adcs.Request{CSR: csr, Template: "Device"})
+	require.NoError(t, err)
+	require.Equal(t, adcs.Issued, result.Disposition)
+	return result.RequestID
+}
+
+// verify checks a certificate as whoever ordered it does.
+func (b *faultBench) verify(t *testing.T, r *adcs.Result) error {
+	expect, err := adcs.ExpectRequest(b.csr)
+	require.NoError(t, err)
+	expect.Roots, expect.Intermediates = b.roots, r.Chain
+	return second(adcs.Verify(r.Certificate, expect))
+}
+
+// rows is how many requests for the key of a certification request the CA has.
+func (b *faultBench) rows(t *testing.T, csr []byte) (n int) {
+	request, err := x509.ParseCertificateRequest(csr)
+	require.NoError(t, err)
+	hash := sha256.Sum256(request.RawSubjectPublicKeyInfo)
+	for _, row := range b.server.Requests() {
+		if row.PublicKeyHash == hash {
+			n++
+		}
+	}
+	return n
+}
+
+// newLargeCSR makes a certification request that does not fit into the smallest fragment.
+func newLargeCSR(t testing.TB) (crypto.Signer, []byte) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template := &x509.CertificateRequest{Subject: pkix.Name{CommonName: "pc1.corp.test"}}
+	for i := range 100 {
+		template.DNSNames = append(template.DNSNames, fmt.Sprintf("name-%d.pc1.corp.test", i))
+	}
+	csr, err := x509.CreateCertificateRequest(rand.Reader, template, key)
+	require.NoError(t, err)
+	return key, csr
+}

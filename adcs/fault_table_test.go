@@ -1,0 +1,189 @@
+package adcs_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/adcskit/adcskit/adcs"
+	"github.com/adcskit/adcskit/adcs/adcstest"
+)
+
+// faultTable is every kind of fault that a CA of the tests can have, and what becomes of a call that meets it. The
+// fault stays for as long as the operation lasts, so that it meets every repetition too.
+func faultTable() []faultRow {
+	flip := func(_ int, pdu []byte) []byte {
+		pdu = bytes.Clone(pdu)
+		pdu[len(pdu)/2] ^= 1
+		return pdu
+	}
+	silence := func(ctx context.Context) { <-ctx.Done() }
+	return []faultRow{
+		{name: "no answer, nothing executed", fault: adcstest.Fault{Before: silence}, silent: true, unknown: true,
+			err: context.DeadlineExceeded},
+		{name: "no answer, executed", fault: adcstest.Fault{After: silence}, silent: true, unknown: true,
+			err: context.DeadlineExceeded},
+		{name: "the answer's PDUs are dropped", fault: adcstest.Fault{PDU: func(int, []byte) []byte { return nil }},
+			silent: true, unknown: true, err: context.DeadlineExceeded},
+		{name: "unsigned fault", fault: adcstest.Fault{Status: 0x1c000012}, unknown: true, err: adcs.RPCStatus(0x1c000012)},
+		{name: "unsigned fault, not executed", fault: adcstest.Fault{Status: 0x1c010014, NotExecuted: true}, unknown: true,
+			err: adcs.ErrServerTooBusy},
+		{name: "signed fault", fault: adcstest.Fault{Status: 0x1c000012, Signed: true}, unknown: true,
+			err: adcs.RPCStatus(0x1c000012)},
+		{name: "signed fault, not executed", fault: adcstest.Fault{Status: 0x1c010014, NotExecuted: true, Signed: true},
+			err: adcs.ErrServerTooBusy},
+		{name: "bad NDR", fault: adcstest.Fault{BadNDR: true}, unknown: true, err: anyError},
+		{name: "empty stub", fault: adcstest.Fault{Stub: func([]byte) []byte { return []byte{} }}, unknown: true,
+			err: anyError},
+		{name: "a PDU is altered", fault: adcstest.Fault{PDU: flip}, unknown: true, err: anyError},
+		{name: "cut before the last fragment", fault: adcstest.Fault{Cut: adcstest.CutBeforeLastFragment}, unknown: true,
+			err: anyError},
+		{name: "cut after the request", fault: adcstest.Fault{Cut: adcstest.CutAfterRequest}, unknown: true, err: anyError},
+		{name: "cut before the answer", fault: adcstest.Fault{Cut: adcstest.CutBeforeAnswer}, unknown: true, err: anyError},
+		{name: "cut in the answer", fault: adcstest.Fault{Cut: adcstest.CutInAnswer}, unknown: true, err: anyError},
+		{name: "two certificates", fault: forged(adcstest.Forgery{OtherLeaf: true}), issuing: true, unknown: true,
+			err: anAnswer},
+		{name: "another request id", fault: forged(adcstest.Forgery{RequestIDOffset: 7}), certificate: true,
+			honestSubmit: true, err: anAnswer},
+		{name: "another key", fault: forged(adcstest.Forgery{OtherKey: true}), issuing: true, err: adcs.MismatchKey},
+		{name: "another subject", fault: forged(adcstest.Forgery{Subject: "root"}), issuing: true,
+			err: adcs.MismatchSubject},
+		{name: "expired", fault: forged(adcstest.Forgery{Expired: true}), issuing: true, err: adcs.MismatchValidity},
+		{name: "another issuer", fault: forged(adcstest.Forgery{OtherIssuer: true}), issuing: true,
+			err: adcs.MismatchChain},
+		{name: "no chain", fault: forged(adcstest.Forgery{OmitChain: true}), certificate: true, err: adcs.MismatchChain},
+		{name: "interface off", off: true, unknown: true, err: adcs.ErrUnknownInterface, cold: adcs.ErrNotRegistered},
+	}
+}
+
+// faultRow is a fault and how it ends. Errors are matched by errors.Is.
+type faultRow struct {
+	name  string
+	fault adcstest.Fault
+	off   bool // the interface is off, in place of the fault
+
+	err  error // of every operation, or of Verify after it
+	cold error // in place of err where the client has no connection yet
+
+	unknown      bool // a submit matches ErrOutcomeUnknown as well
+	silent       bool // only the deadline ends it
+	issuing      bool // it is in what is issued: a retrieval gets the truth, which the CA's table holds
+	certificate  bool // it is in how a certificate is answered
+	honestSubmit bool // a submit cannot notice
+}
+
+func forged(f adcstest.Forgery) adcstest.Fault { return adcstest.Fault{Forge: f} }
+
+// Errors that are not told apart by a value of their own.
+var (
+	anyError = errors.New("any error")
+	anAnswer = errors.New("an AnswerError")
+)
+
+// operation is one call of a client. It returns the certificate, if there is one.
+type operation func(ctx context.Context, b *faultBench) (*adcs.Result, error)
+
+// operations are what a client can do.
+func operations() map[string]operation {
+	return map[string]operation{
+		"Submit": func(ctx context.Context, b *faultBench) (*adcs.Result, error) {
+			return b.client.Submit(ctx, adcs.Request{CSR: b.csr, Template: "Device"})
+		},
+		"Retrieve": func(ctx context.Context, b *faultBench) (*adcs.Result, error) {
+			return b.client.Retrieve(ctx, b.issued)
+		},
+		"Wait": func(ctx context.Context, b *faultBench) (*adcs.Result, error) {
+			return b.client.Wait(ctx, b.issued, &adcs.WaitOptions{First: time.Millisecond, Longest: time.Millisecond})
+		},
+	}
+}
+
+// TestFaultTable has each fault for each operation: in a call to the CA on a connection at rest and on a new one, and
+// in the question to the endpoint mapper. It ends in the documented error before the deadline; after it the client
+// works again, and nothing is left of it when it is closed.
+func TestFaultTable(t *testing.T) {
+	for _, row := range faultTable() {
+		for name, operation := range operations() {
+			for _, where := range []meeting{atRest, afresh, atMapper} {
+				if where == atMapper && (row.off || row.certificate || row.issuing) {
+					continue // the mapper has no such fault
+				}
+				t.Run(fmt.Sprintf("%s/%s/%s", row.name, name, where), func(t *testing.T) {
+					b := newFaultBench(t, &row.fault, adcs.TransportTCP, where)
+					row.meet(t, b, name, operation, where)
+					b.recovers(t)
+				})
+			}
+		}
+	}
+}
+
+// meet runs an operation that meets the fault, and judges how it ends.
+func (row *faultRow) meet(t *testing.T, b *faultBench, name string, op operation, where meeting) {
+	before := b.rows(t, b.csr)
+	b.armed.Store(!row.off)
+	b.server.SetInterface(!row.off)
+	limit := 20 * time.Second
+	if row.silent {
+		limit = 300 * time.Millisecond
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	result, err := op(ctx, b)
+	b.armed.Store(false)
+	b.server.SetInterface(true)
+	if !row.silent {
+		require.NoError(t, ctx.Err(), "not by the deadline")
+	}
+	assert.LessOrEqual(t, b.rows(t, b.csr)-before, 1, "submitted once")
+	row.judge(t, b, name, where, result, err)
+}
+
+func (row *faultRow) judge(t *testing.T, b *faultBench, name string, where meeting, result *adcs.Result, err error) {
+	submit := name == "Submit"
+	if row.issuing && !submit {
+		require.NoError(t, err)
+		require.NoError(t, b.verify(t, result))
+		return
+	}
+	if err == nil && (row.certificate || row.issuing) {
+		if submit && row.honestSubmit {
+			require.NoError(t, b.verify(t, result))
+			return
+		}
+		err = b.verify(t, result)
+	}
+	want := row.err
+	if row.cold != nil && (where == afresh || name == "Wait") { // which asks again, on a new connection
+		want = row.cold
+	}
+	switch want {
+	case anyError:
+		require.Error(t, err)
+	case anAnswer:
+		_, ok := errors.AsType[*adcs.AnswerError](err)
+		require.True(t, ok, "%v", err)
+	default:
+		require.ErrorIs(t, err, want)
+	}
+	unknown := submit && row.unknown && want == row.err && where != atMapper
+	assert.Equal(t, unknown, errors.Is(err, adcs.ErrOutcomeUnknown), "%v", err)
+	checkExplanation(t, adcs.Explain(err))
+}
+
+// recovers shows that the client works again, and that nothing is left of it once it is closed.
+func (b *faultBench) recovers(t *testing.T) {
+	_, csr := newCSR(t, "after.corp.test")
+	b.submitHonestly(t, b.client, csr)
+	assert.Equal(t, 1, b.rows(t, csr))
+	require.NoError(t, b.client.Close())
+	assert.Zero(t, b.network.open.Load(), "connections that are left")
+	b.server.Close()
+	assert.Empty(t, leftGoroutines())
+}
