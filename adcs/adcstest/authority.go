@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -88,7 +89,8 @@ type authorityConfig struct {
 	host      string     // DNS name of the CA's host
 	templates []Template // nil for DefaultTemplates
 	directory []Entry
-	managers  []string // accounts, groups or SIDs that may read every request; nil for nobody
+	managers  []string // accounts, groups or SIDs that may read and decide every request; nil for nobody
+	readers   []string // accounts, groups or SIDs that may read every request; nil for nobody
 	enrollers []string // accounts, groups or SIDs that may enroll at this CA at all; nil for everybody
 	profile   Profile
 	now       func() time.Time // nil for time.Now
@@ -101,13 +103,15 @@ type authority struct {
 	templates *templateTable
 	directory *directory
 	managers  principals
+	readers   principals
 	enrollers principals
-	pki       *pki
-	impostor  func() (*pki, error) // a hierarchy of the same names, made when first asked for
+	signing   atomic.Pointer[[]*pki] // one for each certificate of the CA, oldest first; the slice is never written to
+	impostor  func() (*pki, error)   // a hierarchy of the same names, made when first asked for
 	now       func() time.Time
 
 	mu   sync.Mutex
 	rows []*row // request id n is at n-1
+	crls crlTable
 }
 
 // newAuthority checks the configuration and makes the CA's keys and certificates.
@@ -133,20 +137,23 @@ func newAuthority(cfg authorityConfig) (*authority, error) {
 		return nil, err
 	}
 	a.managers = newPrincipals(append([]string{}, cfg.managers...)) // nobody, unless named
+	a.readers = newPrincipals(append([]string{}, cfg.readers...))
 	a.enrollers = newPrincipals(cfg.enrollers)
 	newHierarchy := func() (*pki, error) { return newPKI(cfg.name, cfg.host, cfg.profile, a.now()) }
 	a.impostor = sync.OnceValues(newHierarchy)
-	a.pki, err = newHierarchy()
+	first, err := newHierarchy()
+	a.signing.Store(&[]*pki{first})
 	return a, err
 }
 
 // certificate returns the certificate of the issuing CA.
-func (a *authority) certificate() *x509.Certificate { return a.pki.issuing().cert }
+func (a *authority) certificate() *x509.Certificate { return a.current().issuing().cert }
 
 // chain returns the certificates of the CAs, the issuing one first and the root last.
 func (a *authority) chain() []*x509.Certificate {
-	certs := make([]*x509.Certificate, len(a.pki.tiers))
-	for i, t := range a.pki.tiers {
+	tiers := a.current().tiers
+	certs := make([]*x509.Certificate, len(tiers))
+	for i, t := range tiers {
 		certs[i] = t.cert
 	}
 	return certs
@@ -188,7 +195,7 @@ func failed(code uint32) certServerResponse {
 
 // submit takes a new request: it makes a row, asks the policy, and settles the row.
 func (a *authority) submit(c caller, in certServerRequest, attributes string, t tampering) certServerResponse {
-	r := a.addRow(c, in.request)
+	r := a.addRow(c, in, attributes)
 	req, why := parseRequest(in.flags, in.request)
 	var is *issuance
 	if why == nil {
@@ -209,11 +216,16 @@ func (a *authority) submit(c caller, in certServerRequest, attributes string, t 
 
 // conclude does what the template says with a request that is right in every other way: deny, hold or issue it.
 func (a *authority) conclude(is *issuance, id uint32) (issued, *refusal) {
-	switch t := is.template; {
-	case t.Deny != 0:
-		return issued{}, &refusal{code: t.Deny, stage: stagePolicy, text: t.DenyMessage}
-	case t.Hold:
+	if is.template.Hold && is.template.Deny == 0 {
 		return issued{}, nil
+	}
+	return a.concludeApproved(is, id)
+}
+
+// concludeApproved is conclude for a request that is not to be held, or not any more.
+func (a *authority) concludeApproved(is *issuance, id uint32) (issued, *refusal) {
+	if t := is.template; t.Deny != 0 {
+		return issued{}, &refusal{code: t.Deny, stage: stagePolicy, text: t.DenyMessage}
 	}
 	cert, err := a.sign(is, id)
 	if err != nil {
@@ -232,13 +244,13 @@ func (a *authority) inspect(c caller, in certServerRequest, serial string, t tam
 	if !ok {
 		return failed(hrPropertyEmpty)
 	}
-	if r.requester != c.account() && !a.managers.has(a.directory.lookup(c)) {
+	if r.requester != c.account() && a.rolesOf(c)&roleRead == 0 {
 		return failed(hrAdminDenied)
 	}
 	out := a.answer(r, in.flags, t)
 	switch r.disposition {
 	case dispDenied:
-		out.ret = hrAdminDenied
+		out.ret = hrAdminDenied // SHOULD, whoever denied it (MS-WCCE section 3.2.1.4.2.1.3)
 	case dispError:
 		out.disposition = r.status
 	}
@@ -256,6 +268,8 @@ func (a *authority) answer(r row, flags uint32, t tampering) certServerResponse 
 		if r.cert.handed != nil {
 			out.encodedCert = r.cert.handed
 		}
+	case dispRevoked:
+		s.status = cmcSuccess // it was issued (MS-WCCE section 3.2.1.4.2.1.4.8.2)
 	case dispPending:
 		s.status = cmcPending
 	}

@@ -92,7 +92,12 @@ func (a *authority) revocationLists(p *pki, flags uint32) ([][]byte, error) {
 	crls := make([][]byte, len(p.tiers))
 	for i, t := range p.tiers {
 		var err error
-		if crls[i], err = t.revocationList(a.now()); err != nil {
+		if i == 0 {
+			crls[i], err = a.baseCRL(t)
+		} else {
+			crls[i], err = t.revocationList(a.now())
+		}
+		if err != nil {
 			return nil, err
 		}
 	}

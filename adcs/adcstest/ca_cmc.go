@@ -53,7 +53,7 @@ func (a *authority) fullResponse(s cmcStatus, cert issued, flags uint32, t tampe
 	if err != nil {
 		return nil, err
 	}
-	hierarchy := a.pki
+	hierarchy := a.current()
 	d := signedData{version: 3, contentType: oidPKIResponse(), content: content}
 	if s.leaf != nil {
 		hierarchy = cert.issuer

@@ -14,6 +14,7 @@ type AuthorityConfig struct {
 	Templates           []Template
 	Directory           []Entry
 	Managers, Enrollers []string
+	Readers             []string
 	Profile             Profile
 	Now                 func() time.Time
 }
@@ -41,7 +42,7 @@ type AuthorityAnswer struct {
 func NewAuthority(c AuthorityConfig) (*Authority, error) {
 	a, err := newAuthority(authorityConfig{
 		name: c.Name, host: c.Host, templates: c.Templates, directory: c.Directory, managers: c.Managers,
-		enrollers: c.Enrollers, profile: c.Profile, now: c.Now,
+		enrollers: c.Enrollers, readers: c.Readers, profile: c.Profile, now: c.Now,
 	})
 	return &Authority{a}, err
 }
@@ -86,3 +87,26 @@ func NamesOf(name string) []string { return namesOf(name) }
 
 // EncodeDN encodes a distinguished name of the directory.
 func EncodeDN(dn string) ([]byte, error) { return encodeDN(dn) }
+
+// RolesOf are the roles of an account of the domain CORP.
+func (a *Authority) RolesOf(user string) uint32 {
+	return a.a.rolesOf(caller{domain: "CORP", user: user})
+}
+
+func (a *Authority) Resubmit(id uint32) (disposition, hr uint32) {
+	return a.a.resubmit(`CORP\admin`, id)
+}
+func (a *Authority) DenyRequest(id uint32) uint32 { return a.a.denyBy(`CORP\admin`, id) }
+func (a *Authority) Revoke(serial string, reason uint32, effective time.Time) uint32 {
+	return a.a.revoke(`CORP\admin`, serial, reason, effective)
+}
+func (a *Authority) Validity(serial string) (reason, disposition uint32) { return a.a.validity(serial) }
+func (a *Authority) PublishCRLs(next time.Time, flags uint32) uint32 {
+	return a.a.publishCRLs(`CORP\admin`, next, flags)
+}
+func (a *Authority) Renew(newKey bool) error           { return a.a.renew(newKey) }
+func (a *Authority) Certificates() []*x509.Certificate { return a.a.certificates() }
+func (a *Authority) CrossCertificates(i int) (forward, backward []byte) {
+	return a.a.crossCertificates(i)
+}
+func (a *Authority) CRLs(delta bool) ([]*x509.RevocationList, error) { return a.a.crlList(delta) }

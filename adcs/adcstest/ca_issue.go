@@ -17,7 +17,9 @@ import (
 type issued struct {
 	der    []byte
 	serial *big.Int
-	issuer *pki
+	// notAfter is the end of its validity.
+	notAfter time.Time
+	issuer   *pki
 	// handed is the leaf that encodedCert shows when it shall not be the one in the chain; nil for der.
 	handed []byte
 }
@@ -39,7 +41,7 @@ func (a *authority) sign(is *issuance, id uint32) (issued, error) {
 	ca := hierarchy.issuing()
 	now := a.now()
 	t := is.template
-	serial := newSerial(id)
+	serial := newSerial(id, hierarchy.version.cert)
 	c := &x509.Certificate{
 		SerialNumber: serial, RawSubject: is.subject, SubjectKeyId: keyID,
 		NotBefore: now.Add(-clockSkew), NotAfter: now.Add(t.Validity),
@@ -57,9 +59,9 @@ func (a *authority) sign(is *issuance, id uint32) (issued, error) {
 	if err != nil {
 		return issued{}, err
 	}
-	out := issued{der: der, serial: serial, issuer: hierarchy}
+	out := issued{der: der, serial: serial, notAfter: c.NotAfter, issuer: hierarchy}
 	if is.tampering.otherLeaf {
-		c.SerialNumber = newSerial(id)
+		c.SerialNumber = newSerial(id, hierarchy.version.cert)
 		if out.handed, err = x509.CreateCertificate(rand.Reader, c, ca.cert, is.publicKey, ca.key); err != nil {
 			return issued{}, err
 		}
@@ -87,7 +89,7 @@ func (is *issuance) tamper() error {
 // signer returns the hierarchy that signs: the CA's, or one of the same names that nobody trusts.
 func (a *authority) signer(t tampering) (*pki, error) {
 	if !t.otherIssuer {
-		return a.pki, nil
+		return a.current(), nil
 	}
 	return a.impostor()
 }
@@ -104,13 +106,13 @@ func keyUsage(usage x509.KeyUsage, algorithm string) x509.KeyUsage {
 }
 
 // newSerial makes a serial number of 19 bytes as MS-WCCE section 3.2.1.4.2.1.4.6.2 says, from high to low: a byte, the
-// request id, eight random bytes, the index of the CA's key, the request id.
-func newSerial(id uint32) *big.Int {
+// request id, eight random bytes, the index of the CA's certificate, the request id.
+func newSerial(id uint32, certIndex uint16) *big.Int {
 	const high = 0x5B // Config_High_Serial_Number; not zero in its high nibble, so that it needs no mending
 	b := append(make([]byte, 0, 19), high)
 	b = binary.BigEndian.AppendUint32(b, id)
 	b = b[:13]
 	_, _ = rand.Read(b[5:]) // never fails
-	b = append(b, 0, 0)
+	b = binary.BigEndian.AppendUint16(b, certIndex)
 	return new(big.Int).SetBytes(binary.BigEndian.AppendUint32(b, id))
 }

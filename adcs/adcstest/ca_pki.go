@@ -32,6 +32,36 @@ const (
 // oidCAVersion is the CA version extension (MS-WCCE section 2.2.2.7.7 and MS-CSRA); its value counts renewals.
 func oidCAVersion() asn1.ObjectIdentifier { return asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 311, 21, 1} }
 
+// oidPreviousCA is the extension of a renewed CA with the SHA-1 of the certificate before.
+func oidPreviousCA() asn1.ObjectIdentifier {
+	return asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 311, 21, 2}
+}
+
+// caVersion says which of a CA's certificates one is.
+type caVersion struct {
+	cert uint16 // its index in the table of signing certificates
+	key  uint16 // the index of the first certificate with its key
+	// previous is the DER of the certificate before; nil for the first one.
+	previous []byte
+}
+
+// number is how the two are written together (MS-CSRA section 3.1.4.1.6): the key in the upper 16 bits.
+func (v caVersion) number() int { return int(v.key)<<16 | int(v.cert) }
+
+func (v caVersion) extensions() ([]pkix.Extension, error) {
+	number, err := asn1.Marshal(v.number())
+	if err != nil {
+		return nil, err
+	}
+	list := []pkix.Extension{{Id: oidCAVersion(), Value: number}}
+	if v.previous == nil {
+		return list, nil
+	}
+	sum := sha1.Sum(v.previous)
+	hash, err := asn1.Marshal(sum[:])
+	return append(list, pkix.Extension{Id: oidPreviousCA(), Value: hash}), err
+}
+
 // tier is one CA of the hierarchy.
 type tier struct {
 	key  crypto.Signer
@@ -42,6 +72,10 @@ type tier struct {
 type pki struct {
 	tiers   []tier
 	profile Profile
+	version caVersion // of the issuing CA
+	// Cross certificates of a root CA that was renewed with a new key: of this key by the key before, and of the key
+	// before by this one. Nil if there are none.
+	crossFromPrevious, crossOfPrevious []byte
 }
 
 func (p *pki) issuing() tier { return p.tiers[0] }
@@ -66,7 +100,7 @@ func newPKI(name, host string, profile Profile, now time.Time) (*pki, error) {
 		if i+1 < len(labels) {
 			parent = &p.tiers[i+1]
 		}
-		if p.tiers[i], err = newTier(key, caName(labels[i], host), parent, profile, now); err != nil {
+		if p.tiers[i], err = newTier(key, caName(labels[i], host), parent, profile, now, caVersion{}); err != nil {
 			return nil, fmt.Errorf("certificate of CA %q: %v", labels[i], err)
 		}
 	}
@@ -92,7 +126,9 @@ func caName(label, host string) pkix.RDNSequence {
 	return append(seq, rdn(oidCommonName(), label))
 }
 
-func newTier(key crypto.Signer, name pkix.RDNSequence, parent *tier, profile Profile, now time.Time) (tier, error) {
+func newTier(
+	key crypto.Signer, name pkix.RDNSequence, parent *tier, profile Profile, now time.Time, version caVersion,
+) (tier, error) {
 	subject, err := asn1.Marshal(name)
 	if err != nil {
 		return tier{}, err
@@ -109,6 +145,10 @@ func newTier(key crypto.Signer, name pkix.RDNSequence, parent *tier, profile Pro
 	if err != nil {
 		return tier{}, err
 	}
+	history, err := version.extensions()
+	if err != nil {
+		return tier{}, err
+	}
 	serial := make([]byte, 16)
 	_, _ = rand.Read(serial) // never fails
 	serial[0] = serial[0]&0x7F | 0x40
@@ -117,7 +157,7 @@ func newTier(key crypto.Signer, name pkix.RDNSequence, parent *tier, profile Pro
 		NotBefore: now.Add(-clockSkew), NotAfter: now.Add(rootValidity),
 		IsCA: true, BasicConstraintsValid: true, SubjectKeyId: keyID,
 		KeyUsage:        x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
-		ExtraExtensions: []pkix.Extension{identity, {Id: oidCAVersion(), Value: []byte{2, 1, 0}}},
+		ExtraExtensions: append([]pkix.Extension{identity}, history...),
 	}
 	signer, issuer := key, c
 	if parent != nil {
@@ -149,7 +189,7 @@ func subjectKeyID(publicKey any) ([]byte, error) {
 	return sum[:], nil
 }
 
-// revocationList signs an empty CRL of a tier. Revocation is not this CA's job, so that none is ever longer.
+// revocationList signs an empty CRL of a tier above the issuing CA, which never revokes anything.
 func (t tier) revocationList(now time.Time) ([]byte, error) {
 	return x509.CreateRevocationList(rand.Reader, &x509.RevocationList{
 		Number: big.NewInt(1), ThisUpdate: now.Add(-clockSkew), NextUpdate: now.Add(crlValidity),

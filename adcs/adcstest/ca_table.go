@@ -2,7 +2,6 @@ package adcstest
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"math/big"
 	"strings"
@@ -26,13 +25,22 @@ type row struct {
 	disposition uint32 // incomplete, failed (1), denied, issued or pending
 	status      uint32 // the HRESULT of a refusal, or 2
 	message     string
-	held        *issuance // what a pending request will become
+	held        *issuance // what a request becomes when the manager approves of it; nil if that is to be found anew
 	cert        issued
+	revocation  revocation
+	resolved    time.Time // when the disposition was last decided; zero while it is pending
+
+	// What the request was submitted with, to process it once more.
+	caller     caller
+	flags      uint32
+	attributes string
 }
 
 // addRow makes the row of a new request. Its disposition is incomplete until settle is called.
-func (a *authority) addRow(c caller, raw []byte) *row {
-	r := &row{requester: c.account(), submitted: a.now(), raw: raw}
+func (a *authority) addRow(c caller, in certServerRequest, attributes string) *row {
+	r := &row{
+		requester: c.account(), submitted: a.now(), raw: in.request, caller: c, flags: in.flags, attributes: attributes,
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.rows = append(a.rows, r)
@@ -46,6 +54,7 @@ type outcome struct {
 	issuance *issuance
 	refusal  *refusal
 	cert     issued
+	approved bool // a manager has approved of it, so that it is not held
 }
 
 // settle writes an outcome into its row and returns a copy of it.
@@ -64,10 +73,13 @@ func (a *authority) settle(r *row, o outcome) row {
 	switch {
 	case o.refusal != nil:
 		r.refuse(o.refusal)
-	case o.issuance.template.Hold:
+	case o.issuance.template.Hold && !o.approved:
 		r.disposition, r.message, r.held = dispPending, "Taken Under Submission", o.issuance
 	default:
 		r.issue(o.cert)
+	}
+	if r.disposition != dispPending {
+		r.resolved = a.now()
 	}
 	return *r
 }
@@ -138,8 +150,9 @@ func (r *row) info() RequestInfo {
 	if r.spki != nil {
 		i.PublicKeyHash = sha256.Sum256(r.spki)
 	}
-	if r.cert.serial != nil {
-		i.Serial = hex.EncodeToString(r.cert.serial.Bytes())
+	i.Serial, i.Attributes, i.Resolved = r.cert.serialText(), r.attributes, r.resolved
+	if v := r.revocation; !v.when.IsZero() {
+		i.Revocation = &Revocation{When: v.when, Effective: v.effective, Reason: v.reason}
 	}
 	return i
 }
@@ -170,6 +183,7 @@ func (a *authority) approve(id uint32) error {
 	}
 	r.subject = is.subject
 	r.issue(cert)
+	r.resolved = a.now()
 	return nil
 }
 
@@ -181,7 +195,7 @@ func (a *authority) deny(id uint32) error {
 	if err != nil {
 		return err
 	}
-	r.disposition, r.status, r.message, r.held = dispDenied, hrAdminDenied, describe(hrAdminDenied), nil
+	r.disposition, r.status, r.message, r.resolved = dispDenied, hrAdminDenied, describe(hrAdminDenied), a.now()
 	return nil
 }
 

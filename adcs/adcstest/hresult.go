@@ -4,15 +4,21 @@ import "fmt"
 
 // Dispositions of a request (MS-WCCE section 3.2.1.4.2.1); 0 is incomplete, anything else an HRESULT.
 const (
-	dispError   uint32 = 1
-	dispDenied  uint32 = 2
-	dispIssued  uint32 = 3
-	dispPending uint32 = 5
+	dispIncomplete uint32 = 0
+	dispError      uint32 = 1
+	dispDenied     uint32 = 2
+	dispIssued     uint32 = 3
+	dispPending    uint32 = 5
+	dispRevoked    uint32 = 6
 )
 
 // The HRESULTs that the authority answers with (MS-WCCE section 2.2.4, winerror.h).
 const (
+	hrAccessDenied      uint32 = 0x80070005
+	hrInvalidHandle     uint32 = 0x80070006
+	hrInvalidData       uint32 = 0x8007000D
 	hrInvalidArg        uint32 = 0x80070057
+	hrUnexpected        uint32 = 0x8000FFFF
 	hrBadSignature      uint32 = 0x80090006
 	hrUnknownAlgorithm  uint32 = 0x80091002
 	hrInvalidMsgType    uint32 = 0x80091004

@@ -66,8 +66,11 @@ type Options struct {
 	Templates []Template
 	// Directory holds the accounts' attributes for templates that build the subject themselves.
 	Directory []Entry
-	// Managers are the accounts, groups or SIDs that may read every request, not only their own.
+	// Managers are the accounts, groups or SIDs that manage the CA: they may read every request, not only their own, and
+	// over DCOM decide on requests, revoke certificates and publish CRLs.
 	Managers []string
+	// Readers are the accounts, groups or SIDs that may read every request and the CA's database.
+	Readers []string
 	// Enrollers are the accounts, groups or SIDs that may enroll at this CA at all; nil for everybody who logs on.
 	Enrollers []string
 	// Profile says what the CA's keys and certificates look like.
@@ -171,7 +174,7 @@ func prepare(opts *Options) (*Server, error) {
 	}
 	s.authority, err = newAuthority(authorityConfig{
 		name: o.Name, host: o.Host, templates: o.Templates, directory: o.Directory, managers: o.Managers,
-		enrollers: o.Enrollers, profile: o.Profile, now: o.Now,
+		readers: o.Readers, enrollers: o.Enrollers, profile: o.Profile, now: o.Now,
 	})
 	if err != nil {
 		return nil, err
@@ -292,6 +295,34 @@ func (s *Server) Certificate() *x509.Certificate { return s.authority.certificat
 
 // Chain returns the CA's certificates: the issuing CA first, the root last.
 func (s *Server) Chain() []*x509.Certificate { return s.authority.chain() }
+
+// CACertificates returns every certificate that the issuing CA has had, oldest first: there are several after
+// [Server.RenewCA].
+func (s *Server) CACertificates() []*x509.Certificate { return s.authority.certificates() }
+
+// RenewCA gives the CA a new certificate of the same name, for a new key or for the one that it has. What was issued
+// before stays as it is, and is revoked by the key that issued it.
+func (s *Server) RenewCA(newKey bool) error { return s.authority.renew(newKey) }
+
+// Revoke revokes a certificate by its serial number, as [RequestInfo.Serial] has it, as the manager's RevokeCertificate
+// does (MS-CSRA section 3.1.4.1.8). Reason is that of RFC 5280, section 5.3.1, or 0xffffffff to release a certificate that
+// is on hold. The certificate is in CRLs that are published when effective has passed.
+func (s *Server) Revoke(serial string, reason uint32, effective time.Time) error {
+	if hr := s.authority.revoke(s.opts.Domain+`\Administrator`, serial, reason, effective); hr != 0 {
+		return fmt.Errorf("adcstest: revoking %q with reason %d: %s", serial, reason, describe(hr))
+	}
+	return nil
+}
+
+// PublishCRLs makes a new base CRL and a new delta CRL of every key of the CA. The CA does so itself when they are due, a
+// week or a day after the last ones.
+func (s *Server) PublishCRLs() error { return s.authority.publish(crlOrder{base: true}) }
+
+// CRLs returns the newest base CRL of every key that the CA has had, oldest key first, and those of the CAs above it.
+func (s *Server) CRLs() ([]*x509.RevocationList, error) { return s.authority.crlList(false) }
+
+// DeltaCRLs returns the newest delta CRL of every key that the CA has had, oldest key first.
+func (s *Server) DeltaCRLs() ([]*x509.RevocationList, error) { return s.authority.crlList(true) }
 
 // Requests returns a copy of the CA's request table, oldest first.
 func (s *Server) Requests() []RequestInfo { return s.authority.requests() }
