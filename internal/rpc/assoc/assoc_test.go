@@ -366,7 +366,7 @@ func FuzzTokens(f *testing.F) {
 		if _, complete, err := n.Step(second); complete && err == nil {
 			assert.False(t, n.Mutual())
 		}
-		s := assoc.SPNEGO(password())
+		s := assoc.SPNEGO(assoc.NTLM(password()))
 		_, _, err = s.Step(nil)
 		require.NoError(t, err)
 		if _, _, err := s.Step(second); err != nil {

@@ -18,6 +18,11 @@ type Initiator interface {
 	Protector() rpc.Protector
 	// Mutual reports whether the server has shown by its tokens that it knows the key, once Step has said complete.
 	Mutual() bool
+	// SessionKey is the key of the context once Step has said complete. SMB derives its own keys from it.
+	SessionKey() []byte
+	// ByTicket reports whether the server is shown a ticket and no proof of the password: it may refuse it for many
+	// reasons, of which a wrong password is none.
+	ByTicket() bool
 }
 
 // maxLegs bounds the tokens that are sent; three is what NTLM and Kerberos need inside of SPNEGO.
@@ -55,22 +60,23 @@ func (c *Conn) bind() error {
 			t = rpc.TypeAlterContext
 		}
 		if token, err = c.exchange(t, out); err != nil {
-			return refused(leg, err)
+			return refused(c.cfg.Initiator, leg, err)
 		}
 	}
 	return errors.New("authentication does not come to an end")
 }
 
-// refused tells what the server refused. It has seen the credential once the second leg was sent: what it answers then,
-// be it bind_nak or fault, is about that (MS-RPCE section 3.3.1.5.2.1).
-func refused(leg int, err error) error {
-	if leg == 0 {
+// refused tells what the server refused. It has seen the credential once the second leg was sent, and a ticket with the
+// first: what it answers then, be it bind_nak or fault, is about that (MS-RPCE section 3.3.1.5.2.1).
+func refused(i Initiator, leg int, err error) error {
+	if leg == 0 && !i.ByTicket() {
 		return err
 	}
 	var nak *NakError
 	var fault *FaultError
-	if errors.As(err, &nak) || errors.As(err, &fault) && logonStatus(fault.Status) {
-		return fmt.Errorf("%w (%v)", ErrLogon, err)
+	if errors.As(err, &nak) && (leg > 0 || nak.Reason == rpc.NakReasonNotSpecified || nak.Reason == rpc.NakInvalidChecksum) ||
+		errors.As(err, &fault) && logonStatus(fault.Status) {
+		return refusal(i, err)
 	}
 	return err
 }

@@ -102,7 +102,7 @@ func (c *Conn) receive() ([]byte, error) {
 			if err != nil {
 				return nil, err
 			}
-			return nil, refused(1, &NakError{Reason: reason})
+			return nil, refused(c.cfg.Initiator, 1, &NakError{Reason: reason})
 		default:
 			return nil, fmt.Errorf("%w: PDU of type %d in an answer", rpc.ErrMalformed, p.Type)
 		}

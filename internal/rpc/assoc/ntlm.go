@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/md5" // #nosec G501 -- NTLM's
+	"encoding/asn1"
 	"errors"
 	"fmt"
 
@@ -17,6 +18,8 @@ type Password struct {
 	User     string // name, or name@realm with an empty Domain
 	Domain   string // NetBIOS or DNS name of the domain; may be empty
 	Password string
+	// Hash is the NT hash, 16 bytes, in the place of a password.
+	Hash []byte
 	// Target is the service principal name that the server is meant to have, such as host/ca.corp.test.
 	Target string
 }
@@ -35,6 +38,14 @@ func (c passwordCredential) DomainName() string  { return c.p.Domain }
 func (c passwordCredential) Workstation() string { return "" }
 func (c passwordCredential) Password() string    { return c.p.Password }
 
+// hashCredential is what go-msrpc wants an NT hash to be. It has no method Password, which would be preferred.
+type hashCredential struct{ p Password }
+
+func (c hashCredential) UserName() string    { return c.p.User }
+func (c hashCredential) DomainName() string  { return c.p.Domain }
+func (c hashCredential) Workstation() string { return "" }
+func (c hashCredential) NTHash() []byte      { return c.p.Hash }
+
 // ntlmInitiator is NTLMSSP by itself (authentication type 10): NTLMv2 with session security of 128 bits, key exchange,
 // signing and sealing, or nothing.
 type ntlmInitiator struct {
@@ -44,11 +55,14 @@ type ntlmInitiator struct {
 }
 
 // NTLM authenticates with a password over NTLMSSP, without SPNEGO.
-func NTLM(p Password) Initiator {
+func NTLM(p Password) Mechanism {
 	cfg := ntlm.NewConfig()
 	cfg.Integrity, cfg.Confidentiality = true, true
 	cfg.ClientConfigFlags = ntlm.NegotiateTargetInfo // some servers send none to who has not asked
 	cfg.Credential = passwordCredential{p}
+	if len(p.Hash) > 0 {
+		cfg.Credential = hashCredential{p}
+	}
 	cfg.TargetName = p.Target
 	// With a version, NEGOTIATE does not carry the names of domain and workstation, which would be in an OEM code page.
 	cfg.Version = ntlm.DefaultVersion
@@ -103,7 +117,19 @@ func (n *ntlmInitiator) Mutual() bool { return false }
 
 func (n *ntlmInitiator) Protector() rpc.Protector { return rpc.NTLM(n.auth) }
 
-// resetCiphers starts the key streams anew, as NTLM does after the exchange of mechListMICs (MS-SPNG section 3.2.5.1).
-func (n *ntlmInitiator) resetCiphers() error {
+// SessionKey is the ExportedSessionKey (MS-NLMP section 3.1.5.1.2).
+func (n *ntlmInitiator) SessionKey() []byte { return n.auth.SessionKey() }
+
+// ByTicket is false: the server, or its domain controller, sees a proof of the password.
+func (n *ntlmInitiator) ByTicket() bool { return false }
+
+func (n *ntlmInitiator) oids() []asn1.ObjectIdentifier { return []asn1.ObjectIdentifier{rpc.OIDNTLM()} }
+
+// sendsMIC is true, as Windows has it, and needsMIC too: by its MIC the server shows that it accepts the password.
+func (n *ntlmInitiator) sendsMIC() bool { return true }
+func (n *ntlmInitiator) needsMIC() bool { return true }
+
+// afterMICs starts the key streams anew, as NTLM does after the exchange of mechListMICs (MS-SPNG section 3.2.5.1).
+func (n *ntlmInitiator) afterMICs() error {
 	return n.auth.ResetSecurityService(context.Background())
 }
