@@ -12,7 +12,8 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1
 
 staticcheck_version=v0.8.2
-peers=(openssl python3-impacket python3-samba)
+peers=(openssl python3-impacket python3-samba
+	samba samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind krb5-user ldb-tools smbclient)
 
 long=false
 case "${1:-}" in
@@ -100,8 +101,9 @@ vet() { # vet GOOS
 	GOOS=$1 CGO_ENABLED=0 go vet ./... && GOOS=$1 CGO_ENABLED=0 go vet -tags integration ./...
 }
 
-# run_tests keeps the whole output in a file and prints the summary: packages, failures with their output, the ten
-# slowest tests, and last the counts.
+# run_tests lets the test binaries share the domain that the first of them provisions: a copy each, in a folder that
+# root may have written. It keeps the whole output in a file and prints the summary: packages, failures with their
+# output, the ten slowest tests, and last the counts.
 run_tests() {
 	local flags=(-race -shuffle=on -count=1 -json -tags "$tags") results
 	results=$(mktemp)
@@ -111,9 +113,12 @@ run_tests() {
 	else
 		flags+=(-timeout 9m)
 	fi
+	ADCSKIT_ADTEST_CACHE=$(mktemp -d)
+	export ADCSKIT_ADTEST_CACHE
 	go test "${flags[@]}" ./... >"$results"
 	go run .ci/summary.go "$results"
 	local status=$?
+	rm -rf "$ADCSKIT_ADTEST_CACHE" 2>/dev/null || as_root rm -rf "$ADCSKIT_ADTEST_CACHE"
 	rm -f "$results"
 	return $status
 }
