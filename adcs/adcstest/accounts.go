@@ -84,7 +84,7 @@ func (a *accounts) sameDomain(domain, said string) bool {
 	return false
 }
 
-// caller is what the CA sees of a user who logged on.
-func (a *accounts) caller(u User, level authLevel) caller {
-	return caller{user: u.Name, domain: u.Domain, sid: a.sids[strings.ToLower(u.Account())], level: level}
+// caller is what the CA sees of a user who logged on, whatever the level.
+func (a *accounts) caller(u User) caller {
+	return caller{user: u.Name, domain: u.Domain, sid: a.sids[strings.ToLower(u.Account())]}
 }

@@ -6,14 +6,36 @@ import (
 	"github.com/adcskit/adcskit/internal/rpc"
 )
 
-// acceptor is the server's side of a logon. It is used by one goroutine and does not outlive its connection.
+// acceptor is the server's side of a logon, of any mechanism. It is used by one goroutine and does not outlive its
+// connection.
 type acceptor interface {
 	// accept takes the client's next token. It returns the token to send back, if any, and whether the logon is
-	// complete. After an error the acceptor must not be used again.
+	// complete. With an error, after which the acceptor must not be used again, there may be a token too: it tells the
+	// client why.
 	accept(token []byte) (reply []byte, done bool, err error)
-	// user and protection are valid when accept has said done.
-	user() User
-	protection() *ntlmSession
+	// logon is valid when accept has said done.
+	logon() logon
+}
+
+// logon is what is left of a complete exchange of tokens.
+type logon struct {
+	who       caller // without the level, which is the connection's
+	protector rpc.Protector
+	canSign   bool // both sides agreed on integrity
+	canSeal   bool // and on confidentiality
+	// afterMICs does what the mechanism has to do once SPNEGO has exchanged the MICs of its list; nil for nothing.
+	afterMICs func() error
+}
+
+// supports says whether the logon is good for a level.
+func (l logon) supports(level rpc.AuthLevel) bool {
+	switch {
+	case level <= rpc.LevelConnect:
+		return true
+	case level == rpc.LevelPrivacy:
+		return l.canSeal
+	}
+	return l.canSign
 }
 
 // authState is how far a security context is.
@@ -32,21 +54,27 @@ type authContext struct {
 	asked    rpc.AuthLevel
 	state    authState
 	acceptor acceptor
-	who      User
+	who      caller // without a level
 }
 
-// newAcceptor returns the acceptor of a security provider, or nil if it is not one of ours.
+// newAcceptor returns the acceptor of a security provider, or nil if it is not one that this server has.
 func (s *Server) newAcceptor(t rpc.AuthType) acceptor {
-	switch t {
-	case rpc.AuthNTLM:
-		return newNTLMAcceptor(s.accounts, s.opts.Now)
-	case rpc.AuthNegotiate:
-		return &spnegoAcceptor{inner: newNTLMAcceptor(s.accounts, s.opts.Now)}
+	switch {
+	case t == rpc.AuthNTLM && s.opts.NTLM != NTLMAbsent:
+		return s.newNTLMAcceptor()
+	case t == rpc.AuthKerberos && !s.opts.Kerberos.Off:
+		return &kerberosAcceptor{kerberos: s.kerberos}
+	case t == rpc.AuthNegotiate:
+		return &spnegoAcceptor{mechanisms: s.mechanisms()}
 	}
 	return nil
 }
 
-var errNoProtection = errors.New("the security context cannot sign")
+func (s *Server) newNTLMAcceptor() *ntlmAcceptor {
+	return &ntlmAcceptor{accounts: s.accounts, now: s.opts.Now, blocked: s.opts.NTLM == NTLMBlocked}
+}
+
+var errNoProtection = errors.New("the security context cannot protect messages at this level")
 
 // accept feeds the context one token. Any error leaves it failed for good.
 func (a *authContext) accept(token []byte) (reply []byte, err error) {
@@ -56,18 +84,18 @@ func (a *authContext) accept(token []byte) (reply []byte, err error) {
 	a.state = authFailed
 	reply, done, err := a.acceptor.accept(token)
 	if err != nil {
-		return nil, err
+		return reply, err
 	}
 	if !done {
 		a.state = authPending
 		return reply, nil
 	}
-	session := a.acceptor.protection()
-	if a.security.Level > rpc.LevelConnect && !session.canSign() {
+	l := a.acceptor.logon()
+	if !l.supports(a.security.Level) {
 		return nil, errNoProtection
 	}
-	a.security.Protector = session
-	a.who, a.acceptor, a.state = a.acceptor.user(), nil, authEstablished
+	a.security.Protector = l.protector
+	a.who, a.acceptor, a.state = l.who, nil, authEstablished
 	return reply, nil
 }
 

@@ -70,6 +70,7 @@ var errToken = errors.New("malformed authentication token")
 type ntlmAcceptor struct {
 	accounts  *accounts
 	now       func() time.Time
+	blocked   bool   // everybody is refused
 	negotiate []byte // the messages as they were, for the MIC
 	challenge []byte
 	nonce     [8]byte
@@ -77,10 +78,6 @@ type ntlmAcceptor struct {
 	step      int
 	session   *ntlmSession
 	who       User
-}
-
-func newNTLMAcceptor(a *accounts, now func() time.Time) *ntlmAcceptor {
-	return &ntlmAcceptor{accounts: a, now: now}
 }
 
 // accept takes the client's next token. It returns the token to send back and whether the context is established.
@@ -102,11 +99,14 @@ func (n *ntlmAcceptor) accept(token []byte) (reply []byte, done bool, err error)
 	return nil, false, errToken
 }
 
-// user is who logged on; it means something only after accept has said done.
-func (n *ntlmAcceptor) user() User { return n.who }
-
-// protection is the established session.
-func (n *ntlmAcceptor) protection() *ntlmSession { return n.session }
+// logon implements [acceptor]. Sealing needs no flag of its own: every stack that signs can seal.
+func (n *ntlmAcceptor) logon() logon {
+	can := n.session.canSign()
+	return logon{
+		who: n.accounts.caller(n.who), protector: n.session, canSign: can, canSeal: can,
+		afterMICs: n.session.resetCiphers, // MS-SPNG section 3.3.5.1
+	}
+}
 
 func (n *ntlmAcceptor) acceptNegotiate(b []byte) ([]byte, error) {
 	if len(b) < 16 || string(b[:8]) != ntlmSignature || binary.LittleEndian.Uint32(b[8:]) != 1 {
@@ -184,7 +184,7 @@ func (n *ntlmAcceptor) acceptAuthenticate(b []byte) error {
 	}
 	u, known := n.accounts.find(m.user, m.domain)
 	base, ok := verifyNTLMv2(u.Password, m, n.nonce[:])
-	if !known || !ok || u.Disabled {
+	if !known || !ok || u.Disabled || n.blocked {
 		return errLogon
 	}
 	n.flags &= m.flags | ntlmNTLM // the client decides among what was offered

@@ -182,9 +182,11 @@ func (c *conn) authenticate(p *rpc.PDU) (*rpc.Auth, rpc.Flags, *bindRefusal) {
 	}
 	a.security.SignHeader = c.signHeader
 	reply, err := a.accept(t.Value)
-	if err != nil {
+	if err != nil && len(reply) == 0 {
 		return nil, 0, &bindRefusal{rpc.NakInvalidChecksum, rpc.StatusSecPkgError}
 	}
+	// A token that tells the client why it is refused goes out as any other, and so it does on Windows, whose Kerberos
+	// asks for another leg then. The context has failed all the same.
 	if len(reply) == 0 {
 		return nil, c.headerSigning(), nil
 	}

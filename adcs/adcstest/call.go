@@ -96,7 +96,7 @@ func (c *conn) begin(p *rpc.PDU, m *rpc.Request, auth *authContext) error {
 	if !syntax.iface.quiet {
 		about := Call{EndpointMapper: syntax.iface.mapper, OpNum: m.Opnum, Level: AuthLevel(who.level)}
 		if auth != nil {
-			about.User = auth.who.Account()
+			about.User = auth.who.account()
 		}
 		c.call.fault = c.server.faults.take(about)
 	}
@@ -108,8 +108,9 @@ func (c *conn) callerOf(a *authContext) caller {
 	if a == nil {
 		return caller{level: levelNone}
 	}
-	level, _ := effectiveLevel(a.security.Level)
-	return c.server.accounts.caller(a.who, level)
+	who := a.who
+	who.level, _ = effectiveLevel(a.security.Level)
+	return who
 }
 
 // open verifies and decrypts a fragment with the security context that it names. The status is not 0 if it may not be

@@ -48,7 +48,7 @@ func TestHostileBind(t *testing.T) {
 		"200 transfer syntaxes": {patched(good, 30, 200), rpc.NakProtocolVersion},
 		"cut off":               {patched(good[:40], 8, 40, 0), rpc.NakProtocolVersion},
 		"auth type 11":          {withAuth(rpc.Auth{Type: 11, Level: 6, Value: negotiate}), rpc.NakAuthTypeNotRecognized},
-		"Kerberos":              {withAuth(rpc.Auth{Type: 16, Level: 6, Value: negotiate}), rpc.NakAuthTypeNotRecognized},
+		"NTLM as Kerberos":      {withAuth(rpc.Auth{Type: 16, Level: 6, Value: negotiate}), rpc.NakInvalidChecksum},
 		"level 7":               {withAuth(rpc.Auth{Type: 10, Level: 7, Value: negotiate}), rpc.NakReasonNotSpecified},
 		"level 1":               {withAuth(rpc.Auth{Type: 10, Level: 1, Value: negotiate}), rpc.NakReasonNotSpecified},
 		"garbage token":         {withAuth(rpc.Auth{Type: 10, Level: 6, Value: []byte("garbage")}), rpc.NakInvalidChecksum},

@@ -96,5 +96,5 @@ func (s *Server) AcceptTokens(authType uint8, tokens ...[]byte) (account string,
 	if a.state != authEstablished {
 		return "", replies
 	}
-	return a.who.Account(), replies
+	return a.who.account(), replies
 }

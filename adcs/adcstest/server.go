@@ -84,7 +84,11 @@ type Options struct {
 	// the goroutine of the connection and has to be safe for concurrent use. Faults that
 	// [Server.InjectFault] has queued come first.
 	Fault func(Call) *Fault
-	// Now is the clock of the CA and of NTLM; nil for time.Now.
+	// NTLM says whether users may log on with NTLM; 0 for NTLMAllowed.
+	NTLM NTLMPolicy
+	// Kerberos says how users log on with Kerberos. Its zero value lets those in that have a ticket of [Server.Ticket].
+	Kerberos Kerberos
+	// Now is the clock of the CA, of NTLM and of Kerberos; nil for time.Now.
 	Now func() time.Time
 }
 
@@ -127,6 +131,7 @@ const (
 type Server struct {
 	opts      Options // with defaults, never written after NewServer
 	accounts  *accounts
+	kerberos  *kerberos
 	authority *authority
 	faults    *faultQueue
 	mapper    *listener
@@ -172,6 +177,9 @@ func prepare(opts *Options) (*Server, error) {
 	if s.accounts, err = newAccounts(o); err != nil {
 		return nil, err
 	}
+	if s.kerberos, err = newKerberos(o, s.accounts); err != nil {
+		return nil, err
+	}
 	s.authority, err = newAuthority(authorityConfig{
 		name: o.Name, host: o.Host, templates: o.Templates, directory: o.Directory, managers: o.Managers,
 		readers: o.Readers, enrollers: o.Enrollers, profile: o.Profile, now: o.Now,
@@ -209,6 +217,8 @@ func (o *Options) withDefaults() (Options, error) {
 		return d, fmt.Errorf("authentication level %d is none of connect (2), integrity (5), privacy (6)", d.MinAuthLevel)
 	case d.Wire.MaxFragment < minFragment || d.Wire.MaxFragment > maxFragment:
 		return d, fmt.Errorf("fragment size %d is not within %d and %d", d.Wire.MaxFragment, minFragment, maxFragment)
+	case d.NTLM > NTLMAbsent:
+		return d, fmt.Errorf("NTLM policy %d", d.NTLM)
 	case net.ParseIP(d.Wire.Address) == nil:
 		return d, fmt.Errorf("listen address %q is not an IP address", d.Wire.Address)
 	case d.Wire.IdleTimeout < 0 || d.Wire.MaxConnections < 0:

@@ -124,7 +124,7 @@ func TestSPNEGOFirstChoice(t *testing.T) {
 
 // NTLM as another choice than the first: the optimistic token is for somebody else, and the MICs are required.
 func TestSPNEGOOtherChoice(t *testing.T) {
-	s := newServer(t, nil)
+	s := newServer(t, &adcstest.Options{Kerberos: adcstest.Kerberos{Off: true}})
 	start := func() (*negotiator, []byte) {
 		n := newNegotiator(t, s, spnegoMechs(rpc.OIDMSKerberos(), rpc.OIDKerberos())...)
 		r := n.begin(true)
@@ -161,7 +161,7 @@ func TestSPNEGODowngrade(t *testing.T) {
 
 // NTLM without SPNEGO under SPNEGO's number, which Windows takes too; and what is not taken.
 func TestSPNEGORawAndRefused(t *testing.T) {
-	s := newServer(t, nil)
+	s := newServer(t, &adcstest.Options{Kerberos: adcstest.Kerberos{Off: true}})
 	n := newNegotiator(t, s)
 	n.send(rpc.TypeBind, n.l.negotiate(t).Value)
 	challenge, ok, err := n.p.recv().Auth()
