@@ -14,10 +14,12 @@ import (
 
 const opCertServerRequest = 0
 
-// The request types in dwFlags (MS-WCCE section 3.2.1.4.2.1.1).
+// The request types and flags in dwFlags (MS-WCCE section 3.2.1.4.3.1.1).
 const (
-	flagsRetrieve = 0
-	flagsPKCS10   = 0x100
+	flagsRetrieve    = 0
+	flagsPKCS10      = 0x100   // CR_IN_PKCS10
+	flagsPKCS7       = 0x300   // CR_IN_PKCS7: PKCS#10 in CMS
+	flagFullResponse = 0x40000 // CR_IN_FULLRESPONSE
 )
 
 // certServerRequest is the input of CertServerRequest. A nil slice is a NULL pointer.

@@ -69,7 +69,7 @@ func (c *Client) Submit(ctx context.Context, r Request) (*Result, error) {
 	}
 	defer leave()
 	a, sent, err := c.call(ctx, &certServerRequest{
-		flags: flagsPKCS10, authority: c.ca, attributes: prepared.attributes, request: prepared.csr,
+		flags: prepared.flags, authority: c.ca, attributes: prepared.attributes, request: prepared.csr,
 	}, false)
 	var result *Result
 	if err == nil {
@@ -85,8 +85,9 @@ func (c *Client) Submit(ctx context.Context, r Request) (*Result, error) {
 // Retrieve asks for the outcome of a request. It changes nothing at the CA and is repeated once if a connection that
 // had been at rest was dead.
 //
-// Errors are those of [Client.Submit], without ErrOutcomeUnknown. A request that the CA does not know, and for most CAs
-// one of another requester, is a *[RequestError].
+// Errors are those of [Client.Submit], without ErrOutcomeUnknown. A request that the CA does not know is a
+// *[RequestError] that matches [ErrPropertyEmpty]. [ErrNotOwner] is for one that it does not show to this account: nothing
+// is known about it then.
 func (c *Client) Retrieve(ctx context.Context, requestID uint32) (*Result, error) {
 	if requestID == 0 {
 		return nil, fmt.Errorf("%w: request id 0", ErrInvalidRequest)
@@ -112,6 +113,9 @@ const pingID = 1<<32 - 1
 // [Client.Retrieve].
 func (c *Client) Ping(ctx context.Context) error {
 	_, err := c.Retrieve(ctx, pingID)
+	if errors.Is(err, ErrNotOwner) {
+		return nil
+	}
 	refused, ok := errors.AsType[*RequestError](err)
 	if !ok {
 		return err

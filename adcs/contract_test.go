@@ -110,7 +110,9 @@ func TestRetrieveErrors(t *testing.T) {
 	require.NotZero(t, pending.RequestID)
 
 	_, err = bob.Retrieve(t.Context(), pending.RequestID)
-	require.ErrorIs(t, err, adcs.ErrAdminDeniedRequest, "another account's request")
+	require.ErrorIs(t, err, adcs.ErrNotOwner, "another account's request")
+	_, err = bob.Wait(t.Context(), pending.RequestID, nil)
+	require.ErrorIs(t, err, adcs.ErrNotOwner, "asking again is of no use")
 	_, err = alice.Retrieve(t.Context(), 4711)
 	require.ErrorIs(t, err, adcs.ErrPropertyEmpty)
 

@@ -13,7 +13,38 @@ var (
 	// ErrLogon is matched when the server refused the credential. Retries lock accounts out: whatever uses this
 	// credential should stop until a person has looked at it.
 	ErrLogon = errors.New("adcs: logon failed")
+
+	// ErrNotOwner is matched when a retrieval was refused because the CA does not show the request to this account: it was
+	// submitted by another one, and this one may not read the CA's database. It says nothing about the request itself,
+	// which may be pending, issued or denied, and is no [RequestError].
+	ErrNotOwner = errors.New("adcs: the CA does not show the request to this account")
 )
+
+// notOwnerError is a refused retrieval of another account's request.
+type notOwnerError struct {
+	requestID uint32
+	code      HResult
+	message   string // the CA's
+}
+
+// Error names the request and the CA's text.
+func (e *notOwnerError) Error() string {
+	s := fmt.Sprintf("%v: request %d: %v", ErrNotOwner, e.requestID, e.code)
+	if e.message != "" {
+		s += fmt.Sprintf(" (the CA says %q)", e.message)
+	}
+	return s
+}
+
+// Unwrap returns ErrNotOwner and the code.
+func (e *notOwnerError) Unwrap() []error { return []error{ErrNotOwner, e.code} }
+
+// notOwner reports whether the return value of a retrieval is about the caller. A CA returns the same code for a request
+// that was denied and for one that it does not show to the caller: the first comes with the disposition denied
+// ([MS-WCCE], section 3.2.1.4.2.1.3), the second without one, so that the field holds zero, an error or the code again.
+func notOwner(code HResult, disposition Disposition) bool {
+	return code.canonical() == ErrAdminDeniedRequest && disposition != Denied
+}
 
 // RequestError is a refusal: the CA answered and did not issue. Its Code is matched by [errors.Is]:
 //
@@ -32,6 +63,9 @@ type RequestError struct {
 	// Message is the CA's text, in its language: not to be parsed. Control characters were removed and its length is
 	// bounded, but it is still what a remote host wrote.
 	Message string
+
+	// CMC is the CA's full response, if one was asked for and the CA sent one; else nil. See [Request.FullResponse].
+	CMC *CMCResponse
 }
 
 // Error names the request, the code and the CA's text.

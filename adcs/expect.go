@@ -72,14 +72,19 @@ type Expect struct {
 	Now time.Time
 }
 
-// ExpectRequest returns what a PKCS#10 certification request (DER, at most 1 MiB) asks for: its key, its subject, its
-// subject alternative names and its SID. Roots and the like are for the caller to add; if the template takes the
-// subject from the directory, so is FromDirectory, with Subject set to nil. Errors match [ErrInvalidRequest].
+// ExpectRequest returns what a certification request (DER, at most 1 MiB) asks for: its key, its subject, its subject
+// alternative names and its SID. It takes what [Request.CSR] takes. Roots and the like are for the caller to add; if the
+// template takes the subject from the directory, so is FromDirectory, with Subject set to nil. Errors match
+// [ErrInvalidRequest].
 func ExpectRequest(csr []byte) (Expect, error) {
 	if len(csr) > maxRequest {
 		return Expect{}, fmt.Errorf("%w: the CSR has %d bytes, the limit is %d", ErrInvalidRequest, len(csr), maxRequest)
 	}
-	request, err := x509.ParseCertificateRequest(csr)
+	pkcs10, _, err := inner(csr)
+	if err != nil {
+		return Expect{}, err
+	}
+	request, err := x509.ParseCertificateRequest(pkcs10)
 	if err != nil {
 		return Expect{}, fmt.Errorf("%w: the CSR cannot be parsed: %v", ErrInvalidRequest, err)
 	}

@@ -35,7 +35,7 @@ func Explain(err error) Explanation {
 	}
 	// The order matters: what happened to the request comes before the cause, which may be wrapped in the same error.
 	for _, explain := range []func(error) (Explanation, bool){
-		explainUnknown, explainVerify, explainLadder, explainLogon, explainRefusal, explainLocal, explainRPC,
+		explainUnknown, explainVerify, explainLadder, explainLogon, explainNotOwner, explainRefusal, explainLocal, explainRPC,
 		explainContext, explainBroken, explainNetwork,
 	} {
 		if e, ok := explain(err); ok {
@@ -110,6 +110,19 @@ func explainLogon(err error) (Explanation, bool) {
 // explain makes a sentence of a table's text.
 func (i codeInfo) explain(what string) Explanation {
 	return Explanation{Summary: what + ": " + i.text + ".", Remedy: i.remedy, Retry: i.retry}
+}
+
+func explainNotOwner(err error) (Explanation, bool) {
+	if !errors.Is(err, ErrNotOwner) {
+		return Explanation{}, false
+	}
+	return Explanation{
+		Summary: "The CA does not show the request to this account: another account has submitted it. Nothing is known about " +
+			"what became of it.",
+		Remedy: "Retrieve it as the account that submitted it, or give this one the permission Read on the CA (its properties, " +
+			"tab Security); check the request id.",
+		Retry: RetryOperator,
+	}, true
 }
 
 func explainRefusal(err error) (Explanation, bool) {

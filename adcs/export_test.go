@@ -3,6 +3,8 @@ package adcs
 import (
 	"maps"
 	"slices"
+
+	"github.com/adcskit/adcskit/internal/cms"
 )
 
 // Answer is the answer of a CA, for tests.
@@ -16,23 +18,17 @@ func ParseAnswer(a Answer, asked uint32) (*Result, error) {
 	return parseAnswer(&answer{a.Returned, a.RequestID, a.Disposition, a.Chain, a.Leaf, a.Message}, asked)
 }
 
-// ParseSignedData calls parseSignedData and returns what it found.
+// ParseSignedData parses CMS and returns what it found.
 func ParseSignedData(data []byte) (contentType string, content []byte, certificates [][]byte, signers int, err error) {
-	sd, err := parseSignedData(data)
+	sd, err := cms.Parse(data)
 	if err != nil {
 		return "", nil, nil, 0, err
 	}
-	return sd.contentType.String(), sd.content, sd.certificates, sd.signers, nil
+	return sd.ContentType.String(), sd.Content, sd.Certificates, len(sd.Signers), nil
 }
 
-// ParseCMCResponse calls parseCMCResponse and returns what it found.
-func ParseCMCResponse(data []byte) (status int, issuedHash []byte, err error) {
-	r, err := parseCMCResponse(data)
-	if err != nil {
-		return 0, nil, err
-	}
-	return r.status, r.issuedHash, nil
-}
+// ParseCMCResponse calls parseCMCResponse.
+func ParseCMCResponse(data []byte) (*CMCResponse, error) { return parseCMCResponse(data) }
 
 // EncodeAttributes calls encodeAttributes.
 func EncodeAttributes(template string, a Attributes) ([]byte, error) {
@@ -54,7 +50,7 @@ func (r *Request) Prepare() (attributes []byte, publicKeyHash [32]byte, err erro
 // MaxMessage and MaxCertificates are limits that tests go to.
 const (
 	MaxMessage      = maxMessage
-	MaxCertificates = maxCertificates
+	MaxCertificates = cms.MaxCertificates
 	MaxLeaf         = maxLeaf
 	MaxChain        = maxChain
 )
@@ -83,4 +79,13 @@ func Mismatches() []Mismatch {
 		MismatchKey, MismatchCA, MismatchLeaf, MismatchValidity, MismatchSubject, MismatchNames, MismatchSID,
 		MismatchUsage, MismatchTemplate, MismatchChain,
 	}
+}
+
+// RequestFlags returns the dwFlags that a request is sent with.
+func (r *Request) RequestFlags() (uint32, error) {
+	p, err := r.prepare()
+	if err != nil {
+		return 0, err
+	}
+	return p.flags, nil
 }

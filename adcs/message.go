@@ -27,7 +27,16 @@ func decodeMessage(b []byte) string {
 		}
 		units = append(units, u)
 	}
-	text := strings.Map(func(r rune) rune {
+	text := cleanText(string(utf16.Decode(units)))
+	if cut {
+		text += "…"
+	}
+	return text
+}
+
+// cleanText removes from a CA's text what a terminal, a log or a reader might obey.
+func cleanText(text string) string {
+	text = strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r) || unicode.IsControl(r):
 			return ' '
@@ -35,10 +44,6 @@ func decodeMessage(b []byte) string {
 			return -1
 		}
 		return r
-	}, string(utf16.Decode(units)))
-	text = strings.Join(strings.Fields(text), " ")
-	if cut {
-		text += "…"
-	}
-	return text
+	}, text)
+	return strings.Join(strings.Fields(text), " ")
 }

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/adcskit/adcskit/internal/cms"
 )
 
 // Limits on the parts of an answer. A chain of a dozen certificates has some 20 KB.
@@ -69,6 +71,9 @@ type Result struct {
 	// Chain holds the other certificates that the CA sent, in no particular order. They are not trusted: use them as
 	// intermediates only. Certificates that crypto/x509 cannot parse are left out.
 	Chain []*x509.Certificate
+
+	// CMC is the CA's full response, if one was asked for and the CA sent one; else nil. See [Request.FullResponse].
+	CMC *CMCResponse
 }
 
 // answer is what CertServerRequest returned: [MS-ICPR], section 3.2.4.1.1.
@@ -86,10 +91,13 @@ type answer struct {
 //
 // The order is that of [MS-WCCE], section 3.2.1.4.2.1: first the return value, then the disposition.
 func parseAnswer(a *answer, asked uint32) (*Result, error) {
-	message := decodeMessage(a.message)
-	disposition := Disposition(a.disposition)
+	message, disposition := decodeMessage(a.message), Disposition(a.disposition)
 	if a.returned != 0 {
-		return nil, &RequestError{a.refusedID(asked), disposition, hresultFromWin32(a.returned), message}
+		code := hresultFromWin32(a.returned)
+		if asked != 0 && notOwner(code, disposition) {
+			return nil, &notOwnerError{asked, code, message}
+		}
+		return nil, a.refusal(asked, code)
 	}
 	switch disposition {
 	case Issued:
@@ -99,9 +107,9 @@ func parseAnswer(a *answer, asked uint32) (*Result, error) {
 		}
 	case Pending:
 	case Incomplete, Failed, Denied, Revoked:
-		return nil, &RequestError{a.refusedID(asked), disposition, 0, message}
+		return nil, a.refusal(asked, 0)
 	default:
-		return nil, &RequestError{a.refusedID(asked), disposition, hresultFromWin32(a.disposition), message}
+		return nil, a.refusal(asked, hresultFromWin32(a.disposition))
 	}
 	if a.requestID == 0 {
 		return nil, &AnswerError{0, fmt.Sprintf("disposition %v without a request id", disposition)}
@@ -111,12 +119,38 @@ func parseAnswer(a *answer, asked uint32) (*Result, error) {
 	}
 	result := &Result{Disposition: disposition, RequestID: a.requestID, Message: message}
 	if disposition == Pending {
+		result.CMC = a.fullResponse(CMCPending)
 		return result, nil
 	}
 	if err := a.certificates(result); err != nil {
 		return nil, &AnswerError{a.requestID, err.Error()}
 	}
 	return result, nil
+}
+
+// refusal is the error for a refused request.
+func (a *answer) refusal(asked uint32, code HResult) error {
+	return &RequestError{
+		RequestID: a.refusedID(asked), Disposition: Disposition(a.disposition), Code: code,
+		Message: decodeMessage(a.message), CMC: a.fullResponse(CMCFailed),
+	}
+}
+
+// fullResponse is the CMC full response of an answer without a certificate. The rest of the answer says all that is acted
+// on, so that one that cannot be read, or says something else, is none.
+func (a *answer) fullResponse(want CMCStatus) *CMCResponse {
+	if len(a.chain) == 0 || len(a.chain) > maxChain {
+		return nil
+	}
+	sd, err := cms.Parse(a.chain)
+	if err != nil || !sd.ContentType.Equal(cms.OIDPKIResponse()) {
+		return nil
+	}
+	response, err := parseCMCResponse(sd.Content)
+	if err != nil || response.Status != want {
+		return nil
+	}
+	return response
 }
 
 // refusedID is the id of a refused request. Refusals of a retrieval may come without it.
@@ -139,11 +173,10 @@ func (a *answer) certificates(result *Result) error {
 	if err != nil {
 		return fmt.Errorf("the certificate cannot be parsed: %v", err)
 	}
-	chain, err := parseChain(a.chain, leaf)
-	if err != nil {
+	result.Certificate = leaf
+	if result.Chain, result.CMC, err = parseChain(a.chain, leaf); err != nil {
 		return fmt.Errorf("the chain cannot be used: %v", err)
 	}
-	result.Certificate, result.Chain = leaf, chain
 	return nil
 }
 
@@ -151,47 +184,49 @@ func (a *answer) certificates(result *Result) error {
 // doubles. Where they are says nothing, since they are a SET. A CA need not send a chain with a retrieval, it may send only
 // its own certificates, and some servers put the certificate alone into both places. None of it is trusted: Verify looks
 // for a chain, and refuses what does not belong in one.
-func parseChain(data []byte, leaf *x509.Certificate) ([]*x509.Certificate, error) {
+func parseChain(data []byte, leaf *x509.Certificate) ([]*x509.Certificate, *CMCResponse, error) {
 	if len(data) == 0 || bytes.Equal(data, leaf.Raw) {
-		return nil, nil
+		return nil, nil, nil
 	}
 	if len(data) > maxChain {
-		return nil, fmt.Errorf("%d bytes", len(data))
+		return nil, nil, fmt.Errorf("%d bytes", len(data))
 	}
-	sd, err := parseSignedData(data)
+	sd, err := cms.Parse(data)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	var response *CMCResponse
 	switch {
-	case sd.contentType.Equal(oidData):
+	case sd.ContentType.Equal(cms.OIDData()):
 		// A degenerate SignedData holds certificates only. What else one might hold is nobody's to interpret.
-		if sd.content != nil || sd.signers != 0 {
-			return nil, fmt.Errorf("%w: a chain with content or signers", errCMS)
+		if sd.Content != nil || len(sd.Signers) != 0 {
+			return nil, nil, fmt.Errorf("%w: a chain with content or signers", cms.ErrMalformed)
 		}
-	case sd.contentType.Equal(oidPKIResponse):
-		if err := checkFullResponse(sd.content, leaf); err != nil {
-			return nil, err
+	case sd.ContentType.Equal(cms.OIDPKIResponse()):
+		if response, err = checkFullResponse(sd.Content, leaf); err != nil {
+			return nil, nil, err
 		}
 	default:
-		return nil, fmt.Errorf("%w: eContentType %v", errCMS, sd.contentType)
+		return nil, nil, fmt.Errorf("%w: eContentType %v", cms.ErrMalformed, sd.ContentType)
 	}
-	return otherCertificates(sd.certificates, leaf)
+	others, err := otherCertificates(sd.Certificates, leaf)
+	return others, response, err
 }
 
 // checkFullResponse refuses a CMC full response that contradicts the rest of the answer.
-func checkFullResponse(content []byte, leaf *x509.Certificate) error {
+func checkFullResponse(content []byte, leaf *x509.Certificate) (*CMCResponse, error) {
 	response, err := parseCMCResponse(content)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if response.status != cmcSuccess {
-		return fmt.Errorf("the CMC status is %d, the disposition says issued", response.status)
+	if response.Status != CMCSuccess {
+		return nil, fmt.Errorf("the CMC status is %v, the disposition says issued", response.Status)
 	}
 	sum := sha1.Sum(leaf.Raw) // #nosec G401
-	if response.issuedHash != nil && !bytes.Equal(response.issuedHash, sum[:]) {
-		return fmt.Errorf("the CMC response is about another certificate")
+	if response.IssuedHash != nil && !bytes.Equal(response.IssuedHash, sum[:]) {
+		return nil, fmt.Errorf("the CMC response is about another certificate")
 	}
-	return nil
+	return response, nil
 }
 
 // otherCertificates leaves out the leaf and doubles. Where the leaf is missing, the others must be those of CAs: another

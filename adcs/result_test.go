@@ -9,6 +9,7 @@ import (
 	"math/big"
 	"slices"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -68,7 +69,7 @@ func cmcWithoutHash(t testing.TB) []byte {
 	// A status only: SEQUENCE { SEQUENCE { control }, SEQUENCE {}, SEQUENCE {} }.
 	var b cryptobyte.Builder
 	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddBytes([]byte{0x30, 0x19, 0x30, 0x17, 2, 1, 1, 6, 8, 0x2b, 6, 1, 5, 5, 7, 7, 1, 0x31, 8, 0x30, 6, 2, 1, 0, 0x30, 1, 0})
+		b.AddBytes([]byte{0x30, 0x18, 0x30, 0x16, 2, 1, 1, 6, 8, 0x2b, 6, 1, 5, 5, 7, 7, 1, 0x31, 7, 0x30, 5, 2, 1, 0, 0x30, 0})
 		b.AddBytes([]byte{0x30, 0, 0x30, 0})
 	})
 	der, err := b.Bytes()
@@ -107,9 +108,18 @@ func TestAnswerRefused(t *testing.T) {
 			adcs.RequestError{RequestID: 9, Disposition: adcs.Revoked}, nil},
 		{"by return value", adcs.Answer{Returned: 0x80070057}, 0,
 			adcs.RequestError{Code: adcs.ErrInvalidArg}, adcs.ErrInvalidArg},
-		{"the return value comes before the disposition", adcs.Answer{Returned: 0x80094014, RequestID: 9, Disposition: 3}, 9,
-			adcs.RequestError{RequestID: 9, Disposition: adcs.Issued, Code: adcs.ErrAdminDeniedRequest},
+		{"the return value comes before the disposition", adcs.Answer{Returned: 0x80070057, RequestID: 9, Disposition: 3}, 9,
+			adcs.RequestError{RequestID: 9, Disposition: adcs.Issued, Code: adcs.ErrInvalidArg}, adcs.ErrInvalidArg},
+		{"denied, retrieved", adcs.Answer{Returned: 0x80094014, RequestID: 9, Disposition: 2}, 9,
+			adcs.RequestError{RequestID: 9, Disposition: adcs.Denied, Code: adcs.ErrAdminDeniedRequest},
 			adcs.ErrAdminDeniedRequest},
+		{"denied, retrieved, by a CA that returns nothing", adcs.Answer{RequestID: 9, Disposition: 2}, 9,
+			adcs.RequestError{RequestID: 9, Disposition: adcs.Denied}, nil},
+		{"denied, as disposition alone", adcs.Answer{RequestID: 9, Disposition: 0x80094014}, 9,
+			adcs.RequestError{RequestID: 9, Disposition: 0x80094014, Code: adcs.ErrAdminDeniedRequest},
+			adcs.ErrAdminDeniedRequest},
+		{"denied at once", adcs.Answer{Returned: 0x80094014, RequestID: 9}, 0,
+			adcs.RequestError{RequestID: 9, Code: adcs.ErrAdminDeniedRequest}, adcs.ErrAdminDeniedRequest},
 		{"by a Win32 return value", adcs.Answer{Returned: 5}, 0,
 			adcs.RequestError{Code: adcs.ErrAccessDenied}, adcs.ErrAccessDenied},
 		{"the id of the question, where the answer has none", adcs.Answer{Returned: 0x80094004}, 12,
@@ -132,6 +142,25 @@ func TestAnswerRefused(t *testing.T) {
 			}
 			assert.NotEmpty(t, adcs.Explain(err).Remedy)
 		})
+	}
+}
+
+// TestAnswerNotOwner: CERTSRV_E_ADMIN_DENIED_REQUEST as the return value of a retrieval, without the disposition denied,
+// is about the caller and says nothing about the request.
+func TestAnswerNotOwner(t *testing.T) {
+	for _, disposition := range []uint32{0, 1, 3, 5, 0x80094014} {
+		result, err := adcs.ParseAnswer(adcs.Answer{
+			Returned: 0x80094014, Disposition: disposition, Message: toUTF16("Not\nyours.\x00"),
+		}, 9)
+		assert.Nil(t, result)
+		assert.ErrorIs(t, err, adcs.ErrNotOwner, "%d", disposition)
+		assert.ErrorIs(t, err, adcs.ErrAdminDeniedRequest)
+		_, refused := errors.AsType[*adcs.RequestError](err)
+		assert.False(t, refused, "it is no decision")
+		assert.ErrorContains(t, err, `request 9`)
+		assert.ErrorContains(t, err, `(the CA says "Not yours.")`)
+		assert.Equal(t, adcs.RetryOperator, adcs.Explain(err).Retry)
+		assert.Contains(t, adcs.Explain(err).Summary, "another account")
 	}
 }
 
@@ -247,15 +276,18 @@ func TestRealMessages(t *testing.T) {
 			assert.Equal(t, oidPKIResponse.String(), contentType)
 			assert.Equal(t, 1, signers)
 			assert.NotEqual(t, leaf, certs[0], "the leaf comes anywhere")
-			status, hash, err := adcs.ParseCMCResponse(content)
+			response, err := adcs.ParseCMCResponse(content)
 			require.NoError(t, err)
-			assert.Zero(t, status)
-			assert.Len(t, hash, 20)
+			assert.Equal(t, adcs.CMCSuccess, response.Status)
+			assert.Equal(t, []uint32{1}, response.BodyParts)
+			assert.Equal(t, "Issued", response.Text)
+			assert.Len(t, response.IssuedHash, 20)
 
 			result, err := adcs.ParseAnswer(adcs.Answer{RequestID: 61, Disposition: 3, Chain: full, Leaf: leaf}, 0)
 			require.NoError(t, err)
 			assert.Equal(t, leaf, result.Certificate.Raw)
 			require.Len(t, result.Chain, len(certs)-1)
+			assert.Equal(t, response, result.CMC)
 			for _, ca := range result.Chain {
 				assert.True(t, ca.IsCA)
 			}
@@ -266,6 +298,76 @@ func TestRealMessages(t *testing.T) {
 			assert.True(t, ok, "the response is about another certificate: %v", err)
 		})
 	}
+}
+
+// TestFullResponses: what a CMC full response says beside the certificate.
+func TestFullResponses(t *testing.T) {
+	p := newPKI(t)
+	leaf := p.issue(t, leafTemplate(t))
+	status := func(fields ...[]byte) []byte {
+		return der(0x30, der(0x30, der(0x30, []byte{2, 1, 1, 6, 8, 0x2b, 6, 1, 5, 5, 7, 7, 1},
+			der(0x31, der(0x30, fields...)))), []byte{0x30, 0, 0x30, 0})
+	}
+	parts, one := der(0x30, []byte{2, 1, 1, 2, 5, 0, 0xff, 0xff, 0xff, 0xff}), []byte{0x30, 3, 2, 1, 1}
+	pending := status([]byte{2, 1, 3}, one, der(0x0c, []byte("Taken\x1b Under")),
+		der(0x30, []byte{4, 4, 7, 0, 0, 0}, der(0x18, []byte("20260601120000Z"))))
+	failed := status([]byte{2, 1, 2}, parts, []byte{2, 1, 2})
+	for _, tc := range []struct {
+		name   string
+		answer adcs.Answer
+		want   *adcs.CMCResponse
+	}{
+		{"issued", adcs.Answer{RequestID: 7, Disposition: 3, Leaf: leaf.Raw,
+			Chain: cms(t, oidPKIResponse, status([]byte{2, 1, 0}, one), 1, leaf.Raw)},
+			&adcs.CMCResponse{Status: adcs.CMCSuccess, BodyParts: []uint32{1}}},
+		{"pending", adcs.Answer{RequestID: 7, Disposition: 5, Chain: cms(t, oidPKIResponse, pending, 1)},
+			&adcs.CMCResponse{Status: adcs.CMCPending, BodyParts: []uint32{1}, Text: "Taken Under",
+				PendToken: []byte{7, 0, 0, 0}, PendTime: testTime}},
+		{"pending, and the response says something else",
+			adcs.Answer{RequestID: 7, Disposition: 5, Chain: cms(t, oidPKIResponse, failed, 1)}, nil},
+		{"failed", adcs.Answer{RequestID: 7, Disposition: 0x80094800, Chain: cms(t, oidPKIResponse, failed, 1)},
+			&adcs.CMCResponse{Status: adcs.CMCFailed, BodyParts: []uint32{1, 1<<32 - 1}, Failure: "badRequest"}},
+		{"failed without a name", adcs.Answer{RequestID: 7, Disposition: 2,
+			Chain: cms(t, oidPKIResponse, status([]byte{2, 1, 2}, one, []byte{2, 1, 99}), 1)},
+			&adcs.CMCResponse{Status: adcs.CMCFailed, BodyParts: []uint32{1}, Failure: "99"}},
+		{"failed for another reason", adcs.Answer{RequestID: 7, Disposition: 2,
+			Chain: cms(t, oidPKIResponse, status([]byte{2, 1, 2}, one, []byte{0xa1, 6, 6, 2, 0x2a, 3, 5, 0}), 1)},
+			&adcs.CMCResponse{Status: adcs.CMCFailed, BodyParts: []uint32{1},
+				ExtendedFailure: asn1.ObjectIdentifier{1, 2, 3}}},
+		{"too many body parts", adcs.Answer{RequestID: 7, Disposition: 2,
+			Chain: cms(t, oidPKIResponse, status([]byte{2, 1, 2}, der(0x30, bytes.Repeat([]byte{2, 1, 1}, 33))), 1)}, nil},
+		{"a body part that is none", adcs.Answer{RequestID: 7, Disposition: 2,
+			Chain: cms(t, oidPKIResponse, status([]byte{2, 1, 2}, der(0x30, []byte{2, 1, 0xff})), 1)}, nil},
+		{"a token that is too long", adcs.Answer{RequestID: 7, Disposition: 5,
+			Chain: cms(t, oidPKIResponse, status([]byte{2, 1, 3}, one,
+				der(0x30, der(4, make([]byte, 2000)), der(0x18, []byte("20260601120000Z")))), 1)}, nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			result, err := adcs.ParseAnswer(tc.answer, 0)
+			if refused, ok := errors.AsType[*adcs.RequestError](err); ok {
+				assert.Equal(t, tc.want, refused.CMC)
+				return
+			}
+			require.NoError(t, err)
+			assert.Equal(t, tc.want, result.CMC)
+		})
+	}
+	names := map[adcs.CMCStatus]string{0: "success", 2: "failed", 3: "pending", 6: "popRequired", 77: "CMC status 77"}
+	for s, name := range names {
+		assert.Equal(t, name, s.String())
+	}
+}
+
+// der encodes a value of parts.
+func der(tag byte, parts ...[]byte) []byte {
+	content := bytes.Join(parts, nil)
+	b, err := asn1.Marshal(asn1.RawValue{
+		Class: int(tag >> 6), Tag: int(tag & 31), IsCompound: tag&32 != 0, Bytes: content,
+	})
+	if err != nil {
+		panic(err)
+	}
+	return b
 }
 
 // FuzzAnswer feeds arbitrary answers. A result that comes out of one must be usable and must say what the answer said.
@@ -314,11 +416,15 @@ func FuzzSignedData(f *testing.F) {
 				assert.True(t, bytes.Contains(data, c))
 				_, _ = x509.ParseCertificate(c)
 			}
-			_, _, _ = adcs.ParseCMCResponse(content)
+			_, _ = adcs.ParseCMCResponse(content)
 		}
-		if status, hash, err := adcs.ParseCMCResponse(data); err == nil {
-			assert.GreaterOrEqual(t, status, -1)
-			assert.True(t, bytes.Contains(data, hash))
+		if r, err := adcs.ParseCMCResponse(data); err == nil {
+			assert.GreaterOrEqual(t, int(r.Status), -1)
+			assert.NotEmpty(t, r.Status.String())
+			assert.True(t, bytes.Contains(data, r.IssuedHash))
+			assert.True(t, bytes.Contains(data, r.PendToken))
+			assert.LessOrEqual(t, len(r.BodyParts), len(data))
+			assert.True(t, utf8.ValidString(r.Text))
 		}
 	})
 }

@@ -53,8 +53,8 @@ func (o *WaitOptions) withDefaults() WaitOptions {
 // Pending. There is no way for a CA to report a decision, so it asks again and again, ever less often, at times that
 // are a little random.
 //
-// Errors are those of [Client.Retrieve], at once for a refusal, a refused logon and the end of ctx or client, and after
-// a few in a row for the others.
+// Errors are those of [Client.Retrieve], at once for a refusal, [ErrNotOwner], a refused logon and the end of ctx or
+// client, and after a few in a row for the others.
 func (c *Client) Wait(ctx context.Context, requestID uint32, opts *WaitOptions) (*Result, error) {
 	return poll(ctx, c.pool.done, opts.withDefaults(), func(ctx context.Context) (*Result, error) {
 		return c.Retrieve(ctx, requestID)
@@ -96,7 +96,7 @@ func poll(ctx, closing context.Context, o WaitOptions, ask func(context.Context)
 func final(err error) bool {
 	var refused *RequestError
 	return errors.As(err, &refused) || errors.Is(err, ErrLogon) || errors.Is(err, ErrInvalidRequest) ||
-		errors.Is(err, net.ErrClosed)
+		errors.Is(err, net.ErrClosed) || errors.Is(err, ErrNotOwner)
 }
 
 func sleep(ctx, closing context.Context, d time.Duration) error {

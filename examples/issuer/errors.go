@@ -44,6 +44,8 @@ func caError(err error) error {
 		if refusal.Message != "" {
 			e.Message = refusal.Message + " " + e.Message
 		}
+	case errors.Is(err, adcs.ErrNotOwner): // of a retrieval: the job stays pending
+		e.Kind, e.Reason, e.HResult = connector.CAFailed, wsproto.ReasonCAAccess, uint32(adcs.ErrAdminDeniedRequest)
 	case errors.Is(err, adcs.ErrLogon):
 		e.Kind = connector.CALogon
 	case errors.Is(err, adcs.ErrInvalidRequest):
@@ -64,8 +66,8 @@ func retrieved(r *adcs.Result, err error) (*connector.CAResult, error) {
 }
 
 // decides reports whether a refused retrieval says that the CA has decided against the request or does not have it. The
-// disposition is that of the request; a return value without one is of the call: the CA is suspended, its database is
-// busy, or the account may not read the request now.
+// disposition is that of the request; a return value without one is of the call: the CA is suspended, or its database is
+// busy. That the account may not read the request is [adcs.ErrNotOwner], which is no refusal.
 func decides(refusal *adcs.RequestError) bool {
 	for _, passing := range []adcs.HResult{adcs.ErrServerSuspended, adcs.ErrNoDBSessions, adcs.ErrServerUnavailable} {
 		if errors.Is(refusal, passing) {

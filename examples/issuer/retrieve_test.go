@@ -63,6 +63,8 @@ func TestRetrieveTellsDecisionsFromFailures(t *testing.T) {
 		{"unavailable", 0, adcs.ErrServerUnavailable, connector.CAFailed},
 		{"no access", 0, adcs.ErrAccessDenied, connector.CAFailed},
 		{"not shown", 0, adcs.ErrAdminDeniedRequest, connector.CAFailed},
+		{"not shown, with the code as disposition too", adcs.ErrAdminDeniedRequest, adcs.ErrAdminDeniedRequest, connector.CAFailed},
+		{"denied, as disposition alone", adcs.ErrAdminDeniedRequest, 0, connector.CARefused},
 		{"unheard of", 0, 0x80041234, connector.CAFailed},
 		{"a contradiction", adcs.HResult(adcs.Issued), adcs.ErrInvalidArg, connector.CAFailed},
 		{"a disposition that is no failure", 0x40000000, 0, connector.CAFailed},
@@ -81,4 +83,53 @@ func TestRetrieveTellsDecisionsFromFailures(t *testing.T) {
 			assert.Equal(t, connector.CARefused, kind(err), "%v", err)
 		})
 	}
+}
+
+// TestRetrieveOfAnotherAccount: a job whose request the CA does not show to this account stays pending, and says why. One
+// that was denied ends.
+func TestRetrieveOfAnotherAccount(t *testing.T) {
+	ca, err := adcstest.NewServer(&adcstest.Options{Users: []adcstest.User{
+		{Name: "alice", Password: "alice's password"}, {Name: "bob", Password: "bob's password"},
+	}})
+	require.NoError(t, err)
+	t.Cleanup(ca.Close)
+	as := func(user string) *issuer.Issuer {
+		i, err := issuer.New(issuer.CA{
+			Host: ca.Host(), Name: ca.Name(), Roots: x509.NewCertPool(),
+			Credential: adcs.Password(`CORP\`+user, user+"'s password"),
+			Options:    &adcs.Options{AllowNTLM: true, DialContext: ca.DialContext},
+		})
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, i.Close()) })
+		return i
+	}
+	alice, bob := as("alice"), as("bob")
+	order := &connector.Order{Order: wsproto.Order{
+		CA: wsproto.CAAssignment{Host: ca.Host(), Name: ca.Name()}, Template: "DeviceHeld", Subject: "CN=device", Key: "p256",
+		Password: "correct-horse-battery-staple",
+	}}
+	prepared, err := alice.Prepare(t.Context(), order)
+	require.NoError(t, err)
+	held, err := alice.Submit(t.Context(), order, prepared)
+	require.NoError(t, err)
+	require.True(t, held.Pending)
+	for range 2 { // the second time it has been denied, of which bob is told nothing
+		_, err = bob.Retrieve(t.Context(), order, held.RequestID)
+		e, ok := errors.AsType[*connector.CAError](err)
+		require.True(t, ok, "%v", err)
+		assert.ErrorIs(t, err, adcs.ErrNotOwner)
+		assert.Equal(t, connector.CAFailed, e.Kind)
+		assert.Equal(t, wsproto.ReasonCAAccess, e.Reason)
+		assert.Equal(t, uint32(0x80094014), e.HResult)
+		assert.Contains(t, e.Message, "another account")
+		if held.Pending {
+			held.Pending = false
+			require.NoError(t, ca.Deny(held.RequestID))
+		}
+	}
+	_, err = alice.Retrieve(t.Context(), order, held.RequestID)
+	e, ok := errors.AsType[*connector.CAError](err)
+	require.True(t, ok, "%v", err)
+	assert.Equal(t, connector.CARefused, e.Kind)
+	assert.Equal(t, uint32(2), e.Disposition)
 }
