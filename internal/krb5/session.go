@@ -42,6 +42,7 @@ type perMessage interface {
 	unwrap(seq uint64, parts [][]byte, secret, signature []byte) error
 	mic(seq uint64, parts [][]byte) ([]byte, error)
 	verify(seq uint64, parts [][]byte, signature []byte) error
+	tokens
 }
 
 // errSignature says no more: what exactly is wrong with a message is nothing that its sender should learn.
