@@ -1,5 +1,5 @@
 // Package adcstest is an Active Directory certification authority for tests, in the shape of net/http/httptest: a real
-// DCE/RPC server on loopback ports, with an endpoint mapper, NTLM and SPNEGO, and a CA behind it that decides by
+// DCE/RPC server on loopback ports, with an endpoint mapper, NTLM, Kerberos and SPNEGO, and a CA behind it that decides by
 // templates as an enterprise CA does. Neither Windows nor root is needed, and clients of every make may talk to it.
 //
 //	server, err := adcstest.NewServer(nil)
@@ -11,14 +11,32 @@
 // # What it serves
 //
 // The interface ICertPassage (MS-ICPR) over ncacn_ip_tcp on one port, and the endpoint mapper that names this port on
-// another; the remote management interface is on both. Users log on with NTLMv2, by itself or inside of SPNEGO, at the
-// levels connect, sign and seal, of which only seal is enough for the CA unless [Options.MinAuthLevel] says otherwise.
+// another; the remote management interface is on both. Users log on with NTLMv2 or Kerberos, by itself or inside of
+// SPNEGO, at the levels connect, sign and seal, of which only seal is enough for the CA unless [Options.MinAuthLevel] says
+// otherwise.
 // NDR and NDR64, header signing, verification trailers, bind-time features and fragments of any size are negotiated as
-// Windows does; [Wire] takes each of them away. Kerberos, DCOM and named pipes are not there yet.
+// Windows does; [Wire] takes each of them away. DCOM and named pipes are not there yet.
 //
 // Nothing resolves the host name of a server. [Server.DialContext] goes where a client's dialer is expected and leads
 // every host's port 135 to the endpoint mapper. A client without such an option is told the address
 // [Server.EndpointMapper].
+//
+// # Kerberos
+//
+// A test of Kerberos needs no KDC: [Server.Ticket] makes the tickets that one would give out, for any user and service, in
+// the credential cache of a file. Clients on MIT's Kerberos, Heimdal or impacket find it by the variable KRB5CCNAME and
+// [Server.KRB5Config] by KRB5_CONFIG.
+//
+//	ticket, err := server.Ticket(adcstest.TicketRequest{User: `CORP\alice`})
+//	if err != nil { … }
+//	err = os.WriteFile(filepath.Join(dir, "ccache"), ticket, 0o600)
+//	err = os.WriteFile(filepath.Join(dir, "krb5.conf"), []byte(server.KRB5Config()), 0o600)
+//
+// In a domain that has a KDC, [Kerberos.Keytab] is the keytab of the account that has the service principal name
+// host/ and [Options.Host], and whoever has a ticket for it may log on. What goes wrong in real domains can be had too:
+// [Kerberos.ClockSkew] is a server whose clock is wrong, a ticket of another server has the wrong key, [TicketRequest]
+// makes tickets that are expired or not yet valid, and [Options.NTLM] and [Kerberos.Off] take a mechanism away. A refused
+// client is told why by a KRB-ERROR, as Windows does.
 //
 // # The CA
 //

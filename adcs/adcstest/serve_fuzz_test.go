@@ -8,6 +8,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/oiweiwei/gokrb5.fork/v9/crypto"
+	"github.com/oiweiwei/gokrb5.fork/v9/iana/keyusage"
+	"github.com/oiweiwei/gokrb5.fork/v9/keytab"
+	"github.com/oiweiwei/gokrb5.fork/v9/messages"
+	"github.com/oiweiwei/gokrb5.fork/v9/types"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -107,7 +112,7 @@ func FuzzAuthenticate(f *testing.F) {
 	})
 }
 
-// FuzzTokens logs on with any two tokens, in NTLM and in SPNEGO: nobody gets in.
+// FuzzTokens logs on with any two tokens, in NTLM, Kerberos and SPNEGO: nobody gets in.
 func FuzzTokens(f *testing.F) {
 	s, err := adcstest.NewUnlistened(nil)
 	require.NoError(f, err)
@@ -116,16 +121,73 @@ func FuzzTokens(f *testing.F) {
 	require.NoError(f, err)
 	resp, err := (&rpc.NegTokenResp{ResponseToken: authenticateMessage(), MechListMIC: make([]byte, 16)}).Marshal()
 	require.NoError(f, err)
+	other, err := adcstest.NewUnlistened(nil)
+	require.NoError(f, err)
+	client := newInitiator(f, ticketFor(f, other, adcstest.TicketRequest{}))
+	raw, third := client.apReq(), client.third(1)
+	client.frame = true
+	kerberos, err := (&rpc.NegTokenInit{MechTypes: spnegoMechs(rpc.OIDKerberos()), MechToken: client.apReq()}).Marshal()
+	require.NoError(f, err)
 	f.Add(uint8(10), negotiate, authenticateMessage())
 	f.Add(uint8(9), negotiate, authenticateMessage())
 	f.Add(uint8(9), init, resp)
+	f.Add(uint8(9), kerberos, resp)
+	f.Add(uint8(9), raw, third)
+	f.Add(uint8(16), raw, third)
+	f.Add(uint8(16), client.apReq(), third)
 	f.Fuzz(func(t *testing.T, authType uint8, first, second []byte) {
-		if authType != 9 {
+		if authType != 9 && authType != 16 {
 			authType = 10
 		}
 		account, replies := s.AcceptTokens(authType, first, second)
 		assert.Empty(t, account)
 		assert.LessOrEqual(t, len(replies), 2)
+	})
+}
+
+// FuzzKerberosInside logs on with a ticket, an authenticator and a third leg of any contents, encrypted with the right
+// keys, as somebody can who has a ticket or the service's key. Who gets in is who the ticket names.
+func FuzzKerberosInside(f *testing.F) {
+	keys := newKeytab(f, map[int32]uint8{17: 1})
+	start := time.Now()
+	s, err := adcstest.NewUnlistened(&adcstest.Options{
+		Kerberos: adcstest.Kerberos{Keytab: keys}, Now: func() time.Time { return start },
+	})
+	require.NoError(f, err)
+	kt := keytab.New()
+	require.NoError(f, kt.Unmarshal(keys))
+	service := kt.Entries[0].Key
+	client := newInitiator(f, ticketFor(f, s, adcstest.TicketRequest{Encryption: adcstest.AES128}))
+	client.apReq()
+	ticket, err := crypto.DecryptEncPart(client.ticket.EncPart, service, keyusage.KDC_REP_TICKET)
+	require.NoError(f, err)
+	authenticator, err := client.auth.Marshal()
+	require.NoError(f, err)
+	f.Add(ticket, authenticator, []byte{0x7b, 0})
+	f.Add(ticket, authenticator[:40], []byte{})
+	f.Add(ticket[:60], authenticator, []byte{0x30})
+	f.Fuzz(func(t *testing.T, ticket, authenticator, third []byte) {
+		seal := func(plain []byte, key types.EncryptionKey, usage uint32) types.EncryptedData {
+			v, err := crypto.GetEncryptedData(plain, key, usage, 1)
+			require.NoError(t, err)
+			return v
+		}
+		m := messages.APReq{
+			PVNO: 5, MsgType: 14, APOptions: types.NewKrbFlags(), Ticket: client.ticket,
+			EncryptedAuthenticator: seal(authenticator, client.key, keyusage.AP_REQ_AUTHENTICATOR),
+		}
+		m.Ticket.EncPart = seal(ticket, service, keyusage.KDC_REP_TICKET)
+		first, err := m.Marshal()
+		require.NoError(t, err)
+		rep := messages.APRep{PVNO: 5, MsgType: 15, EncPart: seal(third, client.key, keyusage.AP_REP_ENCPART)}
+		second, err := rep.Marshal()
+		require.NoError(t, err)
+		account, _ := s.AcceptTokens(16, first, second)
+		if account != "" {
+			var part messages.EncTicketPart
+			require.NoError(t, part.Unmarshal(ticket))
+			assert.Equal(t, `CORP\`+part.CName.PrincipalNameString(), account)
+		}
 	})
 }
 
