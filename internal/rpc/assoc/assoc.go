@@ -1,5 +1,5 @@
-// Package assoc is the client's end of one DCE/RPC association: a connection that was bound to one interface, and
-// calls on it, one after the other.
+// Package assoc is the client's end of one DCE/RPC association: a connection that was bound to an interface, to which
+// others can be added, and calls on it, one after the other.
 //
 // An association is given a net.Conn and owns it from then on. Each step has its own deadline, that of its context; a
 // context that ends in the middle of a step makes the association useless, and so does every error: it is then closed
@@ -34,7 +34,7 @@ type Config struct {
 const (
 	defaultFragment = 5840
 	defaultResponse = 4 << 20
-	contextID       = 0 // of the only presentation context
+	contextID       = 0 // of the presentation context of Config.Interface
 	bindCallID      = 1 // of bind and everything that belongs to it
 	authContextID   = 1
 )
@@ -47,9 +47,15 @@ type Conn struct {
 	sec      *rpc.Security // nil without authentication
 	maxSend  int
 	callID   uint32
-	proved   bool  // the server has shown that it knows the session key
-	answered bool  // a call was answered
-	err      error // why it cannot be used any more
+	proved   bool           // the server has shown that it knows the session key
+	contexts []presentation // by their ids
+	err      error          // why it cannot be used any more
+}
+
+// presentation is a presentation context.
+type presentation struct {
+	iface    rpc.Syntax
+	answered bool // a call in it was answered
 }
 
 // Open binds nc to an interface. On an error nc has been closed. The errors are *[NakError], *[RejectError],
@@ -67,6 +73,7 @@ func Open(ctx context.Context, nc net.Conn, cfg Config) (*Conn, error) {
 	}
 	cfg.MaxFragment = max(rpc.MinFragment, min(cfg.MaxFragment, rpc.MaxFragment))
 	c := &Conn{nc: nc, r: bufio.NewReader(nc), cfg: cfg, callID: bindCallID}
+	c.contexts = []presentation{{iface: cfg.Interface}}
 	release := watch(ctx, nc)
 	err := c.bind()
 	release()

@@ -94,12 +94,17 @@ func logonStatus(s rpc.Status) bool {
 	return false
 }
 
+// offer is the body of a bind or alter_context that offers one presentation context.
+func (c *Conn) offer(id uint16, iface rpc.Syntax) *rpc.Bind {
+	return &rpc.Bind{
+		MaxXmit: uint16(c.cfg.MaxFragment), MaxRecv: uint16(c.cfg.MaxFragment),
+		Contexts: []rpc.Context{{ID: id, Abstract: iface, Transfer: []rpc.Syntax{c.cfg.Transfer}}},
+	}
+}
+
 // exchange sends a bind or alter_context with a token and returns the token of the answer.
 func (c *Conn) exchange(t rpc.PacketType, token []byte) ([]byte, error) {
-	m := &rpc.Bind{
-		MaxXmit: uint16(c.cfg.MaxFragment), MaxRecv: uint16(c.cfg.MaxFragment),
-		Contexts: []rpc.Context{{ID: contextID, Abstract: c.cfg.Interface, Transfer: []rpc.Syntax{c.cfg.Transfer}}},
-	}
+	m := c.offer(contextID, c.cfg.Interface)
 	h := rpc.Header{Type: t, Flags: rpc.FlagFirst | rpc.FlagLast, CallID: c.callID}
 	var auth *rpc.Auth
 	if token != nil {
@@ -120,8 +125,8 @@ func (c *Conn) exchange(t rpc.PacketType, token []byte) ([]byte, error) {
 	return c.accepted(p, t)
 }
 
-// accepted checks the answer to a bind or alter_context.
-func (c *Conn) accepted(p *rpc.PDU, asked rpc.PacketType) (token []byte, err error) {
+// acknowledged reads the answer to a bind or alter_context.
+func (c *Conn) acknowledged(p *rpc.PDU, asked rpc.PacketType) (*rpc.BindAck, error) {
 	want := rpc.TypeBindAck
 	if asked == rpc.TypeAlterContext {
 		want = rpc.TypeAlterResp
@@ -146,7 +151,12 @@ func (c *Conn) accepted(p *rpc.PDU, asked rpc.PacketType) (token []byte, err err
 	default:
 		return nil, fmt.Errorf("%w: answer to bind is of type %d", rpc.ErrMalformed, p.Type)
 	}
-	ack, err := rpc.ParseBindAck(p)
+	return rpc.ParseBindAck(p)
+}
+
+// accepted checks the answer to a bind or alter_context and takes the token from it.
+func (c *Conn) accepted(p *rpc.PDU, asked rpc.PacketType) (token []byte, err error) {
+	ack, err := c.acknowledged(p, asked)
 	if err != nil {
 		return nil, err
 	}

@@ -10,9 +10,10 @@ import (
 
 // Request is one call.
 type Request struct {
-	Opnum  uint16
-	Object *rpc.UUID // nil for none
-	Stub   []byte    // in the transfer syntax of the association
+	Context uint16 // that [Conn.Alter] returned; 0 is the interface that the association was opened for
+	Opnum   uint16
+	Object  *rpc.UUID // nil for none
+	Stub    []byte    // in the transfer syntax of the association
 }
 
 // Call sends a request and returns the stub of the answer. Its errors are *[CallError]; the association is closed then.
@@ -39,10 +40,13 @@ func (c *Conn) call(req Request) (stub []byte, sent bool, err error) {
 	if c.r.Buffered() > 0 {
 		return nil, false, ErrOutOfStep
 	}
+	if int(req.Context) >= len(c.contexts) {
+		return nil, false, fmt.Errorf("presentation context %d was not negotiated", req.Context)
+	}
 	c.callID++
-	stub = c.withTrailer(req.Stub)
+	stub = c.withTrailer(req)
 	fragments, err := (&rpc.Call{
-		Type: rpc.TypeRequest, CallID: c.callID, ContextID: contextID, Opnum: req.Opnum, Object: req.Object, Stub: stub,
+		Type: rpc.TypeRequest, CallID: c.callID, ContextID: req.Context, Opnum: req.Opnum, Object: req.Object, Stub: stub,
 	}).Fragments(c.maxSend, c.sec)
 	if err != nil {
 		return nil, false, err
@@ -50,21 +54,22 @@ func (c *Conn) call(req Request) (stub []byte, sent bool, err error) {
 	if sent, err := c.send(fragments); err != nil {
 		return nil, sent, fmt.Errorf("sending a request: %w", err)
 	}
-	stub, err = c.receive()
+	stub, err = c.receive(req.Context)
 	return stub, true, err
 }
 
-// withTrailer adds the verification trailer to the stub of the first call. Nothing protects the bind; by the trailer,
-// which is signed, the server finds out that somebody changed the interface in it or took header signing out. Windows
-// sends the same (MS-RPCE section 2.2.2.13 with notes 41 and 43).
-func (c *Conn) withTrailer(stub []byte) []byte {
-	if c.sec == nil || c.answered {
+// withTrailer adds the verification trailer to the stub of the first call in a presentation context. Nothing protects
+// the bind; by the trailer, which is signed, the server finds out that somebody changed the interface in it or took
+// header signing out. Windows sends the same (MS-RPCE section 2.2.2.13 with notes 41 and 43).
+func (c *Conn) withTrailer(req Request) []byte {
+	stub, in := req.Stub, c.contexts[req.Context]
+	if c.sec == nil || in.answered {
 		return stub
 	}
 	signing := uint32(1)
 	v := rpc.VerificationTrailer{
 		Bitmask:  &signing,
-		Pcontext: &rpc.VerifyContext{Interface: c.cfg.Interface, Transfer: c.cfg.Transfer},
+		Pcontext: &rpc.VerifyContext{Interface: in.iface, Transfer: c.cfg.Transfer},
 	}
 	return v.Append(stub[:len(stub):len(stub)]) // a copy: what lies behind the caller's stub is not ours
 }
@@ -79,8 +84,8 @@ func (c *Conn) send(fragments [][]byte) (sent bool, err error) {
 	return true, nil
 }
 
-// receive reads the fragments of the answer.
-func (c *Conn) receive() ([]byte, error) {
+// receive reads the fragments of the answer to a call in a presentation context.
+func (c *Conn) receive(context uint16) ([]byte, error) {
 	whole := rpc.Reassembler{Max: c.cfg.MaxResponse, Header: c.sec != nil && !c.sec.CoversHeader()}
 	for {
 		p, err := c.read()
@@ -117,12 +122,12 @@ func (c *Conn) receive() ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		if r, err := rpc.ParseResponse(p); err != nil || r.ContextID != contextID || r.CancelCount != 0 {
+		if r, err := rpc.ParseResponse(p); err != nil || r.ContextID != context || r.CancelCount != 0 {
 			return nil, fmt.Errorf("%w: answer of another presentation context, or to a cancel", rpc.ErrMalformed)
 		}
 		c.proved = c.sec != nil
 		if done {
-			c.answered = true
+			c.contexts[context].answered = true
 			return whole.Stub()
 		}
 	}
