@@ -52,6 +52,9 @@ type certServerRequest struct {
 	attributes []byte
 	// request is pctbRequest as it came; nil for a NULL pointer.
 	request []byte
+	// second says that it is ICertRequestD2::Request2, which has a serial number of its own to look for.
+	second bool
+	serial string
 }
 
 // certServerResponse is the output of CertServerRequest.
@@ -237,7 +240,12 @@ func (a *authority) concludeApproved(is *issuance, id uint32) (issued, *refusal)
 // inspect answers for a request that is already there (MS-WCCE section 3.2.1.4.2.1.3). Attributes, if any, are the
 // serial number to look for.
 func (a *authority) inspect(c caller, in certServerRequest, serial string, t tampering) certServerResponse {
-	if in.requestID == 0 {
+	if in.second { // MS-WCCE section 3.2.1.4.3.1.2
+		serial = in.serial
+		if in.requestID == 0 == (serial == "") {
+			return failed(hrInvalidArg)
+		}
+	} else if in.requestID == 0 {
 		return failed(hrInvalidArg)
 	}
 	r, ok := a.find(in.requestID, serial)

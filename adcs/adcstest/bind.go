@@ -100,7 +100,7 @@ func (c *conn) negotiate(list []rpc.Context) ([]rpc.Result, bool) {
 			continue
 		}
 		results[i].Reason = rpc.ReasonTransferSyntax
-		if t := c.preferred(list, e.Abstract); slices.Contains(e.Transfer, t) {
+		if t := c.preferred(list, e.Abstract, iface); slices.Contains(e.Transfer, t) {
 			results[i] = rpc.Result{Verdict: rpc.VerdictAccept, Transfer: t}
 			c.contexts[e.ID] = presentation{iface: iface, abstract: e.Abstract, transfer: t}
 		}
@@ -120,9 +120,10 @@ func (c *conn) lookup(abstract rpc.Syntax) *rpcInterface {
 
 // preferred is the transfer syntax that the server takes for an interface: NDR64 if the client offers it in any
 // element of the list, and then no other, since at most one is accepted.
-func (c *conn) preferred(list []rpc.Context, abstract rpc.Syntax) rpc.Syntax {
+func (c *conn) preferred(list []rpc.Context, abstract rpc.Syntax, iface *rpcInterface) rpc.Syntax {
+	narrow := c.server.opts.Wire.NoNDR64 || iface.noNDR64
 	for _, e := range list {
-		if !c.server.opts.Wire.NoNDR64 && e.Abstract == abstract && slices.Contains(e.Transfer, rpc.NDR64()) {
+		if !narrow && e.Abstract == abstract && slices.Contains(e.Transfer, rpc.NDR64()) {
 			return rpc.NDR64()
 		}
 	}

@@ -85,7 +85,9 @@ func (c *conn) begin(p *rpc.PDU, m *rpc.Request, auth *authContext) error {
 	case !known || syntax.iface.off():
 		status = rpc.StatusUnknownIf
 	case who.level < syntax.iface.minLevel:
-		status = rpc.StatusAccessDenied
+		if status = syntax.iface.denied; status == 0 {
+			status = rpc.StatusAccessDenied
+		}
 	case syntax.iface.method(m.Opnum) == nil:
 		status = rpc.StatusOpRange
 	}
@@ -93,12 +95,14 @@ func (c *conn) begin(p *rpc.PDU, m *rpc.Request, auth *authContext) error {
 		return c.fault(p.CallID, m.ContextID, status, rpc.FlagDidNotExecute)
 	}
 	c.call = &partialCall{id: p.CallID, request: *m, syntax: syntax, auth: auth}
-	if !syntax.iface.quiet {
-		about := Call{EndpointMapper: syntax.iface.mapper, OpNum: m.Opnum, Level: AuthLevel(who.level)}
+	if name := syntax.iface.name; name != "" {
+		about := Call{
+			Interface: name, EndpointMapper: name == mapperName, OpNum: m.Opnum, Level: AuthLevel(who.level),
+		}
 		if auth != nil {
 			about.User = auth.who.account()
 		}
-		c.call.fault = c.server.faults.take(about)
+		c.call.fault = c.server.faults.take(about, syntax.iface.ofCA)
 	}
 	return nil
 }

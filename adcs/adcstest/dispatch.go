@@ -35,7 +35,7 @@ func (c *conn) run(call *partialCall) error {
 	if f.Cut == CutBeforeAnswer {
 		return errCut
 	}
-	return c.answer(call, f.stub(out))
+	return c.answer(call, f.stub(out, call.syntax.iface.object))
 }
 
 // injected sends the fault that a test asked for.

@@ -10,9 +10,14 @@ import (
 type Call struct {
 	// N counts the calls of the interface since the server was started, this one included: the first one is 1.
 	N int
-	// EndpointMapper says that the call is for the endpoint mapper and not for the CA.
+	// Interface is the name of the interface that was called: ICertPassage, or over DCOM ICertRequestD, ICertRequestD2,
+	// ICertAdminD, ICertAdminD2, IRemUnknown, IRemUnknown2, and at the endpoint mapper's port IObjectExporter, IActivation,
+	// IRemoteSCMActivator, epm.
+	Interface string
+	// EndpointMapper says that the call is for the endpoint mapper (epm) and not for the CA.
 	EndpointMapper bool
-	// OpNum is the operation: 0 is CertServerRequest; 2 and 3 are ept_lookup and ept_map.
+	// OpNum is the operation: 0 of ICertPassage is CertServerRequest; 2 and 3 of epm are ept_lookup and ept_map; 6 of
+	// ICertRequestD2 is Request2.
 	OpNum uint16
 	// User is the caller, DOMAIN\name; "" for a call without authentication.
 	User string
@@ -92,21 +97,28 @@ func (f Forgery) tampering() tampering {
 }
 
 // InjectFault makes one call to the CA go wrong: the next one that no earlier fault is waiting for. Calls take their
-// fault when their first fragment arrives, before [Options.Fault] is asked; a retrieval counts like a submission.
-// Calls to the endpoint mapper take none: see [Options.Fault] and [Server.SetInterface] for these.
+// fault when their first fragment arrives, before [Options.Fault] is asked; a retrieval counts like a submission, and
+// every operation of ICertRequestD, ICertAdminD and their successors does. Calls to the endpoint mapper take none, and
+// neither do those of DCOM itself: see [Options.Fault], [Server.SetInterface] and [Server.SetDCOM] for these.
 func (s *Server) InjectFault(f Fault) { s.faults.push(f) }
 
-// SetInterface switches the CA's RPC interface off and on. While it is off, the endpoint mapper does not know it
-// (ept_s_not_registered) and the CA's port refuses to bind it, as on a CA whose service has stopped. Connections that
-// have bound it already get nca_s_unk_if for every call.
+// SetInterface switches the CA's interface ICertPassage off and on. While it is off, the endpoint mapper does not know it
+// (ept_s_not_registered) and the CA's port refuses to bind it, as on a CA that has been told so
+// (IF_NORPCICERTREQUEST) or, with [Server.SetDCOM], one whose service has stopped. Connections that have bound it already
+// get nca_s_unk_if for every call.
 func (s *Server) SetInterface(on bool) { s.interfaceOff.Store(!on) }
+
+// SetDCOM switches the CA's objects off and on. While they are off, activations fail with CO_E_SERVER_EXEC_FAILURE
+// (0x80080005), as those of a service that does not start, and the port of the objects refuses to bind their interfaces;
+// connections that have bound one already get nca_s_unk_if for every call.
+func (s *Server) SetDCOM(on bool) { s.dcomOff.Store(!on) }
 
 // faultQueue holds the faults that wait for a call, and counts the calls.
 type faultQueue struct {
 	next  func(Call) *Fault
 	mu    sync.Mutex
 	queue []Fault
-	calls [2]int // to the CA, to the endpoint mapper
+	calls map[string]int // by interface
 }
 
 func (q *faultQueue) push(f Fault) {
@@ -115,16 +127,15 @@ func (q *faultQueue) push(f Fault) {
 	q.queue = append(q.queue, f)
 }
 
-// take numbers the call and returns its fault.
-func (q *faultQueue) take(c Call) Fault {
+// take numbers the call and returns its fault. Only calls to the CA itself take what is queued.
+func (q *faultQueue) take(c Call, ofCA bool) Fault {
 	q.mu.Lock()
-	i := 0
-	if c.EndpointMapper {
-		i = 1
+	if q.calls == nil {
+		q.calls = map[string]int{}
 	}
-	q.calls[i]++
-	c.N = q.calls[i]
-	if !c.EndpointMapper && len(q.queue) > 0 {
+	q.calls[c.Interface]++
+	c.N = q.calls[c.Interface]
+	if ofCA && len(q.queue) > 0 {
 		f := q.queue[0]
 		q.queue = q.queue[1:]
 		q.mu.Unlock()
@@ -140,16 +151,29 @@ func (q *faultQueue) take(c Call) Fault {
 }
 
 // stub applies the faults of the answer's stub.
-func (f *Fault) stub(b []byte) []byte {
+func (f *Fault) stub(b []byte, object bool) []byte {
 	if f.BadNDR {
-		const firstBlob = 8 // after request id and disposition
-		b = append([]byte(nil), b...)
-		for at := firstBlob; at+4 <= len(b) && at < firstBlob+16; at += 4 {
-			binary.LittleEndian.PutUint32(b[at:], 0x7fffffff)
-		}
+		b = badNDR(b, object)
 	}
 	if f.Stub != nil {
 		b = f.Stub(b)
+	}
+	return b
+}
+
+// badNDR spoils the first blob of an answer, which CertServerRequest has after request id and disposition. Those of an
+// object have ORPCTHAT before it and not always the two numbers; one that is too short to hold a blob loses its end.
+func badNDR(b []byte, object bool) []byte {
+	from, to := 8, 24
+	if object {
+		to = 32
+		if len(b) < 20 {
+			return b[:len(b)/2]
+		}
+	}
+	b = append([]byte(nil), b...)
+	for at := from; at+4 <= len(b) && at < to; at += 4 {
+		binary.LittleEndian.PutUint32(b[at:], 0x7fffffff)
 	}
 	return b
 }

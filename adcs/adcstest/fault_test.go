@@ -190,10 +190,12 @@ func TestFaultCallback(t *testing.T) {
 	p.answer()
 	p.request(submitStub(s.Name(), nil))
 	p.wantFault(0x6ba)
-	ca := adcstest.Call{User: s.User().Account(), Level: adcstest.LevelPrivacy}
+	ca := adcstest.Call{Interface: "ICertPassage", User: s.User().Account(), Level: adcstest.LevelPrivacy}
 	one, two := ca, ca
 	one.N, two.N = 1, 2
-	assert.Equal(t, []adcstest.Call{{N: 1, EndpointMapper: true, OpNum: 3, Level: 1}, one, two}, calls)
+	assert.Equal(t, []adcstest.Call{
+		{N: 1, Interface: "epm", EndpointMapper: true, OpNum: 3, Level: 1}, one, two,
+	}, calls)
 }
 
 func TestInterfaceOff(t *testing.T) {

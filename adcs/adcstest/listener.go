@@ -20,12 +20,19 @@ type listener struct {
 
 // rpcInterface is an RPC interface that the server has.
 type rpcInterface struct {
+	// name is what tests call it; "" for one whose calls take no faults.
+	name   string
 	syntax rpc.Syntax
-	mapper bool
-	// quiet calls take no faults.
-	quiet bool
+	// ofCA interfaces are the CA's own: their calls take the faults that tests have queued.
+	ofCA bool
+	// object interfaces are those of objects: their calls begin with ORPCTHIS, and their answers with ORPCTHAT.
+	object bool
+	// noNDR64 leaves NDR 2.0 as the only transfer syntax, as DCOM wants it (MS-DCOM section 3.1.2.5.2).
+	noNDR64 bool
 	// minLevel is the lowest authentication level that is served; levelNone serves everybody.
 	minLevel authLevel
+	// denied is the status of a fault for calls below it; 0 for RPC's own.
+	denied rpc.Status
 	// off says that the interface is not registered at the moment.
 	off func() bool
 	// methods are the operations by their number. A nil one is out of range.
@@ -46,27 +53,40 @@ func (i *rpcInterface) method(opnum uint16) method {
 
 func (s *Server) caInterface() *rpcInterface {
 	return &rpcInterface{
-		syntax: rpc.ICertPassage(), minLevel: authLevel(s.opts.MinAuthLevel), off: s.interfaceOff.Load,
+		name: "ICertPassage", syntax: rpc.ICertPassage(), ofCA: true, minLevel: authLevel(s.opts.MinAuthLevel),
+		off:     s.interfaceOff.Load,
 		methods: []method{s.handleCertServerRequest},
 	}
 }
 
 func (s *Server) mapperInterface() *rpcInterface {
 	return &rpcInterface{
-		syntax: rpc.EndpointMapper(), mapper: true, minLevel: levelNone, off: func() bool { return false },
+		name: mapperName, syntax: rpc.EndpointMapper(), minLevel: levelNone, off: func() bool { return false },
 		methods: []method{eptLookup: s.handleLookup, eptMap: s.handleMap, eptHandleFree: s.handleFree},
 	}
 }
 
+// mapperName is the name of the endpoint mapper's interface.
+const mapperName = "epm"
+
+// mapperInterfaces are all interfaces at the endpoint mapper's port.
+func (s *Server) mapperInterfaces() []*rpcInterface {
+	return append([]*rpcInterface{s.mapperInterface(), s.resolverInterface()}, s.activationInterfaces()...)
+}
+
+// newListener is a port that is listened to elsewhere.
+func newListener(port uint16, ifaces ...*rpcInterface) *listener {
+	return &listener{port: port, ifaces: append(ifaces, mgmtInterface(ifaces))}
+}
+
 // listen opens a port and serves it until the group is closed.
-func (s *Server) listen(port int, iface *rpcInterface) (*listener, error) {
+func (s *Server) listen(port int, ifaces ...*rpcInterface) (*listener, error) {
 	ln, err := net.Listen("tcp", net.JoinHostPort(s.opts.Wire.Address, strconv.Itoa(port)))
 	if err != nil {
 		return nil, err
 	}
-	l := &listener{
-		ln: ln, port: uint16(ln.Addr().(*net.TCPAddr).Port), ifaces: []*rpcInterface{iface, mgmtInterface(iface)},
-	}
+	l := newListener(uint16(ln.Addr().(*net.TCPAddr).Port), ifaces...)
+	l.ln = ln
 	s.group.run(func() { s.acceptLoop(l) })
 	return l, nil
 }

@@ -22,15 +22,17 @@ func mgmtSyntax() rpc.Syntax {
 	}
 }
 
-// mgmtInterface is the management interface of a port that serves main.
-func mgmtInterface(main *rpcInterface) *rpcInterface {
+// mgmtInterface is the management interface of a port that serves others.
+func mgmtInterface(others []*rpcInterface) *rpcInterface {
 	return &rpcInterface{
-		syntax: mgmtSyntax(), minLevel: levelNone, off: func() bool { return false }, quiet: true,
+		syntax: mgmtSyntax(), minLevel: levelNone, off: func() bool { return false },
 		methods: []method{
 			mgmtInqIfIDs: func(c *callContext, r *ndrReader) ([]byte, error) {
 				ids := []rpc.Syntax{mgmtSyntax()}
-				if !main.off() {
-					ids = append(ids, main.syntax)
+				for _, i := range others {
+					if !i.off() {
+						ids = append(ids, i.syntax)
+					}
 				}
 				return encodeIfIDs(ids, c.wide), c.checkTrailer(r.at)
 			},

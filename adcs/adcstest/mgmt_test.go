@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/adcskit/adcskit/internal/dcom"
 	"github.com/adcskit/adcskit/internal/rpc"
 )
 
@@ -17,7 +18,13 @@ import (
 func TestManagement(t *testing.T) {
 	s := newServer(t, nil)
 	const itself = "afa8bd80-7d8a-11c9-bef4-08002b102989"
-	for addr, main := range map[string]rpc.Syntax{s.Addr(): rpc.ICertPassage(), s.EndpointMapper(): rpc.EndpointMapper()} {
+	for addr, served := range map[string][]string{
+		s.Addr(): {rpc.ICertPassage().UUID.String()},
+		s.EndpointMapper(): {
+			rpc.EndpointMapper().UUID.String(), dcom.IObjectExporter().String(), dcom.IActivation().String(),
+			dcom.IRemoteSCMActivator().String(),
+		},
+	} {
 		for name, syntax := range syntaxes() {
 			_, port, err := net.SplitHostPort(addr)
 			require.NoError(t, err)
@@ -32,7 +39,7 @@ func TestManagement(t *testing.T) {
 			for _, id := range ids.InterfaceIDVector.InterfaceID {
 				found = append(found, id.UUID.String())
 			}
-			assert.Equal(t, []string{itself, main.UUID.String()}, found, name)
+			assert.Equal(t, append([]string{itself}, served...), found, name)
 			up, _ := cli.IsServerListening(t.Context(), &mgmt.IsServerListeningRequest{}) // it takes TRUE for an error
 			require.NotNil(t, up, name)
 			assert.True(t, up.Return, name)

@@ -24,9 +24,9 @@ func NewUnlistened(opts *Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	ca, mapper := s.caInterface(), s.mapperInterface()
-	s.ca = &listener{port: 49700, ifaces: []*rpcInterface{ca, mgmtInterface(ca)}}
-	s.mapper = &listener{port: 135, ifaces: []*rpcInterface{mapper, mgmtInterface(mapper)}}
+	s.ca = newListener(49700, s.caInterface())
+	s.exporter = newListener(49701, s.objectInterfaces()...)
+	s.mapper = newListener(135, s.mapperInterfaces()...)
 	return s, nil
 }
 
@@ -98,3 +98,6 @@ func (s *Server) AcceptTokens(authType uint8, tokens ...[]byte) (account string,
 	}
 	return a.who.account(), replies
 }
+
+// Objects is how many objects clients have made and not released.
+func (s *Server) Objects() int { return s.objects.count() }

@@ -101,7 +101,9 @@ type Wire struct {
 	EndpointMapperPort int
 	// Port is the port of the CA's interface; 0 for a free one, which clients learn from the endpoint mapper.
 	Port int
-	// NoNDR64 leaves NDR (20) as the only transfer syntax.
+	// ObjectPort is the port of the CA's DCOM objects; 0 for a free one, which clients learn when they activate one.
+	ObjectPort int
+	// NoNDR64 leaves NDR (20) as the only transfer syntax, as it always is for DCOM.
 	NoNDR64 bool
 	// NoHeaderSigning declines header signing. NTLM signs headers all the same, as everywhere.
 	NoHeaderSigning bool
@@ -136,10 +138,13 @@ type Server struct {
 	faults    *faultQueue
 	mapper    *listener
 	ca        *listener
+	exporter  *listener // of DCOM's objects
+	objects   *objectTable
 	group     *connGroup
 	groups    groupTable
 
 	interfaceOff atomic.Bool
+	dcomOff      atomic.Bool
 }
 
 // NewServer starts an endpoint mapper and a CA. The caller has to Close the server. Errors are those of the
@@ -160,7 +165,11 @@ func newServer(opts *Options) (*Server, error) {
 	if s.ca, err = s.listen(s.opts.Wire.Port, s.caInterface()); err != nil {
 		return nil, err
 	}
-	if s.mapper, err = s.listen(s.opts.Wire.EndpointMapperPort, s.mapperInterface()); err != nil {
+	if s.exporter, err = s.listen(s.opts.Wire.ObjectPort, s.objectInterfaces()...); err != nil {
+		s.Close()
+		return nil, err
+	}
+	if s.mapper, err = s.listen(s.opts.Wire.EndpointMapperPort, s.mapperInterfaces()...); err != nil {
 		s.Close()
 		return nil, err
 	}
@@ -187,6 +196,7 @@ func prepare(opts *Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.objects = newObjectTable(time.Now)
 	s.group = newConnGroup(o.Wire.MaxConnections)
 	return s, nil
 }
@@ -240,10 +250,10 @@ func (s *Server) String() string { return fmt.Sprintf("adcstest.Server(%s at %s)
 // Format prints String whatever the verb is: the server holds the passwords of its users.
 func (s *Server) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(s.String())) }
 
-// Close closes both listeners and every connection, and waits until all goroutines of the server have ended. Calls
+// Close closes all listeners and every connection, and waits until all goroutines of the server have ended. Calls
 // that are under way end without an answer. It is idempotent.
 func (s *Server) Close() {
-	for _, l := range []*listener{s.ca, s.mapper} {
+	for _, l := range []*listener{s.ca, s.exporter, s.mapper} {
 		if l != nil {
 			_ = l.ln.Close() // the accept loop ends; there is nothing else to report
 		}
@@ -266,9 +276,12 @@ func (s *Server) EndpointMapper() string { return s.mapper.ln.Addr().String() }
 // Addr returns the address of the CA's interface, IP:port. Clients learn it from the endpoint mapper.
 func (s *Server) Addr() string { return s.ca.ln.Addr().String() }
 
+// ObjectAddr returns the address of the CA's DCOM objects, IP:port. Clients learn it when they activate one.
+func (s *Server) ObjectAddr() string { return s.exporter.ln.Addr().String() }
+
 // DialContext connects to the server whatever the host in addr: port 135 and the mapper's own port lead to the
-// endpoint mapper, the CA's port to the CA. Any other port is refused. It is meant for a client's DialContext
-// option, so that the client can use the CA's real host name.
+// endpoint mapper, the CA's port to the CA, and the objects' port to its objects. Any other port is refused. It is meant
+// for a client's DialContext option, so that the client can use the CA's real host name.
 func (s *Server) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
 	_, port, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -280,6 +293,8 @@ func (s *Server) DialContext(ctx context.Context, network, addr string) (net.Con
 		return d.DialContext(ctx, "tcp", loopback(s.mapper))
 	case portOf(s.ca):
 		return d.DialContext(ctx, "tcp", loopback(s.ca))
+	case portOf(s.exporter):
+		return d.DialContext(ctx, "tcp", loopback(s.exporter))
 	}
 	return nil, &net.OpError{Op: "dial", Net: network, Err: fmt.Errorf("adcstest: nothing listens on port %q", port)}
 }
