@@ -42,9 +42,21 @@ type peerAnswer struct {
 	} `json:"answers"`
 }
 
-// runPeer runs a client of testdata against the server's endpoint mapper. Debian's Python packages belong to
-// /usr/bin/python3; another one may come first in PATH.
+// peer is a client of testdata in its environment.
+type peer struct {
+	password string
+	env      []string // more variables
+}
+
+// runPeer runs a client with a password.
 func runPeer(t *testing.T, s *adcstest.Server, script, account, password string, csr []byte, args ...string) peerAnswer {
+	t.Helper()
+	return peer{password: password}.run(t, s, script, account, csr, args...)
+}
+
+// run runs it against the server's endpoint mapper. Debian's Python packages belong to /usr/bin/python3; another one may
+// come first in PATH.
+func (p peer) run(t *testing.T, s *adcstest.Server, script, account string, csr []byte, args ...string) peerAnswer {
 	t.Helper()
 	host, port, err := net.SplitHostPort(s.EndpointMapper())
 	require.NoError(t, err)
@@ -52,7 +64,7 @@ func runPeer(t *testing.T, s *adcstest.Server, script, account, password string,
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "/usr/bin/python3",
 		append([]string{"testdata/" + script, host, port, s.Name(), account}, args...)...)
-	cmd.Env = append(os.Environ(), "PEER_PASSWORD="+password)
+	cmd.Env = append(append(os.Environ(), "PEER_PASSWORD="+p.password), p.env...)
 	cmd.Stdin = bytes.NewReader(csr)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr

@@ -9,6 +9,7 @@ ACCOUNT is DOMAIN/name, /name or /name@domain. LEVEL is none, connect, sign or s
   ndr64      with the transfer syntax NDR64
   frag=N     with fragments of N bytes of stub
   size=N     with a request of N bytes in place of the one on standard input
+  kerberos=HOST   with a ticket for the service host/HOST from the cache that KRB5CCNAME names, in SPNEGO
 The password is in the environment as PEER_PASSWORD. A certification request in DER comes on standard input. The answer
 goes to standard output as JSON; a failure is {"error": text}.
 """
@@ -20,8 +21,10 @@ from impacket import ntlm
 from impacket.dcerpc.v5 import epm, transport
 from impacket.dcerpc.v5.dtypes import DWORD, LPWSTR, PBYTE, ULONG
 from impacket.dcerpc.v5.ndr import NDRCALL, NDRSTRUCT
-from impacket.dcerpc.v5.rpcrt import (DCERPCException, RPC_C_AUTHN_LEVEL_CONNECT, RPC_C_AUTHN_LEVEL_NONE,
-                                      RPC_C_AUTHN_LEVEL_PKT_INTEGRITY, RPC_C_AUTHN_LEVEL_PKT_PRIVACY)
+from impacket.dcerpc.v5.rpcrt import (DCERPCException, RPC_C_AUTHN_GSS_NEGOTIATE, RPC_C_AUTHN_LEVEL_CONNECT,
+                                      RPC_C_AUTHN_LEVEL_NONE, RPC_C_AUTHN_LEVEL_PKT_INTEGRITY,
+                                      RPC_C_AUTHN_LEVEL_PKT_PRIVACY, RPC_C_AUTHN_WINNT)
+from impacket.krb5.kerberosv5 import KerberosError
 from impacket.uuid import uuidtup_to_bin
 
 ICPR = uuidtup_to_bin(("91ae6020-9e3c-11cf-8d7c-00aa00c091be", "0.0"))
@@ -119,7 +122,9 @@ def main():
     rpc = rpctransport.get_dce_rpc()
     if level != "none":
         rpc.set_credentials(*rpctransport.get_credentials())
-        rpc.set_auth_type(10)
+        rpc.set_auth_type(RPC_C_AUTHN_GSS_NEGOTIATE if "kerberos" in options else RPC_C_AUTHN_WINNT)
+    if "kerberos" in options:
+        rpctransport.setRemoteName(options["kerberos"])
     rpc.set_auth_level(LEVELS[level])
     rpc.connect()
     if "frag" in options:
@@ -151,5 +156,5 @@ def main():
 
 try:
     main()
-except DCERPCException as e:
+except (DCERPCException, KerberosError) as e:
     json.dump({"error": str(e)}, sys.stdout)

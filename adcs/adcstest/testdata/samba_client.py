@@ -2,10 +2,13 @@
 
 usage: samba_client.py EPM_HOST EPM_PORT CA_NAME ACCOUNT AUTH LEVEL [OPTION...]
 
-ACCOUNT is DOMAIN/name. AUTH is ntlm or spnego, LEVEL is connect, packet, sign or seal, OPTION is anything that a Samba
-binding string takes (ndr64, for one) or a setting of smb.conf as key=value. The password is in the environment as
-PEER_PASSWORD. A certification request in DER comes on standard input. The answer goes to standard output as JSON; a
-failure is {"error": text}.
+ACCOUNT is DOMAIN/name. AUTH is ntlm, krb5 or spnego, LEVEL is connect, packet, sign or seal, OPTION is anything that a
+Samba binding string takes (ndr64, for one), a setting of smb.conf as key=value, or
+  kerberos=HOST    Kerberos for the service host/HOST, and nothing else; of ntlm it does nothing
+  ccache=FILE      with the tickets in this file
+  keytab=FILE      with the user's keys in this file
+The password, of whoever has one, is in the environment as PEER_PASSWORD. A certification request in DER comes on standard
+input. The answer goes to standard output as JSON; a failure is {"error": text}.
 """
 import json
 import os
@@ -13,7 +16,7 @@ import struct
 import sys
 
 from samba import NTSTATUSError, param
-from samba.credentials import Credentials, DONT_USE_KERBEROS
+from samba.credentials import SPECIFIED, Credentials, DONT_USE_KERBEROS, MUST_USE_KERBEROS
 from samba.dcerpc import base, epmapper, mgmt, misc
 from samba.ndr import ndr_pack
 
@@ -128,24 +131,40 @@ def parse_response(stub, wide):
     return ident, disposition, blobs, ret
 
 
+def credentials(lp, domain, name, kerberos):
+    creds = Credentials()
+    creds.guess(lp)
+    creds.set_kerberos_state(MUST_USE_KERBEROS if kerberos else DONT_USE_KERBEROS)
+    creds.set_username(name)
+    creds.set_domain(domain)
+    if kerberos:
+        creds.set_realm(os.environ.get("PEER_REALM", "CORP.TEST"))
+    if "ccache" in kerberos:
+        creds.set_named_ccache("FILE:" + kerberos["ccache"], SPECIFIED, lp)
+    elif "keytab" in kerberos:
+        creds.set_keytab_name("FILE:" + kerberos["keytab"], lp, SPECIFIED)
+    else:
+        creds.set_password(os.environ["PEER_PASSWORD"])
+    return creds
+
+
 def main():
     host, port, ca, account, auth, level = sys.argv[1:7]
     lp = param.LoadParm()
     lp.load_default()
     lp.set("client min protocol", "NT1")
-    options = []
+    options, kerberos = [], {}
     for o in sys.argv[7:]:
-        if "=" in o:
-            lp.set(*o.split("=", 1))
+        key, equals, value = o.partition("=")
+        if key in ("kerberos", "ccache", "keytab"):
+            kerberos[key] = value
+        elif equals:
+            lp.set(key, value)
         else:
             options.append(o)
-    domain, name = account.split("/")
-    creds = Credentials()
-    creds.guess(lp)
-    creds.set_kerberos_state(DONT_USE_KERBEROS)
-    creds.set_username(name)
-    creds.set_domain(domain)
-    creds.set_password(os.environ["PEER_PASSWORD"])
+    creds = credentials(lp, *account.split("/"), kerberos)
+    if kerberos:
+        options.append("target_hostname=" + kerberos["kerberos"])
 
     icpr_port = mapped_port(host, port, lp)
     binding = "ncacn_ip_tcp:%s[%s]" % (host, ",".join([str(icpr_port), auth, level] + options))
