@@ -88,3 +88,12 @@ func (a *accounts) sameDomain(domain, said string) bool {
 func (a *accounts) caller(u User) caller {
 	return caller{user: u.Name, domain: u.Domain, sid: a.sids[strings.ToLower(u.Account())]}
 }
+
+// names are those of all users, DOMAIN\name.
+func (a *accounts) names() []string {
+	names := make([]string, len(a.users))
+	for i, u := range a.users {
+		names[i] = u.Account()
+	}
+	return names
+}

@@ -42,7 +42,7 @@ func (a *authority) resubmit(by string, id uint32) (disposition, hr uint32) {
 	}
 	o := outcome{approved: true, issuance: r.held}
 	if r.held == nil {
-		if o.request, o.refusal = parseRequest(r.flags, r.raw); o.refusal == nil {
+		if o.request, o.refusal = a.openRequest(r.flags, r.raw); o.refusal == nil {
 			o.issuance, o.refusal = a.decide(r.caller, o.request, parseAttributes(r.attributes))
 		}
 	}

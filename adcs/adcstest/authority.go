@@ -92,6 +92,7 @@ type authorityConfig struct {
 	host      string     // DNS name of the CA's host
 	templates []Template // nil for DefaultTemplates
 	directory []Entry
+	accounts  []string // that exist besides those of the directory, DOMAIN\name
 	managers  []string // accounts, groups or SIDs that may read and decide every request; nil for nobody
 	readers   []string // accounts, groups or SIDs that may read every request; nil for nobody
 	enrollers []string // accounts, groups or SIDs that may enroll at this CA at all; nil for everybody
@@ -199,7 +200,7 @@ func failed(code uint32) certServerResponse {
 // submit takes a new request: it makes a row, asks the policy, and settles the row.
 func (a *authority) submit(c caller, in certServerRequest, attributes string, t tampering) certServerResponse {
 	r := a.addRow(c, in, attributes)
-	req, why := parseRequest(in.flags, in.request)
+	req, why := a.openRequest(in.flags, in.request)
 	var is *issuance
 	if why == nil {
 		is, why = a.decide(c, req, parseAttributes(attributes))
@@ -252,7 +253,7 @@ func (a *authority) inspect(c caller, in certServerRequest, serial string, t tam
 	if !ok {
 		return failed(hrPropertyEmpty)
 	}
-	if r.requester != c.account() && a.rolesOf(c)&roleRead == 0 {
+	if !r.belongsTo(c) && a.rolesOf(c)&roleRead == 0 {
 		return failed(hrAdminDenied)
 	}
 	out := a.answer(r, in.flags, t)

@@ -54,6 +54,8 @@ func FuzzSubmit(f *testing.F) {
 		f.Add(uint32(0x40000), der, adcstest.WireString(""))
 		f.Add(uint32(0x80000), der, []byte(nil))
 	}
+	signed := requestOfStranger(f)
+	f.Add(uint32(0x300), signed, adcstest.WireString("CertificateTemplate:User"))
 	ca, err := adcstest.NewAuthority(adcstest.AuthorityConfig{
 		Name: caName, Host: "ca.corp.test", Templates: templates(), Directory: directory(),
 	})

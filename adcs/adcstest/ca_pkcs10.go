@@ -43,6 +43,7 @@ type certRequest struct {
 	sid           string
 	templateNames []string
 	templateIDs   []adcsasn1.Template
+	signed        *signedBy // what is around it; nil for PKCS#10 alone
 }
 
 // parseRequest reads a PKCS#10 request and proves that whoever made it holds the key (MS-WCCE section
@@ -81,8 +82,8 @@ const (
 	flagUnsupported uint32 = 0x0C200000
 )
 
-// checkFormat refuses what is not PKCS#10, or is not said to be. KEYGEN, CMS, CMC and the answers to challenges are
-// formats that this CA does not support, for which CRYPT_E_INVALID_MSG_TYPE is the answer (MS-WCCE section
+// checkFormat refuses what is not PKCS#10, or is not said to be. KEYGEN, CMC and the answers to challenges are formats
+// that this CA does not support, for which CRYPT_E_INVALID_MSG_TYPE is the answer (MS-WCCE section
 // 3.2.1.4.2.1.4).
 func checkFormat(flags uint32, der []byte) *refusal {
 	if flags&flagUnsupported != 0 {

@@ -18,6 +18,7 @@ type issuance struct {
 	// extensions are those of this certificate alone: names and SID.
 	extensions []pkix.Extension
 	tampering  tampering
+	account    string // whose certificate it is, DOMAIN\name
 }
 
 // decide is the policy module (MS-WCCE section 3.2.2.6.2.1.4). A template that holds or denies does so in the caller,
@@ -28,15 +29,19 @@ func (a *authority) decide(c caller, req *certRequest, attrs []attribute) (*issu
 		return nil, r
 	}
 	is := &issuance{template: t, publicKey: req.publicKey, algorithm: req.algorithm}
-	who := a.directory.lookup(c)
-	if !t.enroll.has(who) {
+	if !t.enroll.has(a.directory.lookup(c)) {
 		return is, policyError(hrTemplateDenied)
 	}
 	if req.bits < t.MinimumKeySize || t.KeyAlgorithms != nil && !slices.Contains(t.KeyAlgorithms, req.algorithm) {
 		return is, policyError(hrKeyLength)
 	}
-	if t.Signatures > 0 {
-		return is, policyError(hrSignaturePolicy)
+	who, r := a.endEntity(c, req)
+	if r != nil {
+		return is, r
+	}
+	is.account = who.Account
+	if r := a.checkSigned(c, req, t, who); r != nil {
+		return is, r
 	}
 	if t.Directory != nil {
 		return is, is.fromDirectory(who)

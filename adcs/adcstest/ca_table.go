@@ -63,6 +63,9 @@ func (a *authority) settle(r *row, o outcome) row {
 	defer a.mu.Unlock()
 	if o.request != nil {
 		r.spki, r.subject = o.request.spki, o.request.subject
+		if by := o.request.signed; by != nil && by.account != "" && o.issuance != nil && o.issuance.account != "" {
+			r.requester = o.issuance.account
+		}
 	}
 	if o.issuance != nil {
 		r.template = o.issuance.template.Name
@@ -143,7 +146,7 @@ func (r *row) issue(cert issued) {
 // info is the row for a test. The caller holds the lock.
 func (r *row) info() RequestInfo {
 	i := RequestInfo{
-		ID: r.id, Requester: r.requester, Template: r.template, Disposition: r.disposition, Status: r.status,
+		ID: r.id, Requester: r.requester, Caller: r.caller.account(), Template: r.template, Disposition: r.disposition, Status: r.status,
 		Message: r.message, Subject: x500.String(r.subject), Submitted: r.submitted,
 		Raw: append([]byte(nil), r.raw...), Certificate: append([]byte(nil), r.cert.der...),
 	}

@@ -29,6 +29,8 @@ type template struct {
 	Template
 	oid    asn1.ObjectIdentifier // nil for version 1
 	enroll principals
+	// onBehalfOf are those for whom agents may enroll.
+	onBehalfOf principals
 	// extensions are those that are the same in every certificate: the template itself and what keys are for.
 	extensions []pkix.Extension
 }
@@ -59,7 +61,7 @@ func newTemplateTable(list []Template) (*templateTable, error) {
 }
 
 func newTemplate(t Template) (*template, error) {
-	ready := &template{Template: t, enroll: newPrincipals(t.Enroll)}
+	ready := &template{Template: t, enroll: newPrincipals(t.Enroll), onBehalfOf: newPrincipals(t.OnBehalfOf)}
 	if ready.Validity == 0 {
 		ready.Validity = defaultValidity
 	}

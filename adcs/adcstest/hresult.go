@@ -112,7 +112,7 @@ func certsrvText(code uint32) (name, text string) {
 		return "CERTSRV_E_SEC_EXT_DIRECTORY_SID_REQUIRED",
 			"The SID of the requester is unavailable and cannot be added to the security extension."
 	}
-	return "", ""
+	return signedText(code)
 }
 
 // describe returns a code as Windows writes it at the end of a message: text, hexadecimal, decimal and name.

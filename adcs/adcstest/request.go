@@ -9,8 +9,11 @@ import (
 type RequestInfo struct {
 	// ID is the request id, counted from 1.
 	ID uint32
-	// Requester is the account that submitted the request, DOMAIN\name.
+	// Requester is the account that the request is for, DOMAIN\name: the one that submitted it, or the one whose name an
+	// enrollment agent has signed.
 	Requester string
+	// Caller is the account that submitted the request, DOMAIN\name.
+	Caller string
 	// Template is the common name of the certificate template, "" if the request named none that the CA knows.
 	Template string
 	// Disposition is the state of the request: 0 being processed, 3 issued, 6 revoked, 5 held for the manager, 2 denied,

@@ -192,6 +192,7 @@ func prepare(opts *Options) (*Server, error) {
 	s.authority, err = newAuthority(authorityConfig{
 		name: o.Name, host: o.Host, templates: o.Templates, directory: o.Directory, managers: o.Managers,
 		readers: o.Readers, enrollers: o.Enrollers, profile: o.Profile, now: o.Now,
+		accounts: s.accounts.names(),
 	})
 	if err != nil {
 		return nil, err

@@ -27,8 +27,14 @@ type Template struct {
 	// MS-CRTD section 2.23). Nil for all. Others are refused like a key that is too small.
 	KeyAlgorithms []string
 	// Signatures is the number of registration authorities that must have signed the request (msPKI-RA-Signature). A
-	// plain PKCS#10 request has none.
+	// plain PKCS#10 request has none, an enrollment agent's is one, and that of a renewal by the old key is none.
 	Signatures int
+	// SignatureUsages are the extended key usages, as dotted OIDs, of which each must be in one of the certificates of
+	// those who signed (msPKI-RA-Application-Policies). They are looked at only if Signatures is not 0.
+	SignatureUsages []string
+	// OnBehalfOf are the accounts (DOMAIN\name), groups and SIDs for whom enrollment agents may enroll; nil for everybody.
+	// Others are refused as by a CA that restricts its agents (CERTSRV_E_RESTRICTEDOFFICER).
+	OnBehalfOf []string
 	// Enroll are the accounts (DOMAIN\name), groups and SIDs that may enroll; nil for everybody.
 	Enroll []string
 	// Directory, if not nil, builds subject, names and SID extension from the server's directory and ignores those of

@@ -205,6 +205,16 @@ func TestVerifyRefuses(t *testing.T) {
 		assert.ErrorIs(t, info.Verify(sd, s.Certificate), cms.ErrSignature)
 		assert.ErrorIs(t, info.VerifyLenient(sd, s.Certificate), cms.ErrSignature)
 	})
+	t.Run("the content type is missing, or there twice", func(t *testing.T) {
+		sd, info := parse(t, der)
+		id := asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 3}
+		all := info.Attributes
+		info.Attributes = slices.DeleteFunc(slices.Clone(all), func(a cms.Attribute) bool { return a.Type.Equal(id) })
+		assert.ErrorIs(t, info.Verify(sd, s.Certificate), cms.ErrSignature)
+		assert.NoError(t, info.VerifyLenient(sd, s.Certificate))
+		info.Attributes = append(slices.Clone(all), all...)
+		assert.ErrorIs(t, info.VerifyLenient(sd, s.Certificate), cms.ErrSignature)
+	})
 	t.Run("an attribute", func(t *testing.T) {
 		pair, err := cms.NameValuePair("requestername", `CORP\bob`)
 		require.NoError(t, err)
