@@ -113,6 +113,9 @@ type authority struct {
 	impostor  func() (*pki, error)   // a hierarchy of the same names, made when first asked for
 	now       func() time.Time
 
+	exchangeMu sync.Mutex // held while a key is made, which takes a while
+	exchange   exchange
+
 	mu   sync.Mutex
 	rows []*row // request id n is at n-1
 	crls crlTable

@@ -3,6 +3,8 @@ package adcstest
 import (
 	"crypto/x509"
 	"time"
+
+	"github.com/adcskit/adcskit/internal/dcom"
 )
 
 // Authority is the certification authority without the RPC server in front of it.
@@ -110,3 +112,12 @@ func (a *Authority) CrossCertificates(i int) (forward, backward []byte) {
 	return a.a.crossCertificates(i)
 }
 func (a *Authority) CRLs(delta bool) ([]*x509.RevocationList, error) { return a.a.crlList(delta) }
+
+// Property is GetCAProperty, CACert is GetCACert.
+func (a *Authority) Property(id, index, typ int32) ([]byte, uint32) {
+	return a.a.property(id, index, typ)
+}
+func (a *Authority) CACert(what uint32) ([]byte, uint32) { return a.a.caCert(what) }
+
+// Properties are those that the CA says it has.
+func (a *Authority) Properties() []dcom.Property { return a.a.properties() }

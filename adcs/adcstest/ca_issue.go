@@ -48,7 +48,8 @@ func (a *authority) sign(is *issuance, id uint32) (issued, error) {
 		KeyUsage:        keyUsage(t.KeyUsage, is.algorithm),
 		ExtraExtensions: slices.Concat(t.extensions, is.extensions),
 	}
-	c.CRLDistributionPoints, c.IssuingCertificateURL = a.cfg.profile.CDP, a.cfg.profile.AIA
+	p := a.cfg.profile
+	c.CRLDistributionPoints, c.IssuingCertificateURL, c.OCSPServer = p.CDP, p.AIA, p.OCSP
 	if c.NotAfter.After(ca.cert.NotAfter) {
 		c.NotAfter = ca.cert.NotAfter
 	}

@@ -36,7 +36,10 @@ type template struct {
 }
 
 // templateTable finds templates by name (lower case) and by OID (dotted). It is not written to once made.
-type templateTable struct{ byName, byOID map[string]*template }
+type templateTable struct {
+	byName, byOID map[string]*template
+	list          []*template // in the order of the configuration
+}
 
 func newTemplateTable(list []Template) (*templateTable, error) {
 	if list == nil {
@@ -53,6 +56,7 @@ func newTemplateTable(list []Template) (*templateTable, error) {
 			return nil, fmt.Errorf("template %d: the name %s or the OID %q is there twice", i, t.Name, t.OID)
 		}
 		table.byName[name] = ready
+		table.list = append(table.list, ready)
 		if t.OID != "" {
 			table.byOID[t.OID] = ready
 		}

@@ -178,3 +178,33 @@ func TestMSRPCOverDCOM(t *testing.T) {
 		})
 	}
 }
+
+// TestMSRPCProperties has go-msrpc read the properties of a CA.
+func TestMSRPCProperties(t *testing.T) {
+	s := newServer(t, nil)
+	p := newCOMPeer(t, s, s.User())
+	p.activate(wire.ClassCertRequest(), wire.ICertRequestD2(), wire.ICertRequestD())
+	ctx := p.security()
+	cli, err := wcceclient.NewClient(ctx, p.object(ctx), dcerpc.WithSeal())
+	require.NoError(t, err)
+	two := cli.IPID(p.ctx, p.act.InterfaceData[0].IPID()).CertRequestD2()
+	value, err := two.GetCAProperty(p.ctx, &icertrequestd2.GetCAPropertyRequest{
+		This: p.this(), Authority: s.Name(), PropertyID: wire.PropCASigCert, PropertyIndex: -1, PropertyType: wire.TypeBinary,
+	})
+	require.NoError(t, err)
+	assert.Equal(t, s.Certificate().Raw, value.PropertyValue.Buffer)
+	info, err := two.GetCAPropertyInfo(p.ctx, &icertrequestd2.GetCAPropertyInfoRequest{This: p.this(), Authority: s.Name()})
+	require.NoError(t, err)
+	list, err := wire.ParseProperties(info.PropertyInfo.Buffer, info.PropertyCount)
+	require.NoError(t, err)
+	assert.Greater(t, len(list), 40)
+	_, err = two.GetCAProperty(p.ctx, &icertrequestd2.GetCAPropertyRequest{
+		This: p.this(), PropertyID: wire.PropCAName, PropertyType: wire.TypeString,
+	})
+	require.Error(t, err, "a property is asked of a CA by name")
+
+	one := cli.IPID(p.ctx, p.act.InterfaceData[1].IPID()).CertRequestD()
+	name, err := one.GetCACert(p.ctx, &icertrequestd.GetCACertRequest{This: p.this(), Chain: wire.CACertName})
+	require.NoError(t, err, "its name can be asked without it")
+	assert.Equal(t, s.Name(), text(t, name.Out.Buffer))
+}

@@ -8,8 +8,9 @@ import (
 // requestMethods are those of ICertRequestD (MS-WCCE section 3.2.1.4.2).
 func (s *Server) requestMethods() map[uint16]objectMethod {
 	return map[uint16]objectMethod{
-		dcom.OpRequest: s.request,
-		dcom.OpPing:    s.pingCA,
+		dcom.OpRequest:   s.request,
+		dcom.OpGetCACert: s.getCACert,
+		dcom.OpPing:      s.pingCA,
 	}
 }
 
@@ -17,6 +18,8 @@ func (s *Server) requestMethods() map[uint16]objectMethod {
 func (s *Server) request2Methods() map[uint16]objectMethod {
 	m := s.requestMethods()
 	m[dcom.OpRequest2] = s.request2
+	m[dcom.OpGetCAProperty] = s.getCAProperty
+	m[dcom.OpGetCAPropertyInfo] = s.getCAPropertyInfo
 	m[dcom.OpPing2] = s.pingCA
 	return m
 }
@@ -71,4 +74,43 @@ func (s *Server) pingCA(c *callContext, r *ndr.Reader) (answerer, error) {
 		return &dcom.Status{Status: hrInvalidArg}, nil
 	}
 	return &dcom.Status{}, nil
+}
+
+// getCACert serves GetCACert (MS-WCCE section 3.2.1.4.2.2). What the CA is called can be asked without knowing it.
+func (s *Server) getCACert(c *callContext, r *ndr.Reader) (answerer, error) {
+	var m dcom.GetCACert
+	if err := c.decode(r, &m); err != nil {
+		return nil, err
+	}
+	if m.What != dcom.CACertName && m.What != dcom.CACertSanitized && !s.authority.isNamed(m.Authority) {
+		return &dcom.Value{Return: hrInvalidArg}, nil
+	}
+	value, hr := s.authority.caCert(m.What)
+	return &dcom.Value{Value: value, Return: hr}, nil
+}
+
+// getCAProperty serves GetCAProperty (MS-WCCE section 3.2.1.4.3.2).
+func (s *Server) getCAProperty(c *callContext, r *ndr.Reader) (answerer, error) {
+	var m dcom.GetCAProperty
+	if err := c.decode(r, &m); err != nil {
+		return nil, err
+	}
+	if !s.authority.isNamed(m.Authority) {
+		return &dcom.Value{Return: hrInvalidArg}, nil
+	}
+	value, hr := s.authority.property(m.ID, m.Index, m.Type)
+	return &dcom.Value{Value: value, Return: hr}, nil
+}
+
+// getCAPropertyInfo serves GetCAPropertyInfo (MS-WCCE section 3.2.1.4.3.3).
+func (s *Server) getCAPropertyInfo(c *callContext, r *ndr.Reader) (answerer, error) {
+	var m dcom.Authority
+	if err := c.decode(r, &m); err != nil {
+		return nil, err
+	}
+	if !s.authority.isNamed(m.Authority) {
+		return &dcom.PropertyInfo{Return: hrInvalidArg}, nil
+	}
+	list := s.authority.properties()
+	return &dcom.PropertyInfo{Count: int32(len(list)), Info: dcom.EncodeProperties(list)}, nil
 }

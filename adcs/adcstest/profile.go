@@ -20,6 +20,8 @@ type Profile struct {
 	Intermediates int
 	// CDP and AIA are URLs that certificates name for the CRL and for the CA's certificate.
 	CDP, AIA []string
+	// OCSP are URLs that certificates name for an OCSP responder. There is none.
+	OCSP []string
 	// NoFullResponse makes the CA ignore CR_IN_FULLRESPONSE and answer with a plain chain. MS-WCCE ties the flag to
 	// DCOM; what a real CA does with it over ICertPassage is not known.
 	NoFullResponse bool
@@ -32,7 +34,7 @@ func (p Profile) validate() error {
 	case p.SelfSigned && p.Intermediates > 0:
 		return fmt.Errorf("a self-signed CA has no intermediate CAs")
 	}
-	for _, uri := range slices.Concat(p.CDP, p.AIA) {
+	for _, uri := range slices.Concat(p.CDP, p.AIA, p.OCSP) {
 		if err := adcsasn1.CheckURI(uri); err != nil {
 			return err
 		}
