@@ -229,7 +229,10 @@ func (k *kerberosAcceptor) readChecksum(req *messages.APReq) bool {
 func (k *kerberosAcceptor) establish() ([]byte, error) {
 	a := &k.request.Authenticator
 	ticketKey := k.request.Ticket.DecryptedEncPart.Key
-	c := krb5.SessionConfig{Key: ticketKey, Acceptor: true, Send: uint32(a.SeqNumber), Receive: uint32(a.SeqNumber)}
+	c := krb5.SessionConfig{
+		Key: ticketKey, Acceptor: true, NoFiller: k.flags&gssDCEStyle == 0,
+		Send: uint32(a.SeqNumber), Receive: uint32(a.SeqNumber),
+	}
 	if size, ok := keySizes()[a.SubKey.KeyType]; ok && size == len(a.SubKey.KeyValue) {
 		c.Key = a.SubKey
 	} else if a.SubKey.KeyType != 0 || len(a.SubKey.KeyValue) > 0 {

@@ -91,3 +91,23 @@ func TestGoMSRPCKerberos(t *testing.T) {
 func encryptions() map[string]adcstest.Encryption {
 	return map[string]adcstest.Encryption{"aes256": adcstest.AES256, "aes128": adcstest.AES128, "rc4": adcstest.RC4}
 }
+
+// TestGoMSRPCTwoLegs has go-msrpc log on without DCE style.
+func TestGoMSRPCTwoLegs(t *testing.T) {
+	s := newServer(t, &adcstest.Options{MinAuthLevel: adcstest.LevelConnect})
+	levels := map[string]dcerpc.Option{
+		"connect": dcerpc.WithConnect(), "sign": dcerpc.WithSign(), "seal": dcerpc.WithSeal(),
+	}
+	for etype, encryption := range encryptions() {
+		for _, spnego := range []bool{false, true} {
+			for levelName, level := range levels {
+				t.Run(fmt.Sprintf("%s/spnego=%v/%s", etype, spnego, levelName), func(t *testing.T) {
+					ticket := ticketFor(t, s, adcstest.TicketRequest{Encryption: encryption})
+					cli, err := msrpcKerberos(t, s, ticket, spnego, false, level)
+					require.NoError(t, err)
+					callPadded(t, s, cli, 5000)
+				})
+			}
+		}
+	}
+}

@@ -36,6 +36,7 @@ const (
 type cfx struct {
 	etype   etype.EType
 	out, in cfxDirection
+	filler  int // the EC of the messages that we seal
 }
 
 // cfxDirection has the keys of the messages that one side sends. They are derived once.
@@ -52,7 +53,10 @@ func newCFX(c SessionConfig) (*cfx, error) {
 	if len(c.Key.KeyValue) != et.GetKeyByteSize() {
 		return nil, fmt.Errorf("krb5: key of %d bytes for encryption type %d", len(c.Key.KeyValue), c.Key.KeyType)
 	}
-	p := &cfx{etype: et}
+	p := &cfx{etype: et, filler: cfxFiller}
+	if c.NoFiller {
+		p.filler = 0
+	}
 	initiator, err := p.direction(c, 0, keyusage.GSSAPI_INITIATOR_SEAL, keyusage.GSSAPI_INITIATOR_SIGN)
 	if err != nil {
 		return nil, err
@@ -84,15 +88,18 @@ func (p *cfx) direction(c SessionConfig, flags byte, seal, sign uint32) (d cfxDi
 
 func (p *cfx) size(seal bool) int {
 	if seal {
-		return cfxHeader + cfxFiller + cfxRotation + cfxConfounder
+		return cfxHeader + p.filler + cfxRotation + cfxConfounder
 	}
 	return cfxHeader + cfxChecksum
 }
 
 // fits allows senders that leave the filler out, or pad to blocks, which some do.
 func (p *cfx) fits(n int, seal bool) bool {
-	most := p.size(seal)
-	return n == most || seal && n < most && n >= most-cfxFiller
+	if !seal {
+		return n == p.size(false)
+	}
+	const least = cfxHeader + cfxRotation + cfxConfounder
+	return n >= least && n <= least+cfxFiller
 }
 
 // header is the header of a sealed message, with RRC zero, as it is encrypted.
@@ -107,10 +114,10 @@ func (d cfxDirection) header(seq uint64, filler int) []byte {
 // wrap makes { header | E(filler | header) | checksum | E(confounder) }, and puts E(secret) in the place of secret: the
 // token { header | E(confounder | secret | filler | header) | checksum } turned right by EC + RRC.
 func (p *cfx) wrap(seq uint64, parts [][]byte, secret []byte) ([]byte, error) {
-	head := p.out.header(seq, cfxFiller)
-	plain := make([]byte, cfxConfounder, cfxConfounder+len(secret)+cfxFiller+cfxHeader)
+	head := p.out.header(seq, p.filler)
+	plain := make([]byte, cfxConfounder, cfxConfounder+len(secret)+p.filler+cfxHeader)
 	_, _ = rand.Read(plain) // it never fails
-	tail := append(make([]byte, cfxFiller, cfxFiller+cfxHeader), head...)
+	tail := append(make([]byte, p.filler, p.filler+cfxHeader), head...)
 	sum := cfxSum(p.out.checksum, plain, parts, tail)
 	plain = append(append(plain, secret...), tail...)
 	_, ct, err := p.etype.EncryptData(p.out.seal, plain)
@@ -129,7 +136,7 @@ func (p *cfx) unwrap(seq uint64, parts [][]byte, secret, signature []byte) error
 	if !p.fits(len(signature), true) {
 		return errSignature
 	}
-	filler := len(signature) - p.size(true) + cfxFiller
+	filler := len(signature) - p.size(true) + p.filler
 	head := p.in.header(seq, filler)
 	binary.BigEndian.PutUint16(head[6:], cfxRotation)
 	if !hmac.Equal(head, signature[:cfxHeader]) {

@@ -19,6 +19,9 @@ type SessionConfig struct {
 	AcceptorSubkey bool
 	// Acceptor is true on the server's side.
 	Acceptor bool
+	// NoFiller leaves the filler out of messages sealed with AES. A context that is not in DCE style needs that: there the
+	// filler would count into the rotation (RFC 4121 section 4.2.5), and without one it makes no difference.
+	NoFiller bool
 	// Send and Receive are the sequence numbers of the first message in either direction. The initiator's is the one of its
 	// authenticator, the acceptor's that of its AP-REP.
 	Send, Receive uint32
