@@ -38,19 +38,19 @@ func faultTable() []faultRow {
 			err: adcs.RPCStatus(0x1c000012)},
 		{name: "signed fault, not executed", fault: adcstest.Fault{Status: 0x1c010014, NotExecuted: true, Signed: true},
 			err: adcs.ErrServerTooBusy},
-		{name: "bad NDR", fault: adcstest.Fault{BadNDR: true}, unknown: true, err: anyError},
+		{name: "bad NDR", fault: adcstest.Fault{BadNDR: true}, unknown: true, err: errAny},
 		{name: "empty stub", fault: adcstest.Fault{Stub: func([]byte) []byte { return []byte{} }}, unknown: true,
-			err: anyError},
-		{name: "a PDU is altered", fault: adcstest.Fault{PDU: flip}, unknown: true, err: anyError},
+			err: errAny},
+		{name: "a PDU is altered", fault: adcstest.Fault{PDU: flip}, unknown: true, err: errAny},
 		{name: "cut before the last fragment", fault: adcstest.Fault{Cut: adcstest.CutBeforeLastFragment}, unknown: true,
-			err: anyError},
-		{name: "cut after the request", fault: adcstest.Fault{Cut: adcstest.CutAfterRequest}, unknown: true, err: anyError},
-		{name: "cut before the answer", fault: adcstest.Fault{Cut: adcstest.CutBeforeAnswer}, unknown: true, err: anyError},
-		{name: "cut in the answer", fault: adcstest.Fault{Cut: adcstest.CutInAnswer}, unknown: true, err: anyError},
+			err: errAny},
+		{name: "cut after the request", fault: adcstest.Fault{Cut: adcstest.CutAfterRequest}, unknown: true, err: errAny},
+		{name: "cut before the answer", fault: adcstest.Fault{Cut: adcstest.CutBeforeAnswer}, unknown: true, err: errAny},
+		{name: "cut in the answer", fault: adcstest.Fault{Cut: adcstest.CutInAnswer}, unknown: true, err: errAny},
 		{name: "two certificates", fault: forged(adcstest.Forgery{OtherLeaf: true}), issuing: true, unknown: true,
-			err: anAnswer},
+			err: errAnswer},
 		{name: "another request id", fault: forged(adcstest.Forgery{RequestIDOffset: 7}), certificate: true,
-			honestSubmit: true, err: anAnswer},
+			honestSubmit: true, err: errAnswer},
 		{name: "another key", fault: forged(adcstest.Forgery{OtherKey: true}), issuing: true, err: adcs.MismatchKey},
 		{name: "another subject", fault: forged(adcstest.Forgery{Subject: "root"}), issuing: true,
 			err: adcs.MismatchSubject},
@@ -82,8 +82,8 @@ func forged(f adcstest.Forgery) adcstest.Fault { return adcstest.Fault{Forge: f}
 
 // Errors that are not told apart by a value of their own.
 var (
-	anyError = errors.New("any error")
-	anAnswer = errors.New("an AnswerError")
+	errAny    = errors.New("any error")
+	errAnswer = errors.New("an AnswerError")
 )
 
 // operation is one call of a client. It returns the certificate, if there is one.
@@ -164,9 +164,9 @@ func (row *faultRow) judge(t *testing.T, b *faultBench, name string, where meeti
 		want = row.cold
 	}
 	switch want {
-	case anyError:
+	case errAny:
 		require.Error(t, err)
-	case anAnswer:
+	case errAnswer:
 		_, ok := errors.AsType[*adcs.AnswerError](err)
 		require.True(t, ok, "%v", err)
 	default:

@@ -7,9 +7,6 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"fmt"
-
-	_ "crypto/sha256" // crypto.SHA256 and the others work only if somebody imports them
-	_ "crypto/sha512"
 )
 
 // algorithms finds out how a signer has signed. RSA signatures name the key's algorithm alone or the hash with it
