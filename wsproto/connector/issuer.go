@@ -75,6 +75,14 @@ type Finder interface {
 	Find(ctx context.Context, order *Order, lookup Lookup) (*CAResult, error)
 }
 
+// PartialFinder is a [Finder] that cannot look up at every CA. Where it cannot, nothing waits for it.
+type PartialFinder interface {
+	Finder
+
+	// Finds reports whether Find is of use for a CA. It does no I/O.
+	Finds(ca wsproto.CAAssignment) bool
+}
+
 // Lookup says what Find looks for.
 type Lookup struct {
 	Account string

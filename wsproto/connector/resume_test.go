@@ -424,6 +424,31 @@ func TestLookUpWaits(t *testing.T) {
 	})
 }
 
+// partialIssuer may read the databases of some CAs.
+type partialIssuer struct {
+	findingIssuer
+	finds bool
+}
+
+func (i partialIssuer) Finds(wsproto.CAAssignment) bool { return i.finds }
+
+// TestPartialFinder: where nobody can look up, nothing waits for it.
+func TestPartialFinder(t *testing.T) {
+	for finds, want := range map[bool]wsproto.OutcomeKind{true: wsproto.Issued, false: wsproto.Unknown} {
+		scripted(t, func(s *script) { s.cfg.Issuer = partialIssuer{findingIssuer{s.issuer}, finds} }, func(s *script, l *line) {
+			s.ca.behave(behaviour{lost: lossAfter})
+			l.accept(s.job(1))
+			c := l.next(wsproto.MethodCheckpoint)
+			begin := time.Now()
+			c.lease(30 * time.Second)
+			f := l.next(wsproto.MethodFinish)
+			assert.Equal(t, want, f.finish().Outcome.Kind)
+			assert.Equal(t, finds, time.Since(begin) >= 30*time.Second)
+			f.recorded()
+		})
+	}
+}
+
 // TestPendingCheckpointLost: the request id gets to the tenant over any number of connections.
 func TestPendingCheckpointLost(t *testing.T) {
 	scripted(t, nil, func(s *script, l *line) {

@@ -138,7 +138,7 @@ func (j *job) issued(life context.Context, result *CAResult) *wsproto.Outcome {
 // lookUp is what is left when the answer to a submit is lost. It waits until nothing can be on its way any more; even then
 // a row that is not there proves nothing.
 func (j *job) lookUp(life context.Context, l lease, lost error) (*wsproto.Outcome, error) {
-	if _, ok := j.c.cfg.Issuer.(Finder); !ok {
+	if j.finder() == nil {
 		return j.unknown(), lost
 	}
 	timer := time.NewTimer(time.Until(l.windowEnd()))
@@ -177,8 +177,8 @@ func (j *job) found(life context.Context, result *CAResult, err, lost error) (*w
 
 // find asks the CA's database if the issuer can. Nil without an error is no row, or nobody to ask.
 func (j *job) find(life context.Context) (*CAResult, error) {
-	finder, ok := j.c.cfg.Issuer.(Finder)
-	if !ok {
+	finder := j.finder()
+	if finder == nil {
 		return nil, nil
 	}
 	defer j.stage("lookup")()
@@ -190,6 +190,15 @@ func (j *job) find(life context.Context) (*CAResult, error) {
 		}
 		return result, err
 	})
+}
+
+// finder is who can look up at the CA of the order, or nil.
+func (j *job) finder() Finder {
+	if partial, ok := j.c.cfg.Issuer.(PartialFinder); ok && !partial.Finds(j.order.CA) {
+		return nil
+	}
+	finder, _ := j.c.cfg.Issuer.(Finder)
+	return finder
 }
 
 // retrieve fetches the answer to a request that the CA holds. Whatever is in the way, the request stays there: only the
