@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/adcskit/adcskit/internal/krb5"
 )
 
 // Client submits requests to one CA as one user. It is safe for concurrent use. Make one with [New] and close it.
@@ -18,6 +20,8 @@ type Client struct {
 	ladder   *ladder
 	pool     *pool
 	logon    *logon
+	tickets  *krb5.Client // nil with AuthNTLM
+	fallback *fallback
 }
 
 // New makes a client for the CA with the common name ca on a host (its DNS name). It does no I/O: the first call
@@ -36,7 +40,13 @@ func New(host, ca string, cred Credential, opts *Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{host: host, ca: ca, cred: cred, opts: o, pool: newPool(o.Connections), logon: newLogon()}
+	if o.Auth == AuthNTLM && !cred.forNTLM() {
+		return nil, fmt.Errorf("%w: NTLM needs a password or an NT hash", ErrInvalidRequest)
+	}
+	c := &Client{host: host, ca: ca, cred: cred, opts: o, pool: newPool(o.Connections), logon: newLogon(), fallback: &fallback{}}
+	if o.Auth != AuthNTLM {
+		c.tickets = newKerberos(host, cred, &c.opts)
+	}
 	c.ladder = c.ladderFor(o.Transport)
 	return c, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -383,13 +384,20 @@ func TestNewRefuses(t *testing.T) {
 	refused(adcs.ErrInvalidRequest, host, "CA\n", cred, ntlm)
 	refused(adcs.ErrInvalidRequest, host, ca, adcs.Credential{}, ntlm)
 	refused(adcs.ErrInvalidRequest, host, ca, adcs.Password("alice", ""), ntlm)
-	refused(errors.ErrUnsupported, host, ca, cred, nil) // no permission for NTLM
-	_, err := adcs.New(host, ca, cred, &adcs.Options{Auth: adcs.AuthKerberos})
-	assert.EqualError(t, err, "adcs: Kerberos: not supported yet")
+	for _, bad := range []adcs.Credential{
+		adcs.NTHash("alice", "00"), adcs.NTHash("alice", strings.Repeat("x", 32)), adcs.NTHash("", strings.Repeat("0", 32)),
+		adcs.Keytab("svc@CORP.TEST", ""), adcs.Keytab("", "file"), adcs.KeytabBytes("svc@CORP.TEST", []byte("secret")),
+		adcs.CCache("", ""), adcs.CCache("", "FILE:"), adcs.CCache("", "KEYRING:persistent:0"), adcs.CCache("\n", "file"),
+	} {
+		refused(adcs.ErrInvalidRequest, host, ca, bad, nil)
+	}
+	refused(adcs.ErrInvalidRequest, host, ca, adcs.CCache("", "file"), ntlm)
+	refused(adcs.ErrInvalidRequest, host, ca, adcs.Keytab("svc@CORP.TEST", "file"), ntlm)
 	for want, options := range map[error][]adcs.Options{
-		errors.ErrUnsupported: {{Auth: adcs.AuthKerberos}, {Transport: adcs.TransportDCOM}, {Transport: adcs.TransportNamedPipe}},
+		errors.ErrUnsupported: {{Transport: adcs.TransportDCOM}, {Transport: adcs.TransportNamedPipe}},
 		adcs.ErrInvalidRequest: {
 			{Auth: "basic"}, {Transport: "http"}, {EndpointMapper: "ca"}, {Timeout: -1}, {Connections: -1}, {MaxFragment: 100},
+			{SPN: "host"}, {SPN: "host/"}, {SPN: "/ca"}, {SPN: "host//ca"}, {SPN: "host/\n"}, {KDC: "a b"}, {KDC: "tcp/a"}, {KDC: "\x00"},
 		},
 	} {
 		for _, o := range options {

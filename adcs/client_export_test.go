@@ -14,6 +14,18 @@ func (o Options) WithNDR64() *Options {
 	return &o
 }
 
+// WithoutKDC makes a client for whose realm the DNS has no KDC, without asking it: with AuthNegotiate, NTLM is left.
+func (o Options) WithoutKDC() *Options {
+	o.lookUpKDCs = func(context.Context, string) ([]string, error) { return nil, nil }
+	return &o
+}
+
+// WithClock makes a client whose Kerberos has a clock of its own.
+func (o Options) WithClock(now func() time.Time) *Options {
+	o.now = now
+	return &o
+}
+
 // SetClock gives the client another clock for the rest of its connections.
 func (c *Client) SetClock(now func() time.Time) { c.pool.now = now }
 

@@ -45,7 +45,7 @@ func newClientFor(t testing.TB, s *adcstest.Server, cred adcs.Credential, opts *
 	if o.Timeout == 0 {
 		o.Timeout = 20 * time.Second
 	}
-	c, err := adcs.New(s.Host(), s.Name(), cred, &o)
+	c, err := adcs.New(s.Host(), s.Name(), cred, o.WithoutKDC())
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, c.Close()) })
 	return c

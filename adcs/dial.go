@@ -7,6 +7,7 @@ import (
 	"net"
 	"strconv"
 
+	"github.com/adcskit/adcskit/internal/krb5"
 	"github.com/adcskit/adcskit/internal/rpc"
 	"github.com/adcskit/adcskit/internal/rpc/assoc"
 )
@@ -46,6 +47,9 @@ func mapError(phase Phase, err error) error {
 	var fault *assoc.FaultError
 	var status rpc.Status
 	e := &RPCError{Phase: phase}
+	if reason := krb5.ReasonOf(err); reason != "" {
+		return fmt.Errorf("adcs: %s: %w", phase, &kerberosFailure{reason, err})
+	}
 	switch {
 	case errors.As(err, &nak):
 		e.Err = BindNak(nak.Reason)

@@ -1,7 +1,7 @@
 // Package adcs is a client of Microsoft Active Directory Certificate Services: it has certification requests signed by
 // an enterprise CA over DCE/RPC (MS-ICPR), from any operating system.
 //
-//	client, err := adcs.New("ca.corp.test", "Corp CA", adcs.Password(`CORP\alice`, password), &adcs.Options{AllowNTLM: true})
+//	client, err := adcs.New("ca.corp.test", "Corp CA", adcs.Password("alice@CORP.TEST", password), nil)
 //	if err != nil { … }
 //	defer client.Close()
 //	result, err := client.Submit(ctx, adcs.Request{CSR: csr, Template: "Machine"})
@@ -27,12 +27,20 @@
 // # Security
 //
 // Every call is signed and encrypted (packet privacy); there is no way to ask for less. The signature and sequence number of
-// every fragment of an answer are verified, and every field that the signature leaves out is checked. NTLM is used only
+// every fragment of an answer are verified, and every field that the signature leaves out is checked. Kerberos is always
+// mutual: the server proves that it has the key of the service principal name. NTLM is used only
 // if the caller says so, as NTLMv2 with 128-bit keys or not at all; it does not prove the identity of the server.
 // A credential is a value of one client, never of the process, and does not show its secret when printed.
 //
 // The server is not trusted with the memory or the time of this process: lengths are bounded before anything is
 // allocated, and every call ends at its deadline.
+//
+// # Kerberos
+//
+// A client has a [Password], a [Keytab], a [CCache] or an [NTHash]. It gets its tickets by itself, over TCP, and new ones
+// before they end; it is good for days. A krb5.conf is used if there is one (Options.KRB5Conf) and is not needed for a user
+// name@REALM whose KDCs are in the DNS. A password that the KDC refuses is [ErrLogon] and is not tried again for an hour; what
+// else can be wrong, such as a clock ([ErrClockSkew]), is a [KerberosError] and does not stop the next call.
 //
 // # Errors
 //

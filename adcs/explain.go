@@ -35,7 +35,7 @@ func Explain(err error) Explanation {
 	}
 	// The order matters: what happened to the request comes before the cause, which may be wrapped in the same error.
 	for _, explain := range []func(error) (Explanation, bool){
-		explainUnknown, explainVerify, explainLadder, explainLogon, explainNotOwner, explainRefusal, explainLocal, explainRPC,
+		explainUnknown, explainVerify, explainLadder, explainKerberos, explainLogon, explainNotOwner, explainRefusal, explainLocal, explainRPC,
 		explainContext, explainBroken, explainNetwork,
 	} {
 		if e, ok := explain(err); ok {

@@ -181,9 +181,9 @@ func callHostile(t *testing.T, csr []byte, auth adcs.Auth, scripts ...script) (e
 	synctest.Test(t, func(t *testing.T) {
 		network := &scripted{scripts: scripts}
 		defer network.servers.Wait()
-		client, newErr := adcs.New("ca.corp.test", "CA", adcs.Password(`CORP\alice`, secret), &adcs.Options{
+		client, newErr := adcs.New("ca.corp.test", "CA", adcs.Password(`CORP\alice`, secret), adcs.Options{
 			Auth: auth, AllowNTLM: true, Timeout: hostileTimeout, DialContext: network.DialContext,
-		})
+		}.WithoutKDC())
 		require.NoError(t, newErr)
 		began := time.Now()
 		var result *adcs.Result

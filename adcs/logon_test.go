@@ -62,9 +62,9 @@ func TestWrongPasswordIsTriedOnce(t *testing.T) {
 		t.Run(string(auth), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				network := newRefusingCA(t, auth)
-				client, err := adcs.New("ca.corp.test", "CA", adcs.Password(`CORP\alice`, secret), &adcs.Options{
+				client, err := adcs.New("ca.corp.test", "CA", adcs.Password(`CORP\alice`, secret), adcs.Options{
 					Auth: auth, AllowNTLM: true, Connections: 4, DialContext: network.DialContext,
-				})
+				}.WithoutKDC())
 				require.NoError(t, err)
 				for _, err := range submitMany(t, client, 12) {
 					require.ErrorIs(t, err, adcs.ErrLogon)

@@ -10,6 +10,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/adcskit/adcskit/internal/krb5"
 	"github.com/adcskit/adcskit/internal/rpc"
 )
 
@@ -18,9 +19,10 @@ type Auth string
 
 // The ways to log on.
 const (
-	// AuthNegotiate lets SPNEGO choose. It is the default. NTLM is among what it may choose only with Options.AllowNTLM.
+	// AuthNegotiate lets SPNEGO choose. It is the default. Kerberos is preferred; NTLM is among what it may choose only with
+	// Options.AllowNTLM.
 	AuthNegotiate Auth = "negotiate"
-	// AuthKerberos is not supported yet.
+	// AuthKerberos is Kerberos by itself, always with mutual authentication.
 	AuthKerberos Auth = "kerberos"
 	// AuthNTLM is NTLM by itself. NTLM proves the server's identity to nobody: whoever can stand between client and CA
 	// can pass the logon on to another server. Choosing it is the permission to use it.
@@ -43,8 +45,23 @@ type Options struct {
 	// Auth says how to log on. Empty means AuthNegotiate.
 	Auth Auth
 
-	// AllowNTLM lets AuthNegotiate use NTLM. Without it, AuthNegotiate is an error until Kerberos is supported.
+	// AllowNTLM lets AuthNegotiate use NTLM where Kerberos is impossible: no KDC can be reached, say, or the CA's host has no
+	// service principal name, or takes no Kerberos. It is never tried with a password that the KDC has refused. Without it,
+	// AuthNegotiate is Kerberos or an error.
 	AllowNTLM bool
+
+	// KRB5Conf is the krb5.conf: a path, or the text itself, if it has more than one line. Empty means what the environment
+	// variable KRB5_CONFIG names, or /etc/krb5.conf. Without any, the realm is the one of name@REALM or the domain of the
+	// CA's host, and KDCs are found by DNS. It is read by the first call.
+	KRB5Conf string
+
+	// KDC is host or host:port of the KDC of the user's realm, for TCP. Empty means those of krb5.conf, or else the records
+	// _kerberos._tcp of the realm in the DNS, which is asked through DialContext if there is one.
+	KDC string
+
+	// SPN is the service principal name of RPC on the CA's host, service/host. Empty means host/ and the CA's host. SMB's is
+	// cifs/ and the host in it.
+	SPN string
 
 	// Transport says how to reach the CA. Empty means TransportAuto.
 	Transport Transport
@@ -68,7 +85,9 @@ type Options struct {
 	// MaxFragment is the size of the fragments that are sent and asked for, in bytes, 1432 to 65528. Zero means 5840.
 	MaxFragment int
 
-	transfer rpc.Syntax // for tests: zero means NDR 2.0
+	transfer   rpc.Syntax                                                // for tests: zero means NDR 2.0
+	now        func() time.Time                                          // for tests: the clock of Kerberos
+	lookUpKDCs func(ctx context.Context, realm string) ([]string, error) // for tests: the DNS
 }
 
 const (
@@ -89,6 +108,13 @@ func (o *Options) withDefaults(host string) (Options, error) {
 	}
 	if d.Transport == "" {
 		d.Transport = TransportAuto
+	}
+	if d.lookUpKDCs == nil {
+		dns := resolver(d.DialContext)
+		d.lookUpKDCs = func(ctx context.Context, realm string) ([]string, error) { return krb5.LookUpKDCs(ctx, dns, realm) }
+	}
+	if d.now == nil {
+		d.now = time.Now
 	}
 	if d.DialContext == nil {
 		d.DialContext = new(net.Dialer).DialContext
@@ -124,15 +150,20 @@ func (o *Options) check() error {
 		return fmt.Errorf("%w: transport %q", ErrInvalidRequest, bounded(string(o.Transport)))
 	}
 	switch o.Auth {
-	case AuthNTLM:
-	case AuthNegotiate:
-		if !o.AllowNTLM {
-			return unsupported("Kerberos, and negotiate without permission for NTLM (Options.AllowNTLM)")
-		}
-	case AuthKerberos:
-		return unsupported("Kerberos")
+	case AuthNTLM, AuthNegotiate, AuthKerberos:
 	default:
 		return fmt.Errorf("%w: authentication %q", ErrInvalidRequest, bounded(string(o.Auth)))
+	}
+	return o.checkKerberos()
+}
+
+func (o *Options) checkKerberos() error {
+	if service, host, ok := strings.Cut(o.SPN, "/"); o.SPN != "" && (!ok || service == "" || host == "" || host[0] == '/' ||
+		checkName("SPN", o.SPN) != nil) {
+		return fmt.Errorf("%w: service principal name %q is not service/host", ErrInvalidRequest, bounded(o.SPN))
+	}
+	if o.KDC != "" && (checkName("KDC", o.KDC) != nil || strings.ContainsAny(o.KDC, "/ ")) {
+		return fmt.Errorf("%w: KDC %q is neither host nor host:port", ErrInvalidRequest, bounded(o.KDC))
 	}
 	return nil
 }

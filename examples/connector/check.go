@@ -34,13 +34,12 @@ func (c *config) validate() error {
 	for i := range c.CAs {
 		ca := &c.CAs[i]
 		for _, m := range [][2]string{
-			{"host", ca.Host}, {"name", ca.Name}, {"user", ca.User}, {"passwordFile", ca.PasswordFile}, {"roots", ca.Roots},
+			{"host", ca.Host}, {"name", ca.Name}, {"user", ca.User}, {"passwordFile, or keytab or ccache,", ca.PasswordFile + ca.Keytab + ca.CCache},
+			{"roots", ca.Roots},
 		} {
 			need(ca.key(i)+": "+m[0], m[1])
 		}
-		if auth := adcs.Auth(ca.Auth); (auth == "" || auth == adcs.AuthNegotiate) && !ca.AllowNTLM {
-			errs = append(errs, fmt.Errorf(`%s: auth negotiate needs "allowNTLM": true until Kerberos is supported`, ca.key(i)))
-		}
+		errs = append(errs, ca.validate(i))
 	}
 	for _, name := range c.Policy.Keys {
 		if _, err := keygen.ParseAlgorithm(strings.ToLower(name)); err != nil {
@@ -48,6 +47,23 @@ func (c *config) validate() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// validate says what contradicts itself.
+func (ca *caConfig) validate(i int) error {
+	secrets := 0
+	for _, s := range []string{ca.PasswordFile, ca.Keytab, ca.CCache} {
+		if s != "" {
+			secrets++
+		}
+	}
+	if secrets > 1 {
+		return fmt.Errorf("%s: passwordFile, keytab and ccache: give one of them", ca.key(i))
+	}
+	if adcs.Auth(ca.Auth) == adcs.AuthNTLM && ca.Keytab+ca.CCache != "" {
+		return fmt.Errorf("%s: auth ntlm needs a passwordFile; keytab and ccache are for Kerberos", ca.key(i))
+	}
+	return nil
 }
 
 // key names a CA in an error.

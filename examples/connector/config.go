@@ -40,8 +40,13 @@ type caConfig struct {
 	Name           string `json:"name"`
 	User           string `json:"user"` // DOMAIN\name or name@realm
 	PasswordFile   string `json:"passwordFile"`
+	Keytab         string `json:"keytab"` // Kerberos, in the place of a password
+	CCache         string `json:"ccache"` // Kerberos, in the place of a password
+	KRB5Conf       string `json:"krb5Conf"`
+	KDC            string `json:"kdc"` // host or host:port
+	SPN            string `json:"spn"`
 	Roots          string `json:"roots"` // PEM; what its certificates must chain to
-	Auth           string `json:"auth"`  // negotiate or ntlm
+	Auth           string `json:"auth"`  // negotiate, kerberos or ntlm
 	AllowNTLM      bool   `json:"allowNTLM"`
 	EndpointMapper string `json:"endpointMapper"` // host:port, if not port 135 of the host
 }
@@ -66,8 +71,10 @@ func loadConfig(path string) (*config, error) {
 		*p = absolute(folder, *p)
 	}
 	for i := range c.CAs {
-		c.CAs[i].PasswordFile = absolute(folder, c.CAs[i].PasswordFile)
-		c.CAs[i].Roots = absolute(folder, c.CAs[i].Roots)
+		ca := &c.CAs[i]
+		for _, p := range []*string{&ca.PasswordFile, &ca.Keytab, &ca.CCache, &ca.KRB5Conf, &ca.Roots} {
+			*p = absolute(folder, *p)
+		}
 	}
 	return c, nil
 }
@@ -83,9 +90,9 @@ func absolute(folder, path string) string {
 func (c *config) newIssuer() (*issuer.Issuer, error) {
 	var cas []issuer.CA
 	for i, ca := range c.CAs {
-		password, err := cli.Password(ca.PasswordFile, "")
+		credential, err := ca.credential()
 		if err != nil {
-			return nil, fmt.Errorf("%s: passwordFile: %w", ca.key(i), err)
+			return nil, fmt.Errorf("%s: %w", ca.key(i), err)
 		}
 		roots, err := cli.Certificates(ca.Roots)
 		if err != nil {
@@ -96,9 +103,10 @@ func (c *config) newIssuer() (*issuer.Issuer, error) {
 			pool.AddCert(r)
 		}
 		one := issuer.CA{
-			Host: ca.Host, Name: ca.Name, Credential: adcs.Password(ca.User, password), Roots: pool,
+			Host: ca.Host, Name: ca.Name, Credential: credential, Roots: pool,
 			Options: &adcs.Options{
-				Auth: adcs.Auth(ca.Auth), AllowNTLM: ca.AllowNTLM, EndpointMapper: ca.EndpointMapper, Connections: c.Capacity,
+				Auth: adcs.Auth(ca.Auth), AllowNTLM: ca.AllowNTLM, KRB5Conf: ca.KRB5Conf, KDC: ca.KDC, SPN: ca.SPN,
+				EndpointMapper: ca.EndpointMapper, Connections: c.Capacity,
 			},
 		}
 		if err := try(one); err != nil {
@@ -108,6 +116,36 @@ func (c *config) newIssuer() (*issuer.Issuer, error) {
 	}
 	return issuer.New(cas...)
 }
+
+// credential is the account with the one secret that is configured. Files of Kerberos are read again by every logon; that
+// they can be read is found out now.
+func (ca *caConfig) credential() (adcs.Credential, error) {
+	readable := func(key, path string) error {
+		if _, err := cli.ReadFile(path, maxKerberosFile); err != nil {
+			return fmt.Errorf("%s: %w", key, err)
+		}
+		return nil
+	}
+	if ca.KRB5Conf != "" {
+		if err := readable("krb5Conf", ca.KRB5Conf); err != nil {
+			return adcs.Credential{}, err
+		}
+	}
+	switch {
+	case ca.Keytab != "":
+		return adcs.Keytab(ca.User, ca.Keytab), readable("keytab", ca.Keytab)
+	case ca.CCache != "":
+		return adcs.CCache(ca.User, ca.CCache), readable("ccache", ca.CCache)
+	}
+	password, err := cli.Password(ca.PasswordFile, "")
+	if err != nil {
+		return adcs.Credential{}, fmt.Errorf("passwordFile: %w", err)
+	}
+	return adcs.Password(ca.User, password), nil
+}
+
+// maxKerberosFile bounds keytabs, credential caches and krb5.conf, in bytes.
+const maxKerberosFile = 1 << 20
 
 // try says what is wrong with one CA: issuer.New is for all of them.
 func try(ca issuer.CA) error {

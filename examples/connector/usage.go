@@ -24,11 +24,16 @@ The configuration is JSON; paths are relative to its folder, and unknown keys ar
     host, name         the CA's host and its common name, exactly as they are in orders and in the gateway's assignment
     endpointMapper     optional; HOST:PORT of the endpoint mapper, at whose host the CA is reached; port 135 of host if
                        left out. With examples/testca: what its line "ready" calls epm
-    user               DOMAIN\name or name@realm
+    user               DOMAIN\name or name@REALM
     passwordFile       file that holds the password on one line, and nothing else
+    keytab, ccache     for Kerberos, one of them in the place of passwordFile: a keytab, or a credential cache (FILE) that
+                       something else renews; read again when tickets have ended
+    krb5Conf           optional; krb5.conf. What KRB5_CONFIG names, or /etc/krb5.conf, if left out
+    kdc                optional; HOST or HOST:PORT of the KDC of the user's realm; from krb5.conf or DNS if left out
+    spn                optional; service principal name of the CA's host; host/ and host if left out
     roots              PEM or DER: what its certificates must chain to
-    auth               "negotiate" (which it is if left out) or "ntlm"
-    allowNTLM          true lets negotiate use NTLM; it must, until Kerberos is supported
+    auth               "negotiate" (SPNEGO, which it is if left out), "kerberos" or "ntlm"
+    allowNTLM          true lets negotiate use NTLM where Kerberos is impossible; NTLM does not prove who the CA is
   policy               what this connector may be asked to do; what is not named is refused, and the gateway cannot change it
     cas                list of {"host": …, "name": …}
     templates          common names of templates

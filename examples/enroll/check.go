@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/adcskit/adcskit/adcs"
 )
@@ -23,8 +24,14 @@ func (f *flags) check(rest []string) error {
 		return err
 	}
 	switch {
-	case f.host == "" || f.ca == "" || f.user == "":
-		return errors.New("-host, -ca and -user are required")
+	case f.host == "" || f.ca == "":
+		return errors.New("-host and -ca are required")
+	case f.user == "" && (f.keytab != "" || f.passwordFile != "" || f.ccache == "" && os.Getenv("KRB5CCNAME") == ""):
+		return errors.New("-user is required, but with a credential cache")
+	case more(f.passwordFile, f.keytab, f.ccache):
+		return errors.New("-password-file, -keytab and -ccache: give one of them")
+	case (f.keytab != "" || f.ccache != "") && f.auth == string(adcs.AuthNTLM):
+		return errors.New("-auth ntlm needs a password; -keytab and -ccache are for Kerberos")
 	case f.out == "":
 		return errors.New("-out must name a file")
 	case f.retrieve > 1<<32-1:
@@ -41,4 +48,15 @@ func (f *flags) check(rest []string) error {
 		f.keyFile = f.beside(".key")
 	}
 	return f.distinct()
+}
+
+// more reports whether more than one of the values is given.
+func more(values ...string) bool {
+	given := 0
+	for _, v := range values {
+		if v != "" {
+			given++
+		}
+	}
+	return given > 1
 }

@@ -51,14 +51,11 @@ func enroll(ctx context.Context, f flags, r *report) error {
 
 // prepare does what can fail before the CA is asked, so that nothing is issued in vain.
 func (e *enrollment) prepare() error {
-	password, err := cli.Password(e.passwordFile, "ADCS_PASSWORD")
-	if errors.Is(err, cli.ErrNoPassword) {
-		return &usageError{errors.New("no password: give -password-file or ADCS_PASSWORD")}
-	}
+	credential, err := e.credential()
 	if err != nil {
 		return err
 	}
-	if e.client, err = adcs.New(e.host, e.ca, adcs.Password(e.user, password), e.options()); err != nil {
+	if e.client, err = adcs.New(e.host, e.ca, credential, e.options()); err != nil {
 		return &usageError{err}
 	}
 	if err := e.choosePassword(); err != nil {

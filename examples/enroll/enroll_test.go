@@ -146,7 +146,7 @@ func enroll(t *testing.T, dir string, args ...string) (int, string, string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), filepath.Join(bin, "enroll"), args...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "ADCS_PASSWORD=", "P12_PASSWORD=")
+	cmd.Env = append(os.Environ(), "ADCS_PASSWORD=", "P12_PASSWORD=", "KRB5CCNAME=", "KRB5_CONFIG="+os.DevNull)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
@@ -158,7 +158,7 @@ func enroll(t *testing.T, dir string, args ...string) (int, string, string) {
 // base are the flags that every call needs.
 func (ca *testCA) base(more ...string) []string {
 	return append([]string{"-host", "127.0.0.1", "-epm", ca.ready["epm"], "-ca", "Corp CA", "-user", ca.ready["user"],
-		"-password-file", ca.ready["password-file"], "-transport", "tcp", "-auth", "ntlm", "-json"}, more...)
+		"-password-file", ca.ready["password-file"], "-transport", "tcp", "-auth", "ntlm", "-allow-ntlm", "-json"}, more...)
 }
 
 func (ca *testCA) enroll(t *testing.T, dir string, more ...string) (int, result) {
@@ -306,15 +306,18 @@ func TestRefusals(t *testing.T) {
 		status int
 		want   string
 	}{
-		"template denies":      {[]string{"-template", "Denied", "-subject", "CN=x"}, 4, "0x80094012"},
-		"template unknown":     {[]string{"-template", "Nonesuch", "-subject", "CN=x"}, 4, "0x80094800"},
-		"weak key":             {[]string{"-template", "Strong", "-subject", "CN=x"}, 4, "0x80094811"},
-		"wrong CA name":        {[]string{"-template", "Device", "-ca", "Other", "-subject", "CN=x"}, 4, "0x80070057"},
-		"wrong password":       {[]string{"-template", "Device", "-password-file", filepath.Join(caDir, "wrong.password")}, 7, "logon"},
-		"unknown user":         {[]string{"-template", "Device", "-user", `CORP\nobody`}, 7, "logon"},
-		"other roots":          {[]string{"-template", "Device", "-subject", "CN=x", "-roots", other.ready["roots"]}, 5, "chain"},
-		"subject from the CA":  {[]string{"-template", "User", "-subject", "CN=x"}, 5, "subject"},
-		"kerberos":             {[]string{"-template", "Device", "-auth", "kerberos"}, 2, "not supported yet"},
+		"template denies":     {[]string{"-template", "Denied", "-subject", "CN=x"}, 4, "0x80094012"},
+		"template unknown":    {[]string{"-template", "Nonesuch", "-subject", "CN=x"}, 4, "0x80094800"},
+		"weak key":            {[]string{"-template", "Strong", "-subject", "CN=x"}, 4, "0x80094811"},
+		"wrong CA name":       {[]string{"-template", "Device", "-ca", "Other", "-subject", "CN=x"}, 4, "0x80070057"},
+		"wrong password":      {[]string{"-template", "Device", "-password-file", filepath.Join(caDir, "wrong.password")}, 7, "logon"},
+		"unknown user":        {[]string{"-template", "Device", "-user", `CORP\nobody`}, 7, "logon"},
+		"other roots":         {[]string{"-template", "Device", "-subject", "CN=x", "-roots", other.ready["roots"]}, 5, "chain"},
+		"subject from the CA": {[]string{"-template", "User", "-subject", "CN=x"}, 5, "subject"},
+		"no KDC":              {[]string{"-template", "Device", "-auth", "kerberos", "-user", "a@CORP.TEST", "-kdc", "127.0.0.1:1"}, 1, "no KDC"},
+		"no KDC, no NTLM": {[]string{"-template", "Device", "-auth", "negotiate", "-allow-ntlm=false", "-user", "a@CORP.TEST", "-kdc",
+			"127.0.0.1:1"}, 1, "no KDC"},
+		"no realm":             {[]string{"-template", "Device", "-auth", "kerberos", "-user", "a"}, 1, "unknown realm"},
 		"named pipe":           {[]string{"-template", "Device", "-transport", "np"}, 2, "not supported yet"},
 		"DCOM":                 {[]string{"-template", "Device", "-transport", "dcom"}, 2, "not supported yet"},
 		"no template":          {nil, 2, "-template is required"},

@@ -61,7 +61,7 @@ func startForeign(t *testing.T, options ...string) *foreign {
 func (f *foreign) enroll(t *testing.T, args ...string) (int, result) {
 	t.Helper()
 	status, out, stderr := enroll(t, f.dir, append([]string{"-host", "127.0.0.1", "-epm", fmt.Sprintf("127.0.0.1:%d", f.EPM),
-		"-ca", "Foreign CA", "-user", `CORP\enroller`, "-password-file", f.secret, "-transport", "tcp", "-auth", "ntlm",
+		"-ca", "Foreign CA", "-user", `CORP\enroller`, "-password-file", f.secret, "-transport", "tcp", "-auth", "ntlm", "-allow-ntlm",
 		"-template", "Device", "-roots", f.Roots, "-out", "device.p12", "-json"}, args...)...)
 	var r result
 	require.NoError(t, json.Unmarshal([]byte(out), &r), "%s%s", out, stderr)

@@ -1,7 +1,11 @@
 // Enroll gets one certificate from one CA and writes it, with its key, to a .p12 file.
 //
-//	enroll -host ca.corp.test -ca "Corp CA" -template Device -user 'CORP\enroller' -password-file secret \
-//	    -auth ntlm -subject CN=device,O=Corp -dns device.corp.test -roots corp-root.pem -out device.p12
+//	enroll -host ca.corp.test -ca "Corp CA" -template Device -user enroller@CORP.TEST -password-file secret \
+//	    -subject CN=device,O=Corp -dns device.corp.test -roots corp-root.pem -out device.p12
+//
+// It logs on with Kerberos, inside of SPNEGO, by a password, a keytab (-keytab) or a credential cache (-ccache, or what
+// KRB5CCNAME names). The realm is that of -user or of krb5.conf; KDCs come from krb5.conf, -kdc or DNS. NTLM, which does not
+// prove who the CA is, is used only where that is allowed: -allow-ntlm, where Kerberos is impossible, or -auth ntlm.
 //
 // Passwords come from files or from the environment (ADCS_PASSWORD, P12_PASSWORD), never from the command line. Without
 // a password for the .p12, one is made and written beside it. A .p12 or a password that is there already is replaced
@@ -11,7 +15,7 @@
 // request, the CA's answer was lost, or what it issued was rejected, it stays there, and enroll prints the command that
 // goes on from there:
 //
-//	enroll -retrieve 42 -key-file device.key -host … -ca … -user … -password-file … -auth ntlm -out device.p12
+//	enroll -retrieve 42 -key-file device.key -host … -ca … -user … -password-file … -out device.p12
 //
 // The key file is removed when the key is known to be useless, or when it is in the .p12: that has then been written,
 // synced and opened again. One that enroll did not write, or that somebody changed, is never removed. enroll says which

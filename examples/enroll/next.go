@@ -54,10 +54,10 @@ func again(s *flag.FlagSet) string {
 	var b strings.Builder
 	s.Visit(func(f *flag.Flag) {
 		switch f.Name {
-		case "host", "epm", "ca", "template", "user", "password-file", "auth", "transport", "roots", "out", "p12-password-file",
-			"profile", "timeout":
+		case "host", "epm", "ca", "template", "user", "password-file", "keytab", "ccache", "krb5-conf", "kdc", "spn", "auth", "transport",
+			"roots", "out", "p12-password-file", "profile", "timeout":
 			fmt.Fprintf(&b, " -%s %s", f.Name, quoted(f.Value.String()))
-		case "force", "from-directory":
+		case "force", "from-directory", "allow-ntlm":
 			if f.Value.String() == "true" {
 				fmt.Fprintf(&b, " -%s", f.Name)
 			}

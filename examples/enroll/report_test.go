@@ -94,10 +94,15 @@ func TestWrongUse(t *testing.T) {
 		"bad address":   {[]string{"-ip", "x"}, `"x" for flag -ip`},
 		"bad transport": {[]string{"-transport", "http"}, `transport "http"`},
 		"bad auth":      {[]string{"-auth", "basic"}, `authentication "basic"`},
-		"kerberos":      {[]string{"-auth", "kerberos"}, "enroll: Kerberos: not supported yet\n"},
+		"two secrets":   {[]string{"-keytab", "file"}, "give one of them"},
+		"ntlm, keytab":  {[]string{"-password-file", "", "-keytab", "file"}, "-auth ntlm needs a password"},
+		"bad KDC":       {[]string{"-kdc", "tcp/dc"}, `"tcp/dc" is neither host nor host:port`},
+		"bad SPN":       {[]string{"-spn", "ca"}, `"ca" is not service/host`},
+		"no secret":     {[]string{"-password-file", ""}, "or -keytab or -ccache"},
 		"dcom":          {[]string{"-transport", "dcom"}, "enroll: transport dcom: not supported yet\n"},
 		"np":            {[]string{"-transport", "np"}, "enroll: transport np: not supported yet\n"},
-		"no user, yet":  {[]string{"-auth", "kerberos", "-user", "", "-password-file", ""}, "Kerberos: not supported yet\n"},
+		"no user":       {[]string{"-user", ""}, "-user is required"},
+		"cache type":    {[]string{"-auth", "kerberos", "-password-file", "", "-ccache", "KCM:0"}, "of type KCM"},
 		"unknown flag":  {[]string{"-pasword", "x"}, "not defined: -pasword"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -7,9 +7,11 @@ import (
 
 const synopsis = `Enroll gets one certificate from one CA and writes it, with its key, to a .p12 file.
 
-  enroll -host ca.corp.test -ca "Corp CA" -template Device -user 'CORP\enroller' -password-file secret \
-      -auth ntlm -subject CN=device,O=Corp -dns device.corp.test -roots corp-root.pem -out device.p12
-  enroll -retrieve 42 -key-file device.key -host … -ca … -user … -password-file … -auth ntlm -out device.p12
+  enroll -host ca.corp.test -ca "Corp CA" -template Device -user enroller@CORP.TEST -password-file secret \
+      -subject CN=device,O=Corp -dns device.corp.test -roots corp-root.pem -out device.p12
+  enroll -retrieve 42 -key-file device.key -host … -ca … -user … -password-file … -out device.p12
+
+It logs on with Kerberos, by password, keytab or credential cache; NTLM has to be allowed (-allow-ntlm or -auth ntlm).
 
 The key is in -key-file until it is in the .p12; then the file is removed, if enroll wrote it and nobody changed it.
 

@@ -3,6 +3,8 @@ package krb5
 import (
 	"fmt"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/oiweiwei/gokrb5.fork/v9/crypto"
 	"github.com/oiweiwei/gokrb5.fork/v9/iana/etypeID"
@@ -29,8 +31,19 @@ type Principal struct {
 	Parts []string // at least one
 }
 
-// String is the principal as people write it.
-func (p Principal) String() string { return strings.Join(p.Parts, "/") + "@" + p.Realm }
+// String is the principal as people write it. It may come from a peer: control characters are left out.
+func (p Principal) String() string { return printable(strings.Join(p.Parts, "/") + "@" + p.Realm) }
+
+// printable leaves out what does not belong into a line of text, and what is more than a name.
+func printable(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == utf8.RuneError {
+			return -1
+		}
+		return r
+	}, s)
+	return s[:min(len(s), maxText)]
+}
 
 func (p Principal) name() types.PrincipalName {
 	return types.PrincipalName{NameType: p.Type, NameString: p.Parts}

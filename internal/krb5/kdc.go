@@ -1,0 +1,147 @@
+package krb5
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Limits of an exchange with KDCs.
+const (
+	maxKDCs    = 8                // that are asked for one message
+	maxPerKDC  = 10 * time.Second // for one of them
+	maxMessage = 256 << 10        // of a KDC, in bytes; tickets of Windows have at most 64 KiB
+)
+
+// network sends messages to the KDCs of realms, by TCP.
+type network struct {
+	dial   func(ctx context.Context, network, addr string) (net.Conn, error)
+	lookup func(ctx context.Context, realm string) ([]string, error)
+}
+
+// LookUpKDCs asks the DNS for the KDCs of a realm (RFC 4120 section 7.2.3.2).
+func LookUpKDCs(ctx context.Context, r *net.Resolver, realm string) ([]string, error) {
+	_, records, err := r.LookupSRV(ctx, "kerberos", "tcp", realm)
+	if len(records) == 0 && err != nil {
+		return nil, err
+	}
+	var addrs []string
+	for _, r := range records {
+		if host := strings.TrimSuffix(r.Target, "."); host != "" {
+			addrs = append(addrs, net.JoinHostPort(host, strconv.Itoa(int(r.Port))))
+		}
+	}
+	return addrs, nil
+}
+
+// kdcs are the addresses of the KDCs of a realm: those of the configuration, or else those of the DNS.
+func (n *network) kdcs(ctx context.Context, cfg *Config, realm string) ([]string, error) {
+	if addrs := cfg.kdcs[realm]; len(addrs) > 0 {
+		return addrs, nil
+	}
+	if cfg.noDNS {
+		return nil, fail(ReasonRealm, "krb5.conf names no KDC of realm %q, and forbids to ask the DNS", printable(realm))
+	}
+	addrs, err := n.lookup(ctx, realm)
+	if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound || err == nil && len(addrs) == 0 {
+		return nil, fail(ReasonRealm, "realm %q: krb5.conf names no KDC of it, and the DNS has no _kerberos._tcp record", realm)
+	}
+	if err != nil {
+		return nil, &Error{Reason: ReasonNoKDC, Detail: fmt.Sprintf("asking the DNS for those of realm %q", realm), Err: err}
+	}
+	return addrs, nil
+}
+
+// exchange sends a message to a KDC of a realm and returns the answer, which is not empty. It asks one KDC after the
+// other until one answers.
+func (n *network) exchange(ctx context.Context, cfg *Config, realm string, message []byte) ([]byte, error) {
+	addrs, err := n.kdcs(ctx, cfg, realm)
+	if err != nil {
+		return nil, err
+	}
+	addrs = addrs[:min(len(addrs), maxKDCs)]
+	var failed []error
+	for i, addr := range addrs {
+		answer, err := n.ask(ctx, len(addrs)-i, addr, message)
+		if err == nil {
+			return answer, nil
+		}
+		failed = append(failed, fmt.Errorf("KDC %s: %w", addr, err))
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, &Error{Reason: ReasonNoKDC, Detail: fmt.Sprintf("realm %q", realm), Err: errors.Join(failed...)}
+}
+
+// errKDCSlow is the cause of an exchange that took too long.
+var errKDCSlow = errors.New("no answer in time")
+
+// ask sends a message to one KDC, with its share of the time that is left.
+func (n *network) ask(ctx context.Context, left int, addr string, message []byte) ([]byte, error) {
+	limit := maxPerKDC
+	if deadline, ok := ctx.Deadline(); ok {
+		limit = min(limit, time.Until(deadline)/time.Duration(left))
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, errKDCSlow)
+	defer cancel()
+	nc, err := n.dial(ctx, "tcp", addr)
+	if err != nil {
+		return nil, ended(ctx, err)
+	}
+	defer nc.Close()
+	stop := context.AfterFunc(ctx, func() { _ = nc.Close() }) // connections exist that know no deadlines
+	defer stop()
+	answer, err := talk(nc, message)
+	return answer, ended(ctx, err)
+}
+
+// ended puts the end of a context in the place of the error that it caused.
+func ended(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() == nil {
+		return err
+	}
+	if why := context.Cause(ctx); errors.Is(why, ctx.Err()) || errors.Is(why, net.ErrClosed) {
+		return why
+	}
+	return fmt.Errorf("%w: %w", ctx.Err(), context.Cause(ctx))
+}
+
+// talk sends a message and reads the answer, each with its length in front (RFC 4120 section 7.2.2).
+func talk(nc net.Conn, message []byte) ([]byte, error) {
+	if _, err := nc.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(message))), message...)); err != nil {
+		return nil, err
+	}
+	var head [4]byte
+	if _, err := io.ReadFull(nc, head[:]); err != nil {
+		return nil, err
+	}
+	size := binary.BigEndian.Uint32(head[:])
+	if size == 0 || size > maxMessage {
+		return nil, malformed("answer of %d bytes", size)
+	}
+	answer := make([]byte, size)
+	if _, err := io.ReadFull(nc, answer); err != nil {
+		return nil, err
+	}
+	return answer, nil
+}
+
+// override makes an address the only KDC of a realm.
+func (c *Config) override(realm, addr string) *Config {
+	other := *c
+	other.kdcs = map[string][]string{realm: {addr}}
+	for r, addrs := range c.kdcs {
+		if r != realm {
+			other.kdcs[r] = slices.Clone(addrs)
+		}
+	}
+	return &other
+}
