@@ -16,6 +16,8 @@ type config struct {
 	Managers       []string   `json:"managers"`
 	Enrollers      []string   `json:"enrollers"`
 	MinAuthLevel   string     `json:"minAuthLevel"` // connect, integrity or privacy
+	NTLM           string     `json:"ntlm"`         // allowed, blocked or absent
+	Kerberos       kerberos   `json:"kerberos"`
 	RSA            bool       `json:"rsa"`
 	SelfSigned     bool       `json:"selfSigned"`
 	Intermediates  int        `json:"intermediates"`

@@ -13,6 +13,8 @@ type flags struct {
 	host, name, user, listen string
 	passwordFile, caFile     string
 	config                   string
+	keytab, ccache, krb5Conf string
+	spn, encryption          string
 }
 
 const help = `Testca is an AD CS in a process, for trying out clients. It runs until it is interrupted.
@@ -28,6 +30,13 @@ The line that begins with "ready" tells addresses and files, for enroll and for 
   ca                       address of the CA itself, which clients learn from the endpoint mapper
   user, password-file      -user and -password-file, "user" and "passwordFile"
   roots                    -roots, "roots": a new one each time testca starts
+  ccache, krb5-conf        -ccache, -krb5-conf: with the flags of these names
+
+Kerberos needs no KDC: testca makes a ticket itself and writes it where -ccache says. It is good for ten hours and for this
+testca alone; KRB5CCNAME and KRB5_CONFIG name the files to clients of other makes.
+  testca -epm-port 11135 -ccache testca.ccache -krb5-conf testca.krb5.conf
+In a domain, -keytab has the keys of the account that has the service principal name host/ and the CA's -host, and whoever
+gets a ticket for it from the KDC may log on.
 
 On standard input it takes:
   list                     the requests that the CA has
@@ -49,6 +58,10 @@ The configuration is JSON; unknown keys are refused (example.json). What is left
   directory      list of entries: account, commonName, dn, dnsName, upn, email, sid, groups
   managers       accounts or groups that may read the requests of others
   enrollers      accounts or groups that may use the CA at all
+  ntlm           "allowed", "blocked" (negotiated, and then everybody is refused) or "absent"; allowed if left out
+  kerberos       off (true or false), keytabFile (as -keytab), realm (if it is not the host's domain in upper case), domains
+                 (NetBIOS names of other realms whose users may log on: {"OTHER.TEST": "OTHER"}), listedOnly (refuses who is
+                 not in users), clockSkew (how far the server's clock is ahead, such as "10m" or "-1h")
   minAuthLevel   the least that requests are served at: "connect", "integrity" or "privacy", which it is if left out
   rsa, selfSigned, intermediates   the CA's key is RSA; it is its own root; how many CAs are between
   cdp, aia       URLs that are written into certificates
@@ -73,6 +86,12 @@ func parseFlags(args []string, out io.Writer) (flags, error) {
 		"`file` with the account's password; made, with a random one, if it is not there")
 	s.StringVar(&f.caFile, "ca-file", "testca.pem", "`file` to write the root's certificate to, in PEM")
 	s.StringVar(&f.config, "config", "", "JSON `file` with templates, users, directory and the like")
+	s.StringVar(&f.keytab, "keytab", "", "`file` with the keys of the CA's account in Kerberos; without it testca has its own")
+	s.StringVar(&f.ccache, "ccache", "", "`file` to write tickets of the -user to, as a credential cache")
+	s.StringVar(&f.spn, "spn", "", "service principal `names` of these tickets, with commas between them; host/ and the "+
+		"CA's host if empty")
+	s.StringVar(&f.encryption, "encryption", "aes256", "`type` of these tickets: aes256, aes128 or rc4")
+	s.StringVar(&f.krb5Conf, "krb5-conf", "", "`file` to write a Kerberos configuration for these tickets to")
 	if err := cli.Parse(s, args, help, out); err != nil {
 		return f, err
 	}

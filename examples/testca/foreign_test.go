@@ -61,6 +61,7 @@ const account, secret = `CORP\enroller`, "Testca-1"
 // process is a running testca.
 type process struct {
 	host, port string // of the endpoint mapper
+	ready      string // its first line
 	in         io.Writer
 	lines      *bufio.Scanner
 }
@@ -89,7 +90,8 @@ func start(t *testing.T, args ...string) *process {
 	})
 	p := &process{in: stdin, lines: bufio.NewScanner(stdout)}
 	require.True(t, p.lines.Scan(), "testca says that it is ready: %s", &stderr)
-	_, rest, _ := strings.Cut(p.lines.Text(), " epm=")
+	p.ready = p.lines.Text()
+	_, rest, _ := strings.Cut(p.ready, " epm=")
 	p.host, p.port, err = net.SplitHostPort(strings.Fields(rest)[0])
 	require.NoError(t, err, p.lines.Text())
 	return p
@@ -130,13 +132,20 @@ type answer struct {
 	Answers     []answer
 }
 
-// run runs a client. Debian's Python packages belong to /usr/bin/python3; another one may come first in PATH.
+// run runs a client with a password.
 func run(t *testing.T, password string, stdin []byte, script string, args ...string) answer {
+	t.Helper()
+	return runWith(t, []string{"PEER_PASSWORD=" + password}, stdin, script, args...)
+}
+
+// runWith runs a client with these variables. Debian's Python packages belong to /usr/bin/python3; another one may come
+// first in PATH.
+func runWith(t *testing.T, env []string, stdin []byte, script string, args ...string) answer {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "/usr/bin/python3", append([]string{script}, args...)...)
-	cmd.Env = append(os.Environ(), "PEER_PASSWORD="+password)
+	cmd.Env = append(os.Environ(), env...)
 	cmd.Stdin = bytes.NewReader(stdin)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr

@@ -4,6 +4,8 @@
 //	testca -epm-port 11135     (without the flag: 135 where it may, else a free one)
 //	enroll -host 127.0.0.1 -epm 127.0.0.1:11135 -ca "Test CA" -template Device -subject CN=device -auth ntlm …
 //
+// Users log on with NTLM or Kerberos, for which no KDC is needed: -ccache writes a ticket as one would give it out.
+//
 // Templates, users, directory and the like come from a JSON file: -config; example.json shows one, and -h explains every
 // key. When testca is ready
 // it prints one line that begins with "ready" and goes on with NAME=VALUE, quoted where there are blanks. What is held
@@ -63,6 +65,9 @@ func run(ctx context.Context, f flags, in io.Reader, out io.Writer) error {
 	if err := os.WriteFile(f.caFile, cli.EncodeCertificates(chain[len(chain)-1]), 0o644); err != nil {
 		return err
 	}
+	if err := writeKerberos(ca, f); err != nil {
+		return err
+	}
 	c.ca = ca
 	c.say(readyLine(ca, f))
 	go c.serve(in) // ends with its input or with the process: nothing interrupts a read
@@ -73,10 +78,17 @@ func run(ctx context.Context, f flags, in io.Reader, out io.Writer) error {
 // readyLine tells a person or a script all that a client needs.
 func readyLine(ca *adcstest.Server, f flags) string {
 	line := "ready"
-	for _, p := range [][2]string{
+	words := [][2]string{
 		{"host", ca.Host()}, {"name", ca.Name()}, {"epm", ca.EndpointMapper()}, {"ca", ca.Addr()},
 		{"user", ca.User().Account()}, {"password-file", absolute(f.passwordFile)}, {"roots", absolute(f.caFile)},
-	} {
+	}
+	if f.ccache != "" {
+		words = append(words, [2]string{"ccache", absolute(f.ccache)})
+	}
+	if f.krb5Conf != "" {
+		words = append(words, [2]string{"krb5-conf", absolute(f.krb5Conf)})
+	}
+	for _, p := range words {
 		if strings.ContainsAny(p[1], " \"\t") {
 			p[1] = strconv.Quote(p[1])
 		}

@@ -23,29 +23,29 @@ func options(f flags) (*adcstest.Options, error) {
 		Name: f.name, Host: f.host, Domain: domain, Users: []adcstest.User{{Name: name, Domain: domain, Password: secret}},
 		Wire: adcstest.Wire{Address: f.listen, EndpointMapperPort: f.epmPort, Port: f.port},
 	}
-	if f.config == "" {
-		return o, nil
+	if f.config != "" {
+		var c config
+		if err := cli.LoadJSON(f.config, &c); err != nil {
+			return nil, err
+		}
+		if err := c.apply(o, filepath.Dir(f.config)); err != nil {
+			return nil, fmt.Errorf("%s: %w", f.config, err)
+		}
 	}
-	var c config
-	if err := cli.LoadJSON(f.config, &c); err != nil {
-		return nil, err
-	}
-	if err := c.apply(o, filepath.Dir(f.config)); err != nil {
-		return nil, fmt.Errorf("%s: %w", f.config, err)
+	if f.keytab != "" {
+		if o.Kerberos.Keytab, err = cli.ReadFile(f.keytab, maxKeytab); err != nil {
+			return nil, err
+		}
 	}
 	return o, nil
 }
 
 func (c config) apply(o *adcstest.Options, dir string) error {
 	for _, u := range c.Users {
-		file := u.PasswordFile
-		if file == "" {
+		if u.PasswordFile == "" {
 			return fmt.Errorf("user %q: passwordFile is missing", u.Name)
 		}
-		if !filepath.IsAbs(file) {
-			file = filepath.Join(dir, file)
-		}
-		secret, err := cli.Password(file, "")
+		secret, err := cli.Password(inFolder(dir, u.PasswordFile), "")
 		if err != nil {
 			return fmt.Errorf("user %q: %w", u.Name, err)
 		}
@@ -67,6 +67,13 @@ func (c config) apply(o *adcstest.Options, dir string) error {
 	level, ok := levels[c.MinAuthLevel]
 	if !ok {
 		return fmt.Errorf("minAuthLevel %q is none of connect, integrity, privacy", c.MinAuthLevel)
+	}
+	var err error
+	if o.NTLM, err = ntlmPolicy(c.NTLM); err != nil {
+		return err
+	}
+	if o.Kerberos, err = c.Kerberos.options(dir); err != nil {
+		return fmt.Errorf("kerberos: %w", err)
 	}
 	o.MinAuthLevel, o.Managers, o.Enrollers = level, c.Managers, c.Enrollers
 	o.Profile = adcstest.Profile{

@@ -5,7 +5,8 @@ usage: tool.py HOST PORT CA ACCOUNT request TEMPLATE FILE [ATTRIBUTE...]
 
 HOST and PORT are the endpoint mapper's; port 135 is left to impacket to know. FILE holds the request as it is sent;
 an ATTRIBUTE is NAME:VALUE. ACCOUNT is DOMAIN/name, /name or /name@domain, its password is in PEER_PASSWORD. Prints id,
-disposition, message and the certificate (hexadecimal) as JSON, or {"error": text}.
+disposition, message and the certificate (hexadecimal) as JSON, or {"error": text}. With a host in PEER_KERBEROS it logs on
+with a ticket for host/ and this host, from the cache that KRB5CCNAME names.
 """
 import json
 import os
@@ -14,7 +15,8 @@ import sys
 from impacket.dcerpc.v5 import epm, transport
 from impacket.dcerpc.v5.dtypes import DWORD, LPWSTR, NULL, PBYTE, ULONG
 from impacket.dcerpc.v5.ndr import NDRCALL, NDRSTRUCT
-from impacket.dcerpc.v5.rpcrt import DCERPCException, RPC_C_AUTHN_LEVEL_PKT_PRIVACY
+from impacket.dcerpc.v5.rpcrt import DCERPCException, RPC_C_AUTHN_GSS_NEGOTIATE, RPC_C_AUTHN_LEVEL_PKT_PRIVACY
+from impacket.krb5.kerberosv5 import KerberosError
 from impacket.uuid import uuidtup_to_bin
 
 ICPR = uuidtup_to_bin(("91ae6020-9e3c-11cf-8d7c-00aa00c091be", "0.0"))
@@ -75,6 +77,9 @@ def main():
     t = transport.DCERPCTransportFactory(binding(host, port))
     t.set_credentials(name, os.environ["PEER_PASSWORD"], domain)
     rpc = t.get_dce_rpc()
+    if "PEER_KERBEROS" in os.environ:
+        t.setRemoteName(os.environ["PEER_KERBEROS"])
+        rpc.set_auth_type(RPC_C_AUTHN_GSS_NEGOTIATE)
     rpc.set_auth_level(RPC_C_AUTHN_LEVEL_PKT_PRIVACY)
     rpc.connect()
     rpc.bind(ICPR)
@@ -96,5 +101,5 @@ def main():
 
 try:
     main()
-except DCERPCException as e:
+except (DCERPCException, KerberosError) as e:
     json.dump({"error": str(e)}, sys.stdout)
