@@ -68,7 +68,8 @@ func mismatch(m Mismatch, format string, args ...any) error {
 
 // Verify checks that a CA issued what was ordered, and by whom it was issued: a hostile or careless CA, or a template
 // that was changed, may answer with anything. It returns the verified chain from the certificate to a root of expect;
-// with InsecureSkipChain, the certificate alone.
+// with InsecureSkipChain, the certificate alone. Where there are several chains, since the CA was renewed or
+// cross-certified, it is one that does not end before the certificate, and of these the shortest.
 //
 // The first thing that differs is returned as a [*VerifyError]. Other errors mean that expect itself is unusable, or
 // that issued is nil. Revocation is not checked: the certificate is new.

@@ -101,7 +101,8 @@ func keyBits(public any) int {
 	return 0
 }
 
-// verifyChain builds the chain with crypto/x509, which checks signatures, validity, basic and name constraints.
+// verifyChain builds the chains with crypto/x509, which checks signatures, validity, basic and name constraints, and
+// chooses one.
 func verifyChain(issued *x509.Certificate, e *Expect) ([]*x509.Certificate, error) {
 	pool := x509.NewCertPool()
 	for _, cert := range e.Intermediates {
@@ -110,24 +111,50 @@ func verifyChain(issued *x509.Certificate, e *Expect) ([]*x509.Certificate, erro
 		}
 	}
 	leaf := withoutKnownCriticals(issued)
-	chains, err := leaf.Verify(x509.VerifyOptions{
+	options := x509.VerifyOptions{
 		Roots:         e.Roots,
 		Intermediates: pool,
 		CurrentTime:   e.Now,
 		KeyUsages:     []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
-	})
-	if err != nil {
-		return nil, &VerifyError{MismatchChain, "it cannot be verified: " + boundedTo(err.Error(), 300), err}
 	}
-	slices.SortStableFunc(chains, func(a, b []*x509.Certificate) int { return len(a) - len(b) })
-	for _, chain := range chains {
-		if allowsUsages(chain[1:], e.EKUs) {
-			chain = slices.Clone(chain)
-			chain[0] = issued
-			return chain, nil
+	chains, err := leaf.Verify(options)
+	if err != nil {
+		detail := explainChain(leaf, e, options, err)
+		return nil, &VerifyError{MismatchChain, "it cannot be verified: " + boundedTo(detail, 400), err}
+	}
+	chains = slices.DeleteFunc(chains, func(chain []*x509.Certificate) bool { return !allowsUsages(chain[1:], e.EKUs) })
+	if len(chains) == 0 {
+		return nil, mismatch(MismatchUsage, "no CA of its chain may issue for all of %v", e.EKUs)
+	}
+	chain := slices.Clone(slices.MinFunc(chains, compareChains))
+	chain[0] = issued
+	return chain, nil
+}
+
+// compareChains orders chains, the best first. A CA that was renewed with its key, or cross-certified, has several
+// certificates that the signature fits. Best are those that are valid until the certificate itself ends, then the short
+// ones, then those whose CAs have certificates that end last or, ending together, are newest, the nearest CA first.
+func compareChains(a, b []*x509.Certificate) int {
+	if lastsA, lastsB := lasts(a), lasts(b); lastsA != lastsB {
+		if lastsA {
+			return -1
+		}
+		return 1
+	}
+	if len(a) != len(b) {
+		return len(a) - len(b)
+	}
+	for i := 1; i < len(a); i++ {
+		if c := b[i].NotAfter.Compare(a[i].NotAfter); c != 0 {
+			return c
 		}
 	}
-	return nil, mismatch(MismatchUsage, "no CA of its chain may issue for all of %v", e.EKUs)
+	return b[1].NotBefore.Compare(a[1].NotBefore)
+}
+
+// lasts reports whether no CA certificate of a chain ends before the certificate does.
+func lasts(chain []*x509.Certificate) bool {
+	return !slices.ContainsFunc(chain[1:], func(ca *x509.Certificate) bool { return ca.NotAfter.Before(chain[0].NotAfter) })
 }
 
 // withoutKnownCriticals returns a copy for crypto/x509 without the critical extensions that Verify itself has judged:
