@@ -171,13 +171,20 @@ func TestIdentityOfContexts(t *testing.T) {
 	}
 }
 
-// A second security context without having negotiated that there may be one.
-func TestSecondContextNotNegotiated(t *testing.T) {
+// Further security contexts without having negotiated that there may be any, until there are too many.
+func TestContextsNotNegotiated(t *testing.T) {
 	s := newServer(t, nil)
 	p := dialRaw(t, s.Addr())
 	p.logOn(s.User(), s.User().Password, rpc.LevelPrivacy)
-	l := newLogOn(s.User(), s.User().Password, rpc.LevelPrivacy, 8)
-	p.send(p.encode(rpc.TypeAlterContext, whole|rpc.FlagSignHeader, bindBody(), l.negotiate(t)))
+	another := func(id uint32) {
+		l := newLogOn(s.User(), s.User().Password, rpc.LevelPrivacy, id)
+		p.send(p.encode(rpc.TypeAlterContext, whole|rpc.FlagSignHeader, bindBody(), l.negotiate(t)))
+	}
+	for id := range uint32(63) {
+		another(100 + id)
+		require.Equal(t, rpc.TypeAlterResp, p.recv().Type)
+	}
+	another(99)
 	p.wantFault(0x6c0)
 	p.wantClosed()
 }

@@ -140,7 +140,6 @@ func (c *conn) features(e rpc.Context) (rpc.Features, bool) {
 		return 0, false
 	}
 	f &= rpc.FeatureSecurityMultiplexing | rpc.FeatureKeepOnOrphan
-	c.multiplexing = c.multiplexing || f&rpc.FeatureSecurityMultiplexing != 0
 	return f, true
 }
 
@@ -209,7 +208,9 @@ func (c *conn) authContext(t rpc.Auth) (*authContext, *bindRefusal) {
 		}
 		return a, nil
 	}
-	if len(c.auths) > 0 && !c.multiplexing || len(c.auths) >= maxAuths {
+	// Several contexts are taken whether or not the client has negotiated them: impacket logs on anew for every interface
+	// of an object, and Windows lets it.
+	if len(c.auths) >= maxAuths {
 		return nil, &bindRefusal{rpc.NakLocalLimitExceeded, statusProtocolError}
 	}
 	acc := c.server.newAcceptor(t.Type)

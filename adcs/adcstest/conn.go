@@ -23,15 +23,14 @@ type conn struct {
 	local  netip.Addr // the address the client connected to
 	remote netip.Addr
 
-	bound        bool
-	group        uint32 // association group, joined while bound
-	fragment     int    // the largest fragment, both ways
-	multiplexing bool   // several security contexts are allowed
-	contexts     map[uint16]presentation
-	auths        map[uint32]*authContext
-	authSeen     bool // a bind or alter_context with authentication has come
-	clientSigns  bool // the client offered header signing in the first of them
-	signHeader   bool // and the server agreed
+	bound       bool
+	group       uint32 // association group, joined while bound
+	fragment    int    // the largest fragment, both ways
+	contexts    map[uint16]presentation
+	auths       map[uint32]*authContext
+	authSeen    bool // a bind or alter_context with authentication has come
+	clientSigns bool // the client offered header signing in the first of them
+	signHeader  bool // and the server agreed
 
 	call   *partialCall // the call whose fragments are coming in
 	callID uint32       // the highest call id of a request
