@@ -50,9 +50,9 @@ type Options struct {
 	// AuthNegotiate is Kerberos or an error.
 	AllowNTLM bool
 
-	// KRB5Conf is the krb5.conf: a path, or the text itself, if it has more than one line. Empty means what the environment
-	// variable KRB5_CONFIG names, or /etc/krb5.conf. Without any, the realm is the one of name@REALM or the domain of the
-	// CA's host, and KDCs are found by DNS. It is read by the first call.
+	// KRB5Conf is the krb5.conf: a path, a list of paths as the environment variable KRB5_CONFIG has it (which is not read
+	// here), or the text itself, if it has more than one line. Empty means /etc/krb5.conf, if it is there. Without any, the
+	// realm is the one of name@REALM or the domain of the CA's host, and KDCs are found by DNS. The first call reads it.
 	KRB5Conf string
 
 	// KDC is host or host:port of the KDC of the user's realm, for TCP. Empty means those of krb5.conf, or else the records

@@ -8,7 +8,6 @@ import (
 	"path"
 	"strings"
 
-	"github.com/adcskit/adcskit/adcs"
 	"github.com/adcskit/adcskit/keygen"
 	"github.com/adcskit/adcskit/wsproto"
 	"github.com/adcskit/adcskit/wsproto/connector"
@@ -47,23 +46,6 @@ func (c *config) validate() error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// validate says what contradicts itself.
-func (ca *caConfig) validate(i int) error {
-	secrets := 0
-	for _, s := range []string{ca.PasswordFile, ca.Keytab, ca.CCache} {
-		if s != "" {
-			secrets++
-		}
-	}
-	if secrets > 1 {
-		return fmt.Errorf("%s: passwordFile, keytab and ccache: give one of them", ca.key(i))
-	}
-	if adcs.Auth(ca.Auth) == adcs.AuthNTLM && ca.Keytab+ca.CCache != "" {
-		return fmt.Errorf("%s: auth ntlm needs a passwordFile; keytab and ccache are for Kerberos", ca.key(i))
-	}
-	return nil
 }
 
 // key names a CA in an error.

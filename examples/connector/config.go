@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"crypto/x509"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/adcskit/adcskit/adcs"
@@ -105,8 +107,8 @@ func (c *config) newIssuer() (*issuer.Issuer, error) {
 		one := issuer.CA{
 			Host: ca.Host, Name: ca.Name, Credential: credential, Roots: pool,
 			Options: &adcs.Options{
-				Auth: adcs.Auth(ca.Auth), AllowNTLM: ca.AllowNTLM, KRB5Conf: ca.KRB5Conf, KDC: ca.KDC, SPN: ca.SPN,
-				EndpointMapper: ca.EndpointMapper, Connections: c.Capacity,
+				Auth: adcs.Auth(ca.Auth), AllowNTLM: ca.AllowNTLM, EndpointMapper: ca.EndpointMapper, Connections: c.Capacity,
+				KRB5Conf: cmp.Or(ca.KRB5Conf, os.Getenv("KRB5_CONFIG")), KDC: ca.KDC, SPN: ca.SPN,
 			},
 		}
 		if err := try(one); err != nil {
@@ -116,36 +118,6 @@ func (c *config) newIssuer() (*issuer.Issuer, error) {
 	}
 	return issuer.New(cas...)
 }
-
-// credential is the account with the one secret that is configured. Files of Kerberos are read again by every logon; that
-// they can be read is found out now.
-func (ca *caConfig) credential() (adcs.Credential, error) {
-	readable := func(key, path string) error {
-		if _, err := cli.ReadFile(path, maxKerberosFile); err != nil {
-			return fmt.Errorf("%s: %w", key, err)
-		}
-		return nil
-	}
-	if ca.KRB5Conf != "" {
-		if err := readable("krb5Conf", ca.KRB5Conf); err != nil {
-			return adcs.Credential{}, err
-		}
-	}
-	switch {
-	case ca.Keytab != "":
-		return adcs.Keytab(ca.User, ca.Keytab), readable("keytab", ca.Keytab)
-	case ca.CCache != "":
-		return adcs.CCache(ca.User, ca.CCache), readable("ccache", ca.CCache)
-	}
-	password, err := cli.Password(ca.PasswordFile, "")
-	if err != nil {
-		return adcs.Credential{}, fmt.Errorf("passwordFile: %w", err)
-	}
-	return adcs.Password(ca.User, password), nil
-}
-
-// maxKerberosFile bounds keytabs, credential caches and krb5.conf, in bytes.
-const maxKerberosFile = 1 << 20
 
 // try says what is wrong with one CA: issuer.New is for all of them.
 func try(ca issuer.CA) error {

@@ -5,12 +5,9 @@ import (
 	"flag"
 	"io"
 	"net/netip"
-	"os"
 	"slices"
 	"time"
 
-	"github.com/adcskit/adcskit/adcs"
-	"github.com/adcskit/adcskit/examples/internal/cli"
 	"github.com/adcskit/adcskit/keygen"
 	"github.com/adcskit/adcskit/pkcs12"
 )
@@ -93,17 +90,6 @@ func (f *flags) caFlags(s *flag.FlagSet) {
 	s.StringVar(&f.transport, "transport", "auto", "auto, tcp, np or dcom (np and dcom are not supported yet)")
 }
 
-// accountFlags are those that say who asks, and how that is proved.
-func (f *flags) accountFlags(s *flag.FlagSet) {
-	s.StringVar(&f.user, "user", "", "`account`: DOMAIN\\name, name@realm or name; may be left out with a credential cache")
-	s.StringVar(&f.passwordFile, "password-file", "", "`file` with the account's password; $ADCS_PASSWORD if empty")
-	s.StringVar(&f.keytab, "keytab", "", "`file` with the account's keys, for Kerberos, in the place of a password")
-	s.StringVar(&f.ccache, "ccache", "", "`file` with the account's tickets, for Kerberos; $KRB5CCNAME if empty, without password and keytab")
-	s.StringVar(&f.krb5Conf, "krb5-conf", "", "krb5.conf to read; the `file` that $KRB5_CONFIG names, or /etc/krb5.conf, if empty")
-	s.StringVar(&f.kdc, "kdc", "", "`host` or host:port of the KDC of the account's realm; from krb5.conf or DNS if empty")
-	s.StringVar(&f.spn, "spn", "", "service principal `name` of the CA's host; host/ and -host if empty")
-}
-
 // requestFlags are those that say what the certificate is for.
 func (f *flags) requestFlags(s *flag.FlagSet) {
 	f.algorithm = keygen.ECDSAP256
@@ -132,30 +118,4 @@ func (f *flags) requestFlags(s *flag.FlagSet) {
 	})
 	s.StringVar(&r.SID, "sid", "", "`SID` of the account that the certificate is for (strong mapping)")
 	s.StringVar((*string)(&r.SIDForm), "sid-form", "", "where the SID goes: extension (default), uri or both")
-}
-
-// options are those of the client.
-func (f *flags) options() *adcs.Options {
-	return &adcs.Options{
-		Auth: adcs.Auth(f.auth), AllowNTLM: f.allowNTLM, KRB5Conf: f.krb5Conf, KDC: f.kdc, SPN: f.spn,
-		Transport: adcs.Transport(f.transport), EndpointMapper: f.epm, Timeout: f.timeout, Connections: 1,
-	}
-}
-
-// credential is the one that was given: a keytab, a credential cache or a password, or else what the environment has.
-func (f *flags) credential() (adcs.Credential, error) {
-	switch {
-	case f.keytab != "":
-		return adcs.Keytab(f.user, f.keytab), nil
-	case f.ccache != "":
-		return adcs.CCache(f.user, f.ccache), nil
-	}
-	password, err := cli.Password(f.passwordFile, "ADCS_PASSWORD")
-	if !errors.Is(err, cli.ErrNoPassword) {
-		return adcs.Password(f.user, password), err
-	}
-	if cache := os.Getenv("KRB5CCNAME"); cache != "" && f.auth != string(adcs.AuthNTLM) {
-		return adcs.CCache(f.user, cache), nil
-	}
-	return adcs.Credential{}, &usageError{errors.New("no password: give -password-file or ADCS_PASSWORD, or -keytab or -ccache")}
 }

@@ -25,39 +25,40 @@ func NewConfig() *Config {
 	return &Config{kdcs: map[string][]string{}, domains: map[string]string{}, etypes: encryptionTypes()}
 }
 
-// LoadConfig reads a krb5.conf: the text itself, if it has more than one line, or else the file at a path. When it is
-// empty, it takes the files that KRB5_CONFIG names, or /etc/krb5.conf; if there is none, the configuration says nothing.
+// defaultConf is where krb5.conf is.
+const defaultConf = "/etc/krb5.conf"
+
+// LoadConfig reads a krb5.conf: the text itself, if it has more than one line or a section, or else the file at a path, or
+// the files of a list of paths, as the environment variable KRB5_CONFIG has it, of which one at least must be there. When
+// conf is empty, it takes /etc/krb5.conf; if there is none, the configuration says nothing.
 func LoadConfig(conf string) (*Config, error) {
-	switch {
-	case strings.ContainsAny(conf, "\n["):
+	if strings.ContainsAny(conf, "\n[") {
 		return ParseConfig(conf)
-	case conf != "":
-		return loadFile(conf)
 	}
-	paths := filepath.SplitList(os.Getenv("KRB5_CONFIG"))
+	paths := filepath.SplitList(conf)
 	if len(paths) == 0 {
-		paths = []string{"/etc/krb5.conf"}
+		paths = []string{defaultConf}
 	}
 	var text strings.Builder
+	var missing error
 	for _, path := range paths {
 		b, err := readFile(path)
-		if err != nil && !os.IsNotExist(err) {
+		switch {
+		case os.IsNotExist(err):
+			missing = err
+			continue
+		case err != nil:
 			return nil, fmt.Errorf("krb5.conf: %w", err)
 		}
 		text.Write(b)
 		text.WriteByte('\n')
 	}
-	return ParseConfig(text.String())
-}
-
-func loadFile(path string) (*Config, error) {
-	b, err := readFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("krb5.conf: %w", err)
+	if text.Len() == 0 && conf != "" && missing != nil {
+		return nil, fmt.Errorf("krb5.conf: %w", missing)
 	}
-	c, err := ParseConfig(string(b))
+	c, err := ParseConfig(text.String())
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", strings.Join(paths, ", "), err)
 	}
 	return c, nil
 }
