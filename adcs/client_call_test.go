@@ -394,7 +394,7 @@ func TestNewRefuses(t *testing.T) {
 	refused(adcs.ErrInvalidRequest, host, ca, adcs.CCache("", "file"), ntlm)
 	refused(adcs.ErrInvalidRequest, host, ca, adcs.Keytab("svc@CORP.TEST", "file"), ntlm)
 	for want, options := range map[error][]adcs.Options{
-		errors.ErrUnsupported: {{Transport: adcs.TransportDCOM}, {Transport: adcs.TransportNamedPipe}},
+		errors.ErrUnsupported: {{Transport: adcs.TransportDCOM}},
 		adcs.ErrInvalidRequest: {
 			{Auth: "basic"}, {Transport: "http"}, {EndpointMapper: "ca"}, {Timeout: -1}, {Connections: -1}, {MaxFragment: 100},
 			{SPN: "host"}, {SPN: "host/"}, {SPN: "/ca"}, {SPN: "host//ca"}, {SPN: "host/\n"}, {KDC: "a b"}, {KDC: "tcp/a"}, {KDC: "\x00"},
@@ -425,7 +425,7 @@ func TestEndpointMapperSaysWhereTheHostIs(t *testing.T) {
 	t.Cleanup(ca.Close)
 	user := ca.User()
 	c, err := adcs.New("ca.nowhere.invalid", ca.Name(), adcs.Password(user.Account(), user.Password), &adcs.Options{
-		Auth: adcs.AuthNTLM, EndpointMapper: ca.EndpointMapper(),
+		Transport: adcs.TransportTCP, Auth: adcs.AuthNTLM, EndpointMapper: ca.EndpointMapper(),
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, c.Close()) })

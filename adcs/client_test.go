@@ -39,6 +39,9 @@ func newClientFor(t testing.TB, s *adcstest.Server, cred adcs.Credential, opts *
 		o = *opts
 	}
 	o.AllowNTLM = true
+	if o.Transport == "" {
+		o.Transport = adcs.TransportTCP // the ladder has tests of its own
+	}
 	if o.DialContext == nil {
 		o.DialContext = s.DialContext
 	}

@@ -162,7 +162,7 @@ func TestConnectionErrors(t *testing.T) {
 		s := newServer(t, nil)
 		user := s.User()
 		client, err := adcs.New(s.Host(), "Another CA", adcs.Password(user.Account(), user.Password),
-			adcs.Options{AllowNTLM: true, DialContext: s.DialContext}.WithoutKDC())
+			adcs.Options{Transport: adcs.TransportTCP, AllowNTLM: true, DialContext: s.DialContext}.WithoutKDC())
 		require.NoError(t, err)
 		defer client.Close()
 		_, err = client.Submit(t.Context(), request)

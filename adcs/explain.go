@@ -35,8 +35,8 @@ func Explain(err error) Explanation {
 	}
 	// The order matters: what happened to the request comes before the cause, which may be wrapped in the same error.
 	for _, explain := range []func(error) (Explanation, bool){
-		explainUnknown, explainVerify, explainLadder, explainKerberos, explainLogon, explainNotOwner, explainRefusal, explainLocal, explainRPC,
-		explainContext, explainBroken, explainNetwork,
+		explainUnknown, explainVerify, explainLadder, explainKerberos, explainLogon, explainNotOwner, explainRefusal,
+		explainLocal, explainPipe, explainRPC, explainContext, explainBroken, explainNetwork,
 	} {
 		if e, ok := explain(err); ok {
 			return e
@@ -103,6 +103,8 @@ func explainLogon(err error) (Explanation, bool) {
 		info = rpcStatuses[status]
 	} else if reason, ok := errors.AsType[BindNak](err); ok {
 		info = bindNaks[reason]
+	} else if status, ok := errors.AsType[NTStatus](err); ok {
+		info = ntStatuses[status]
 	}
 	return info.explain("The logon to the CA's host failed"), true
 }

@@ -70,6 +70,9 @@ func KnownCodes() []error {
 	for _, reason := range slices.Sorted(maps.Keys(contextRejections)) {
 		all = append(all, reason)
 	}
+	for _, status := range slices.Sorted(maps.Keys(ntStatuses)) {
+		all = append(all, status)
+	}
 	return all
 }
 

@@ -46,7 +46,7 @@ func TestForeignCA(t *testing.T) {
 			mapper := foreignCA(t, mode)
 			client := func(user, password, ca string) *adcs.Client {
 				c, err := adcs.New("127.0.0.1", ca, adcs.Password(user, password), &adcs.Options{
-					Auth: adcs.AuthNTLM, EndpointMapper: mapper, Timeout: 30 * time.Second,
+					Transport: adcs.TransportTCP, Auth: adcs.AuthNTLM, EndpointMapper: mapper, Timeout: 30 * time.Second,
 				})
 				require.NoError(t, err)
 				t.Cleanup(func() { assert.NoError(t, c.Close()) })

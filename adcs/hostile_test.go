@@ -15,7 +15,7 @@ import (
 // TestNothingPrintsThePassword prints a credential, and everything that holds one, in every way there is.
 func TestNothingPrintsThePassword(t *testing.T) {
 	cred := adcs.Password(`CORP\alice`, secret)
-	client, err := adcs.New("ca.corp.test", "CA", cred, &adcs.Options{AllowNTLM: true})
+	client, err := adcs.New("ca.corp.test", "CA", cred, &adcs.Options{Transport: adcs.TransportTCP, AllowNTLM: true})
 	require.NoError(t, err)
 	defer client.Close()
 	hidden := struct{ c adcs.Credential }{cred}

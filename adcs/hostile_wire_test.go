@@ -182,7 +182,7 @@ func callHostile(t *testing.T, csr []byte, auth adcs.Auth, scripts ...script) (e
 		network := &scripted{scripts: scripts}
 		defer network.servers.Wait()
 		client, newErr := adcs.New("ca.corp.test", "CA", adcs.Password(`CORP\alice`, secret), adcs.Options{
-			Auth: auth, AllowNTLM: true, Timeout: hostileTimeout, DialContext: network.DialContext,
+			Transport: adcs.TransportTCP, Auth: auth, AllowNTLM: true, Timeout: hostileTimeout, DialContext: network.DialContext,
 		}.WithoutKDC())
 		require.NoError(t, newErr)
 		began := time.Now()
@@ -361,7 +361,7 @@ func TestHostileChallenge(t *testing.T) {
 			honest, then(says(challengePDU(t, rpc.AuthNTLM, token)), says(nil), says(nil)),
 		}}
 		client, err := adcs.New("ca.corp.test", "CA", adcs.Password(`CORP\alice`, secret), &adcs.Options{
-			Auth: adcs.AuthNTLM, Timeout: time.Minute, DialContext: network.DialContext,
+			Transport: adcs.TransportTCP, Auth: adcs.AuthNTLM, Timeout: time.Minute, DialContext: network.DialContext,
 		})
 		require.NoError(t, err)
 		result, err := client.Submit(t.Context(), adcs.Request{CSR: csr})
@@ -381,7 +381,7 @@ func TestDeadConnectionWithoutDeadlines(t *testing.T) {
 		silent := &scripted{scripts: []script{silence}}
 		defer silent.servers.Wait()
 		client, err := adcs.New("ca.corp.test", "CA", adcs.Password("alice", secret), &adcs.Options{
-			Auth: adcs.AuthNTLM, Timeout: hostileTimeout,
+			Transport: adcs.TransportTCP, Auth: adcs.AuthNTLM, Timeout: hostileTimeout,
 			DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 				nc, err := silent.DialContext(ctx, network, addr)
 				return noDeadlines{nc}, err

@@ -44,7 +44,13 @@ func newLadder(rungs ...rung) *ladder {
 
 // ladderFor is the ladder of a transport.
 func (c *Client) ladderFor(t Transport) *ladder {
-	return newLadder(&tcpRung{Client: c})
+	var rungs []rung
+	for _, r := range []rung{&tcpRung{Client: c}, &npRung{Client: c}} {
+		if t == TransportAuto || t == r.transport() {
+			rungs = append(rungs, r)
+		}
+	}
+	return newLadder(rungs...)
 }
 
 func (l *ladder) known() rung {

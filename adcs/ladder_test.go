@@ -135,7 +135,9 @@ func TestRefusedLogonEndsTheLadder(t *testing.T) {
 // TestSilentStepLeavesTimeForTheNext has a firewall that drops packets on the way of the first rung.
 func TestSilentStepLeavesTimeForTheNext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, err := adcs.New("ca.corp.test", "CA", adcs.Password(`CORP\alice`, secret), adcs.Options{AllowNTLM: true}.WithoutKDC())
+		c, err := adcs.New("ca.corp.test", "CA", adcs.Password(`CORP\alice`, secret), adcs.Options{
+			Transport: adcs.TransportTCP, AllowNTLM: true,
+		}.WithoutKDC())
 		require.NoError(t, err)
 		defer c.Close()
 		c.Ladder(adcs.Rung{Transport: adcs.TransportTCP, DialContext: droppingNetwork},

@@ -63,7 +63,7 @@ func TestWrongPasswordIsTriedOnce(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				network := newRefusingCA(t, auth)
 				client, err := adcs.New("ca.corp.test", "CA", adcs.Password(`CORP\alice`, secret), adcs.Options{
-					Auth: auth, AllowNTLM: true, Connections: 4, DialContext: network.DialContext,
+					Transport: adcs.TransportTCP, Auth: auth, AllowNTLM: true, Connections: 4, DialContext: network.DialContext,
 				}.WithoutKDC())
 				require.NoError(t, err)
 				for _, err := range submitMany(t, client, 12) {
@@ -90,7 +90,7 @@ func TestWaitingForALogonEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := newRefusingCA(t, adcs.AuthNTLM)
 		client, err := adcs.New("ca.corp.test", "CA", adcs.Password(`CORP\alice`, secret),
-			&adcs.Options{Auth: adcs.AuthNTLM, DialContext: network.DialContext})
+			&adcs.Options{Transport: adcs.TransportTCP, Auth: adcs.AuthNTLM, DialContext: network.DialContext})
 		require.NoError(t, err)
 		var first sync.WaitGroup
 		first.Go(func() { assert.ErrorIs(t, client.Ping(t.Context()), adcs.ErrLogon) })

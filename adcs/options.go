@@ -34,9 +34,9 @@ type Transport string
 
 // The transports.
 const (
-	TransportAuto      Transport = "auto" // what works; TCP for now
+	TransportAuto      Transport = "auto" // what works: tcp, else np
 	TransportTCP       Transport = "tcp"  // ICertPassage over TCP, its port learnt from the endpoint mapper
-	TransportNamedPipe Transport = "np"   // ICertPassage over SMB; not supported yet
+	TransportNamedPipe Transport = "np"   // ICertPassage over SMB, port 445
 	TransportDCOM      Transport = "dcom" // ICertRequestD2; not supported yet
 )
 
@@ -143,8 +143,8 @@ func (o *Options) check() error {
 		return fmt.Errorf("%w: fragments of %d bytes", ErrInvalidRequest, o.MaxFragment)
 	}
 	switch o.Transport {
-	case TransportAuto, TransportTCP:
-	case TransportNamedPipe, TransportDCOM:
+	case TransportAuto, TransportTCP, TransportNamedPipe:
+	case TransportDCOM:
 		return unsupported("transport " + string(o.Transport))
 	default:
 		return fmt.Errorf("%w: transport %q", ErrInvalidRequest, bounded(string(o.Transport)))

@@ -51,6 +51,7 @@ type caConfig struct {
 	Auth           string `json:"auth"`  // negotiate, kerberos or ntlm
 	AllowNTLM      bool   `json:"allowNTLM"`
 	EndpointMapper string `json:"endpointMapper"` // host:port, if not port 135 of the host
+	Transport      string `json:"transport"`      // auto, tcp or np
 }
 
 // defaultCapacity is that of the connector, written down because each CA gets as many connections.
@@ -107,7 +108,7 @@ func (c *config) newIssuer() (*issuer.Issuer, error) {
 		one := issuer.CA{
 			Host: ca.Host, Name: ca.Name, Credential: credential, Roots: pool,
 			Options: &adcs.Options{
-				Auth: adcs.Auth(ca.Auth), AllowNTLM: ca.AllowNTLM, EndpointMapper: ca.EndpointMapper, Connections: c.Capacity,
+				Auth: adcs.Auth(ca.Auth), AllowNTLM: ca.AllowNTLM, Transport: adcs.Transport(ca.Transport), EndpointMapper: ca.EndpointMapper, Connections: c.Capacity,
 				KRB5Conf: cmp.Or(ca.KRB5Conf, os.Getenv("KRB5_CONFIG")), KDC: ca.KDC, SPN: ca.SPN,
 			},
 		}

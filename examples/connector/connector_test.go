@@ -205,6 +205,7 @@ func TestCheck(t *testing.T) {
 		"policy.keys":                   func(c *config) { c.Policy.Keys = []string{"p265"} },
 		"cas[0]":                        func(c *config) { c.CAs[0].User = "" },
 		"connector.json: cas[0]":        func(c *config) { c.CAs[0].EndpointMapper = "nonsense" },
+		`transport "carrier pigeon"`:    func(c *config) { c.CAs[0].Transport = "carrier pigeon" },
 		"subjects":                      func(c *config) { c.Policy.Subjects = []string{"nonsense"} },
 		"ordersPerHour":                 func(c *config) { c.Policy.OrdersPerHour = -1 },
 		"the tenant's key must be pinn": func(c *config) { c.Gateway.EnrollmentCodeFile = "" },

@@ -100,7 +100,6 @@ func TestWrongUse(t *testing.T) {
 		"bad SPN":       {[]string{"-spn", "ca"}, `"ca" is not service/host`},
 		"no secret":     {[]string{"-password-file", ""}, "or -keytab or -ccache"},
 		"dcom":          {[]string{"-transport", "dcom"}, "enroll: transport dcom: not supported yet\n"},
-		"np":            {[]string{"-transport", "np"}, "enroll: transport np: not supported yet\n"},
 		"no user":       {[]string{"-user", ""}, "-user is required"},
 		"cache type":    {[]string{"-auth", "kerberos", "-password-file", "", "-ccache", "KCM:0"}, "of type KCM"},
 		"unknown flag":  {[]string{"-pasword", "x"}, "not defined: -pasword"},

@@ -96,7 +96,7 @@ func (p *path) startConnector(tb testing.TB, server *httptest.Server, capacity i
 	roots.AddCert(p.ca.Chain()[len(p.ca.Chain())-1])
 	i, err := issuer.New(issuer.CA{
 		Host: p.ca.Host(), Name: p.ca.Name(), Roots: roots, Credential: adcs.Password(p.ca.User().Account(), password),
-		Options: &adcs.Options{AllowNTLM: true, DialContext: p.ca.DialContext, Connections: capacity},
+		Options: &adcs.Options{Transport: adcs.TransportTCP, AllowNTLM: true, DialContext: p.ca.DialContext, Connections: capacity},
 	})
 	require.NoError(tb, err)
 	tb.Cleanup(func() { require.NoError(tb, i.Close()) })

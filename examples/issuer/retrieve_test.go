@@ -34,7 +34,7 @@ func TestRetrieveTellsDecisionsFromFailures(t *testing.T) {
 	i, err := issuer.New(issuer.CA{
 		Host: ca.Host(), Name: ca.Name(), Roots: x509.NewCertPool(),
 		Credential: adcs.Password(ca.User().Account(), ca.User().Password),
-		Options:    &adcs.Options{AllowNTLM: true, DialContext: ca.DialContext},
+		Options:    &adcs.Options{Transport: adcs.TransportTCP, AllowNTLM: true, DialContext: ca.DialContext},
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, i.Close()) })
@@ -97,7 +97,7 @@ func TestRetrieveOfAnotherAccount(t *testing.T) {
 		i, err := issuer.New(issuer.CA{
 			Host: ca.Host(), Name: ca.Name(), Roots: x509.NewCertPool(),
 			Credential: adcs.Password(`CORP\`+user, user+"'s password"),
-			Options:    &adcs.Options{AllowNTLM: true, DialContext: ca.DialContext},
+			Options:    &adcs.Options{Transport: adcs.TransportTCP, AllowNTLM: true, DialContext: ca.DialContext},
 		})
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, i.Close()) })

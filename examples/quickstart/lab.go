@@ -106,7 +106,9 @@ func (l *lab) startConnector(ctx context.Context, o *options, url string, root *
 	trusted.AddCert(l.ca.Chain()[len(l.ca.Chain())-1])
 	l.issuer, err = issuer.New(issuer.CA{
 		Host: served.Host, Name: served.Name, Roots: trusted, Credential: adcs.Password(user.Account(), user.Password),
-		Options: &adcs.Options{AllowNTLM: true, DialContext: l.ca.DialContext, Connections: o.parallel},
+		Options: &adcs.Options{
+			Transport: adcs.TransportTCP, AllowNTLM: true, DialContext: l.ca.DialContext, Connections: o.parallel,
+		},
 	})
 	if err != nil {
 		return err

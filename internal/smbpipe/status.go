@@ -63,39 +63,8 @@ func (s Status) isEnd() bool {
 	return false
 }
 
-// Error names the number and, for those above, the meaning.
-func (s Status) Error() string {
-	if text := s.text(); text != "" {
-		return fmt.Sprintf("%s (NTSTATUS 0x%08X)", text, uint32(s))
-	}
-	return fmt.Sprintf("NTSTATUS 0x%08X", uint32(s))
-}
-
-func (s Status) text() string {
-	return map[Status]string{
-		StatusInvalidParameter:    "invalid parameter",
-		StatusAccessDenied:        "access denied",
-		StatusObjectNameNotFound:  "no such pipe",
-		StatusNoSuchUser:          "no such user",
-		StatusWrongPassword:       "wrong password",
-		StatusLogonFailure:        "user name or password is wrong",
-		StatusAccountRestriction:  "account restriction",
-		StatusInvalidLogonHours:   "outside of the account's logon hours",
-		StatusInvalidWorkstation:  "the account may not log on from here",
-		StatusPasswordExpired:     "password expired",
-		StatusAccountDisabled:     "account disabled",
-		StatusPipeNotAvailable:    "every instance of the pipe is in use",
-		StatusNotSupported:        "not supported",
-		StatusBadNetworkName:      "no such share",
-		StatusTimeDifference:      "clocks differ too much",
-		StatusLogonTypeNotGranted: "the account may not log on over the network",
-		StatusAccountExpired:      "account expired",
-		StatusPasswordMustChange:  "password must be changed",
-		StatusAccountLockedOut:    "account locked out",
-		StatusSessionExpired:      "session expired",
-		StatusNTLMBlocked:         "NTLM is switched off",
-	}[s]
-}
+// Error names the number.
+func (s Status) Error() string { return fmt.Sprintf("NTSTATUS 0x%08X", uint32(s)) }
 
 // Step is what an error belongs to.
 type Step string
