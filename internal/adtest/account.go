@@ -75,7 +75,7 @@ func (d *Domain) AddGroup(t testing.TB, name string, members ...Account) Account
 func (d *Domain) addAccount(t testing.TB, a Account, e entry) Account {
 	t.Helper()
 	d.add(t, a.DN, e)
-	a.SID = d.attribute(t, a.DN, "objectSid")
+	a.SID = d.Attribute(t, a.DN, "objectSid")
 	return a
 }
 
@@ -134,8 +134,8 @@ func rdn(name string) string {
 	return "CN=" + b.String()
 }
 
-// attribute reads an attribute that has one value, as ldbsearch prints it.
-func (d *Domain) attribute(t testing.TB, dn, name string) string {
+// Attribute is the value of an attribute that has one, as ldbsearch prints it.
+func (d *Domain) Attribute(t testing.TB, dn, name string) string {
 	t.Helper()
 	out, err := output(exec.Command("ldbsearch", "-H", d.database(), "-s", "base", "-b", dn, name))
 	if err != nil {
