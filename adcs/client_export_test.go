@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/adcskit/adcskit/internal/rpc"
+	"github.com/adcskit/adcskit/internal/rpc/assoc"
 )
 
 // WithNDR64 makes a client that offers NDR64 instead of NDR 2.0.
@@ -90,3 +91,8 @@ func (r namedRung) transport() Transport { return r.name }
 
 // MaxStep bounds a step of the ladder.
 const MaxStep = maxStep
+
+// AssociatePipe calls associatePipe.
+func (c *Client) AssociatePipe(ctx context.Context, name string, iface rpc.Syntax) (*assoc.Conn, error) {
+	return c.associatePipe(ctx, name, iface)
+}

@@ -7,16 +7,20 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/adcskit/adcskit/internal/adtest"
 )
 
-// TestMain fails the run if a goroutine of this project outlives it.
-func TestMain(m *testing.M) {
+// TestMain fails the run if a goroutine of this project outlives it. Integration tests have a domain.
+func TestMain(m *testing.M) { os.Exit(adtest.Run(func() int { return runTests(m) })) }
+
+func runTests(m *testing.M) int {
 	code := m.Run()
 	if left := leftGoroutines(); code == 0 && left != "" {
 		fmt.Fprintf(os.Stderr, "goroutines are left:\n%s\n", left)
 		code = 1
 	}
-	os.Exit(code)
+	return code
 }
 
 // leftGoroutines returns the stacks of goroutines that run code of this project, those of tests aside, once they have had
@@ -29,7 +33,9 @@ func leftGoroutines() string {
 		buf = buf[:runtime.Stack(buf, true)]
 		for _, stack := range strings.Split(string(buf), "\n\n") {
 			ours := strings.Contains(stack, "github.com/adcskit/adcskit")
-			if ours && !strings.Contains(stack, "TestMain") && !strings.Contains(stack, "testing.tRunner(") {
+			tests := strings.Contains(stack, "TestMain") || strings.Contains(stack, "testing.tRunner(") ||
+				strings.Contains(stack, "internal/adtest.") // the domain ends last
+			if ours && !tests {
 				left = append(left, stack)
 			}
 		}
