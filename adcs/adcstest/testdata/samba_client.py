@@ -6,7 +6,6 @@ ACCOUNT is DOMAIN/name. AUTH is ntlm, krb5 or spnego, LEVEL is connect, packet, 
 Samba binding string takes (ndr64, for one), a setting of smb.conf as key=value, or
   kerberos=HOST    Kerberos for the service host/HOST, and nothing else; of ntlm it does nothing
   ccache=FILE      with the tickets in this file
-  keytab=FILE      with the user's keys in this file
 The password, of whoever has one, is in the environment as PEER_PASSWORD. A certification request in DER comes on standard
 input. The answer goes to standard output as JSON; a failure is {"error": text}.
 """
@@ -141,8 +140,6 @@ def credentials(lp, domain, name, kerberos):
         creds.set_realm(os.environ.get("PEER_REALM", "CORP.TEST"))
     if "ccache" in kerberos:
         creds.set_named_ccache("FILE:" + kerberos["ccache"], SPECIFIED, lp)
-    elif "keytab" in kerberos:
-        creds.set_keytab_name("FILE:" + kerberos["keytab"], lp, SPECIFIED)
     else:
         creds.set_password(os.environ["PEER_PASSWORD"])
     return creds
@@ -156,7 +153,7 @@ def main():
     options, kerberos = [], {}
     for o in sys.argv[7:]:
         key, equals, value = o.partition("=")
-        if key in ("kerberos", "ccache", "keytab"):
+        if key in ("kerberos", "ccache"):
             kerberos[key] = value
         elif equals:
             lp.set(key, value)
