@@ -54,7 +54,8 @@ type Client struct {
 // NewClient does no I/O.
 func NewClient(cfg ClientConfig) *Client {
 	return &Client{
-		cfg: cfg, network: &network{dial: cfg.Dial, lookup: cfg.LookUp}, busy: make(chan struct{}, 1), services: map[string]*Ticket{},
+		cfg: cfg, network: &network{dial: cfg.Dial, lookup: cfg.LookUp}, busy: make(chan struct{}, 1),
+		services: map[string]*Ticket{},
 	}
 }
 
@@ -243,9 +244,11 @@ func (c *Client) readCache(cfg *Config, spn string) (*Ticket, error) {
 		case t.usable(c.cfg.Now()):
 			return t, nil
 		case c.cfg.Now().Before(t.Start):
-			err = fail(ReasonClock, "the ticket for %s in %s is good from %s on", t.Service, c.cfg.CCache, t.Start.Format(time.RFC3339))
+			err = fail(ReasonClock, "the ticket for %s in %s is good from %s on", t.Service, c.cfg.CCache,
+				t.Start.Format(time.RFC3339))
 		default:
-			err = fail(ReasonExpired, "the ticket for %s in %s has ended at %s", t.Service, c.cfg.CCache, t.End.Format(time.RFC3339))
+			err = fail(ReasonExpired, "the ticket for %s in %s has ended at %s", t.Service, c.cfg.CCache,
+				t.End.Format(time.RFC3339))
 		}
 	}
 	if err == nil {
@@ -277,7 +280,7 @@ func (c *Client) principal(cfg *Config) (Principal, error) {
 	if !ok {
 		p.Parts, p.Realm = strings.Split(name, "/"), c.realm(cfg)
 		if p.Realm == "" {
-			return p, fail(ReasonRealm, "the realm of the user %q: write name@REALM, or give a krb5.conf with default_realm", c.cfg.User)
+			return p, fail(ReasonRealm, "that of the user %q: write name@REALM, or give a krb5.conf with default_realm", c.cfg.User)
 		}
 		return p, nil
 	}

@@ -118,7 +118,8 @@ func kdcAddress(s string) (string, bool) {
 func (c *Config) restrict(defaults *section) error {
 	for _, key := range []string{"permitted_enctypes", "default_tkt_enctypes", "default_tgs_enctypes"} {
 		names := strings.FieldsFunc(defaults.value(key), func(r rune) bool { return r == ' ' || r == ',' || r == '\t' })
-		if len(names) == 0 || slices.ContainsFunc(names, func(n string) bool { return n == "DEFAULT" || n[0] == '-' || n[0] == '+' }) {
+		relative := func(n string) bool { return n == "DEFAULT" || n[0] == '-' || n[0] == '+' }
+		if len(names) == 0 || slices.ContainsFunc(names, relative) {
 			continue
 		}
 		var permitted []int32

@@ -149,7 +149,8 @@ func (c *Conn) fault(p *rpc.PDU) error {
 		return err
 	}
 	e := &FaultError{Status: f.Status, DidNotExecute: p.Flags&rpc.FlagDidNotExecute != 0, Signed: signed}
-	if c.unproved() && !signed && logonStatus(f.Status) {
+	// Samba answers requests after an AUTH3 that it has not accepted with a protocol error.
+	if c.unproved() && !signed && (logonStatus(f.Status) || f.Status == rpc.StatusProtocol) {
 		return fmt.Errorf("%w (%w)", ErrLogon, e)
 	}
 	return e
