@@ -34,7 +34,7 @@ func exampleCSR(name string) []byte {
 func exampleClient(server *adcstest.Server) *adcs.Client {
 	user := server.User()
 	client, err := adcs.New(server.Host(), server.Name(), adcs.Password(user.Account(), user.Password),
-		&adcs.Options{AllowNTLM: true, DialContext: server.DialContext})
+		&adcs.Options{AllowNTLM: true, Transport: adcs.TransportTCP, DialContext: server.DialContext})
 	if err != nil {
 		log.Fatal(err)
 	}
