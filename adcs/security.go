@@ -48,7 +48,12 @@ func (c *Client) initiator(ctx context.Context, service string) (assoc.Initiator
 // smbInitiator is a new logon of the client's credential to the file service on the CA's host. It is SPNEGO whatever
 // Options.Auth says, which then has the one mechanism that is allowed: SMB takes nothing else.
 func (c *Client) smbInitiator(ctx context.Context) (assoc.Initiator, error) {
-	spn := c.spn(serviceSMB)
+	return c.spnegoInitiator(ctx, serviceSMB)
+}
+
+// spnegoInitiator is a new logon to a service that takes SPNEGO only, and not in DCE style.
+func (c *Client) spnegoInitiator(ctx context.Context, service string) (assoc.Initiator, error) {
+	spn := c.spn(service)
 	switch c.opts.Auth {
 	case AuthNTLM:
 		return assoc.SPNEGO(assoc.NTLM(c.cred.ntlm(spn))), nil
