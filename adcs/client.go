@@ -22,6 +22,7 @@ type Client struct {
 	logon    *logon
 	tickets  *krb5.Client // nil with AuthNTLM
 	fallback *fallback
+	com      *comVersion
 }
 
 // New makes a client for the CA with the common name ca on a host (its DNS name). It does no I/O: the first call
@@ -43,7 +44,8 @@ func New(host, ca string, cred Credential, opts *Options) (*Client, error) {
 	if o.Auth == AuthNTLM && !cred.forNTLM() {
 		return nil, fmt.Errorf("%w: NTLM needs a password or an NT hash", ErrInvalidRequest)
 	}
-	c := &Client{host: host, ca: ca, cred: cred, opts: o, pool: newPool(o.Connections), logon: newLogon(), fallback: &fallback{}}
+	c := &Client{host: host, ca: ca, cred: cred, opts: o, pool: newPool(o.Connections), logon: newLogon(),
+		fallback: &fallback{}, com: &comVersion{}}
 	if o.Auth != AuthNTLM {
 		c.tickets = newKerberos(host, cred, &c.opts)
 	}

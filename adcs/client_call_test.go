@@ -394,7 +394,6 @@ func TestNewRefuses(t *testing.T) {
 	refused(adcs.ErrInvalidRequest, host, ca, adcs.CCache("", "file"), ntlm)
 	refused(adcs.ErrInvalidRequest, host, ca, adcs.Keytab("svc@CORP.TEST", "file"), ntlm)
 	for want, options := range map[error][]adcs.Options{
-		errors.ErrUnsupported: {{Transport: adcs.TransportDCOM}},
 		adcs.ErrInvalidRequest: {
 			{Auth: "basic"}, {Transport: "http"}, {EndpointMapper: "ca"}, {Timeout: -1}, {Connections: -1}, {MaxFragment: 100},
 			{SPN: "host"}, {SPN: "host/"}, {SPN: "/ca"}, {SPN: "host//ca"}, {SPN: "host/\n"}, {KDC: "a b"}, {KDC: "tcp/a"}, {KDC: "\x00"},

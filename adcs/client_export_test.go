@@ -96,3 +96,19 @@ const MaxStep = maxStep
 func (c *Client) AssociatePipe(ctx context.Context, name string, iface rpc.Syntax) (*assoc.Conn, error) {
 	return c.associatePipe(ctx, name, iface)
 }
+
+// AgeObjects makes the objects of the sessions at rest older, and returns how many there are.
+func (c *Client) AgeObjects(by time.Duration) (n int) {
+	c.pool.mu.Lock()
+	defer c.pool.mu.Unlock()
+	for _, i := range c.pool.idle {
+		if s, ok := i.conn.(*dcomSession); ok {
+			s.made = s.made.Add(-by)
+			n++
+		}
+	}
+	return n
+}
+
+// MaxObjectAge is how long an object is used.
+const MaxObjectAge = maxObjectAge

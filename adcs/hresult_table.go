@@ -80,6 +80,19 @@ const (
 	ErrASN1BadTag                   HResult = 0x8009310B // CRYPT_E_ASN1_BADTAG
 	ErrCertificateExpired           HResult = 0x800B0101 // CERT_E_EXPIRED
 	ErrUntrustedRoot                HResult = 0x800B0109 // CERT_E_UNTRUSTEDROOT
+
+	// Those of DCOM (MS-ERREF section 2.1).
+	ErrClassNotRegistered  HResult = 0x80040154 // REGDB_E_CLASSNOTREG
+	ErrNoInterface         HResult = 0x80004002 // E_NOINTERFACE
+	ErrObjectNotRegistered HResult = 0x800401FD // CO_E_OBJNOTREG
+	ErrRunAsLogonFailure   HResult = 0x8000401A // CO_E_RUNAS_LOGON_FAILURE
+	ErrObjectDisconnected  HResult = 0x80010108 // RPC_E_DISCONNECTED
+	ErrComVersion          HResult = 0x80010110 // RPC_E_VERSION_MISMATCH
+	ErrInvalidObject       HResult = 0x80010114 // RPC_E_INVALID_OBJECT
+	ErrObjectAccessDenied  HResult = 0x8001011B // RPC_E_ACCESS_DENIED
+	ErrRemoteDisabled      HResult = 0x8001011C // RPC_E_REMOTE_DISABLED
+	ErrServerExecFailure   HResult = 0x80080005 // CO_E_SERVER_EXEC_FAILURE
+	ErrServerStopping      HResult = 0x80080008 // CO_E_SERVER_STOPPING
 )
 
 // codeInfo is what the tables know about a code.
@@ -566,5 +579,71 @@ var hresults = map[HResult]codeInfo{
 		remedy: "Publish the root in the directory or install it on the CA (certutil -dspublish, certutil " +
 			"-addstore root).",
 		retry: RetryOperator,
+	},
+	ErrClassNotRegistered: {
+		name:   "REGDB_E_CLASSNOTREG",
+		text:   "the host does not know the object that takes certification requests",
+		remedy: "Check that the host is the one on which the CA (the service certsvc) is installed.",
+		retry:  RetryOperator,
+	},
+	ErrNoInterface: {
+		name:   "E_NOINTERFACE",
+		text:   "the object does not have the interface",
+		remedy: "Check the version of the CA: it is older than what was asked for.",
+		retry:  RetryOperator,
+	},
+	ErrObjectNotRegistered: {
+		name:   "CO_E_OBJNOTREG",
+		text:   "the host does not know the object any more",
+		remedy: "Try again; the CA's service was probably restarted.",
+		retry:  RetryAfter,
+	},
+	ErrRunAsLogonFailure: {
+		name:   "CO_E_RUNAS_LOGON_FAILURE",
+		text:   "the host could not log on the account that the object runs under",
+		remedy: "Check the identity of CertSrv Request and CertSrv Admin in dcomcnfg on the CA.",
+		retry:  RetryOperator,
+	},
+	ErrObjectDisconnected: {
+		name:   "RPC_E_DISCONNECTED",
+		text:   "the object has been disconnected",
+		remedy: "Try again; the CA's service was probably restarted.",
+		retry:  RetryAfter,
+	},
+	ErrComVersion: {
+		name:   "RPC_E_VERSION_MISMATCH",
+		text:   "the host speaks another version of DCOM",
+		remedy: "Check that host and port belong to a Windows host; use the transport tcp or np.",
+		retry:  RetryOperator,
+	},
+	ErrInvalidObject: {
+		name:   "RPC_E_INVALID_OBJECT",
+		text:   "the host does not know the object",
+		remedy: "Try again; the CA's service was probably restarted.",
+		retry:  RetryAfter,
+	},
+	ErrObjectAccessDenied: {
+		name:   "RPC_E_ACCESS_DENIED",
+		text:   "the host does not let the account call the object",
+		remedy: dcomAccess,
+		retry:  RetryOperator,
+	},
+	ErrRemoteDisabled: {
+		name:   "RPC_E_REMOTE_DISABLED",
+		text:   "the host does not allow DCOM from other hosts",
+		remedy: "Enable Distributed COM on the CA's host (dcomcnfg, properties of the computer), or use the transport tcp or np.",
+		retry:  RetryOperator,
+	},
+	ErrServerExecFailure: {
+		name:   "CO_E_SERVER_EXEC_FAILURE",
+		text:   "the host could not start what serves the object",
+		remedy: "Start Active Directory Certificate Services (certsvc) on the CA, and look into its event log.",
+		retry:  RetryOperator,
+	},
+	ErrServerStopping: {
+		name:   "CO_E_SERVER_STOPPING",
+		text:   "what serves the object is being stopped",
+		remedy: "Try again later; the CA's service or its host is shutting down.",
+		retry:  RetryAfter,
 	},
 }

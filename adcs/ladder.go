@@ -45,7 +45,7 @@ func newLadder(rungs ...rung) *ladder {
 // ladderFor is the ladder of a transport.
 func (c *Client) ladderFor(t Transport) *ladder {
 	var rungs []rung
-	for _, r := range []rung{&tcpRung{Client: c}, &npRung{Client: c}} {
+	for _, r := range []rung{&tcpRung{Client: c}, &npRung{Client: c}, &dcomRung{c}} {
 		if t == TransportAuto || t == r.transport() {
 			rungs = append(rungs, r)
 		}

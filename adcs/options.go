@@ -34,10 +34,10 @@ type Transport string
 
 // The transports.
 const (
-	TransportAuto      Transport = "auto" // what works: tcp, else np
+	TransportAuto      Transport = "auto" // what works: tcp, else np, else dcom
 	TransportTCP       Transport = "tcp"  // ICertPassage over TCP, its port learnt from the endpoint mapper
 	TransportNamedPipe Transport = "np"   // ICertPassage over SMB, port 445
-	TransportDCOM      Transport = "dcom" // ICertRequestD2; not supported yet
+	TransportDCOM      Transport = "dcom" // ICertRequestD2 or ICertRequestD, port 135 and one that it names
 )
 
 // Options are what a client can be told beyond the required. Nil and the zero value of each field mean the defaults.
@@ -143,9 +143,7 @@ func (o *Options) check() error {
 		return fmt.Errorf("%w: fragments of %d bytes", ErrInvalidRequest, o.MaxFragment)
 	}
 	switch o.Transport {
-	case TransportAuto, TransportTCP, TransportNamedPipe:
-	case TransportDCOM:
-		return unsupported("transport " + string(o.Transport))
+	case TransportAuto, TransportTCP, TransportNamedPipe, TransportDCOM:
 	default:
 		return fmt.Errorf("%w: transport %q", ErrInvalidRequest, bounded(string(o.Transport)))
 	}

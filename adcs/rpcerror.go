@@ -7,15 +7,17 @@ type Phase string
 
 // The phases of a call, in their order.
 const (
-	PhaseMap  Phase = "endpoint mapper" // asking the endpoint mapper (port 135) where the CA listens
-	PhasePipe Phase = "named pipe"      // logging on to SMB (port 445) and opening the CA's pipe
-	PhaseBind Phase = "bind"            // connecting to the CA and authenticating
-	PhaseCall Phase = "call"            // the call itself
+	PhaseMap      Phase = "endpoint mapper" // asking the endpoint mapper (port 135) where the CA listens
+	PhasePipe     Phase = "named pipe"      // logging on to SMB (port 445) and opening the CA's pipe
+	PhaseActivate Phase = "activation"      // having the CA's host (port 135) make an object of the CA, for DCOM
+	PhaseBind     Phase = "bind"            // connecting to the CA and authenticating
+	PhaseCall     Phase = "call"            // the call itself
 )
 
-// RPCError is a failure that the remote side reported on the level of DCE/RPC, below the CA: a fault, a refused bind or
-// a status of the endpoint mapper. Most servers sign none of these, so anybody on the path may have made one up. Err is an
-// [RPCStatus], a [BindNak], a [ContextRejection] or, of SMB, an [NTStatus], and errors.Is finds it.
+// RPCError is a failure that the remote side reported on the level of DCE/RPC, below the CA: a fault, a refused bind, a
+// status of the endpoint mapper, or the refusal to make an object. Most servers sign none of these, so anybody on the
+// path may have made one up. Err is an [RPCStatus], a [BindNak], a [ContextRejection], of SMB an [NTStatus], or of an
+// activation, which is sealed, an [HResult]; errors.Is finds it.
 type RPCError struct {
 	Phase Phase
 	Err   error

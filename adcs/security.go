@@ -86,8 +86,12 @@ func (c *Client) associate(ctx context.Context, nc net.Conn, iface rpc.Syntax, s
 		nc.Close()
 		return nil, mapError(PhaseBind, err)
 	}
+	var transfer rpc.Syntax // NDR 2.0, which is all that DCOM has (MS-DCOM section 2.2.13)
+	if iface == rpc.ICertPassage() {
+		transfer = c.opts.transfer
+	}
 	conn, err := assoc.Open(ctx, nc, assoc.Config{
-		Interface: iface, Transfer: c.opts.transfer, MaxFragment: c.opts.MaxFragment, Initiator: initiator,
+		Interface: iface, Transfer: transfer, MaxFragment: c.opts.MaxFragment, Initiator: initiator,
 	})
 	if err != nil {
 		c.refusedTicket(service)
