@@ -1,9 +1,6 @@
 package adcstest
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
 // Roles of a caller (MS-CSRA section 3.1.1.7).
 const (
@@ -13,13 +10,16 @@ const (
 	roleEnroll        uint32 = 0x200
 )
 
-// rolesOf are the roles that a caller has: managers are officers and administrators, readers may read. Other than in
+// rolesOf are the roles that a caller has: managers are officers and administrators, and all of these read. Other than in
 // MS-CSRA section 3.1.1.7, who may enroll may not read the database for that alone: a test of access would test nothing.
 func (a *authority) rolesOf(c caller) uint32 {
 	var roles uint32
 	who := a.directory.lookup(c)
 	if a.managers.has(who) {
 		roles |= roleAdministrator | roleOfficer | roleRead
+	}
+	if a.officers.has(who) {
+		roles |= roleOfficer | roleRead
 	}
 	if a.readers.has(who) {
 		roles |= roleRead
@@ -31,9 +31,9 @@ func (a *authority) rolesOf(c caller) uint32 {
 }
 
 // resubmit does ResubmitRequest (MS-CSRA section 3.1.4.1.3): it processes a held or denied request once more, and does
-// not hold it. A caller who got this far is a manager, so that denied requests are processed too.
-func (a *authority) resubmit(by string, id uint32) (disposition, hr uint32) {
-	r, hr := a.beginResubmit(id)
+// not hold it. Denied requests are for administrators.
+func (a *authority) resubmit(c caller, id uint32) (disposition, hr uint32) {
+	r, hr := a.beginResubmit(id, a.rolesOf(c)&roleAdministrator != 0)
 	if r == nil {
 		if hr == hrPropertyEmpty {
 			return 0, hr // as Windows has done since Server 2008
@@ -52,7 +52,7 @@ func (a *authority) resubmit(by string, id uint32) (disposition, hr uint32) {
 	settled := a.settle(r, o)
 	switch settled.disposition {
 	case dispIssued:
-		a.annotate(r, fmt.Sprintf("Issued  Resubmitted by %s", by))
+		a.annotate(r, "Issued  Resubmitted by "+c.account())
 		return dispIssued, 0
 	case dispDenied:
 		return dispDenied, 0
@@ -61,14 +61,14 @@ func (a *authority) resubmit(by string, id uint32) (disposition, hr uint32) {
 }
 
 // beginResubmit takes a row for processing, so that nobody else decides on it meanwhile.
-func (a *authority) beginResubmit(id uint32) (*row, uint32) {
+func (a *authority) beginResubmit(id uint32, denied bool) (*row, uint32) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	r := a.findRow(id)
 	switch {
 	case r == nil:
 		return nil, hrPropertyEmpty
-	case r.disposition != dispPending && r.disposition != dispDenied:
+	case r.disposition != dispPending && (r.disposition != dispDenied || !denied):
 		return nil, hrBadRequestStatus
 	}
 	r.disposition = dispIncomplete

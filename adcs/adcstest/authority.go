@@ -94,6 +94,7 @@ type authorityConfig struct {
 	directory []Entry
 	accounts  []string // that exist besides those of the directory, DOMAIN\name
 	managers  []string // accounts, groups or SIDs that may read and decide every request; nil for nobody
+	officers  []string // accounts, groups or SIDs that may decide on requests and revoke; nil for nobody
 	readers   []string // accounts, groups or SIDs that may read every request; nil for nobody
 	enrollers []string // accounts, groups or SIDs that may enroll at this CA at all; nil for everybody
 	profile   Profile
@@ -107,6 +108,7 @@ type authority struct {
 	templates *templateTable
 	directory *directory
 	managers  principals
+	officers  principals
 	readers   principals
 	enrollers principals
 	signing   atomic.Pointer[[]*pki] // one for each certificate of the CA, oldest first; the slice is never written to
@@ -144,6 +146,7 @@ func newAuthority(cfg authorityConfig) (*authority, error) {
 		return nil, err
 	}
 	a.managers = newPrincipals(append([]string{}, cfg.managers...)) // nobody, unless named
+	a.officers = newPrincipals(append([]string{}, cfg.officers...))
 	a.readers = newPrincipals(append([]string{}, cfg.readers...))
 	a.enrollers = newPrincipals(cfg.enrollers)
 	newHierarchy := func() (*pki, error) { return newPKI(cfg.name, cfg.host, cfg.profile, a.now()) }

@@ -16,7 +16,7 @@ type AuthorityConfig struct {
 	Templates           []Template
 	Directory           []Entry
 	Managers, Enrollers []string
-	Readers             []string
+	Officers, Readers   []string
 	Profile             Profile
 	Now                 func() time.Time
 }
@@ -44,7 +44,7 @@ type AuthorityAnswer struct {
 func NewAuthority(c AuthorityConfig) (*Authority, error) {
 	a, err := newAuthority(authorityConfig{
 		name: c.Name, host: c.Host, templates: c.Templates, directory: c.Directory, managers: c.Managers,
-		enrollers: c.Enrollers, readers: c.Readers, profile: c.Profile, now: c.Now,
+		enrollers: c.Enrollers, officers: c.Officers, readers: c.Readers, profile: c.Profile, now: c.Now,
 	})
 	return &Authority{a}, err
 }
@@ -96,7 +96,7 @@ func (a *Authority) RolesOf(user string) uint32 {
 }
 
 func (a *Authority) Resubmit(id uint32) (disposition, hr uint32) {
-	return a.a.resubmit(`CORP\admin`, id)
+	return a.a.resubmit(caller{domain: "CORP", user: "admin"}, id)
 }
 func (a *Authority) DenyRequest(id uint32) uint32 { return a.a.denyBy(`CORP\admin`, id) }
 func (a *Authority) Revoke(serial string, reason uint32, effective time.Time) uint32 {

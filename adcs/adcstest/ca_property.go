@@ -223,6 +223,11 @@ func (a *authority) property(id, index, typ int32) ([]byte, uint32) {
 	return p.value(a, at)
 }
 
+// indexed says whether a property has an index.
+func (a *authority) indexed(id int32) bool {
+	return slices.ContainsFunc(caProperties(), func(p caProperty) bool { return p.id == id && p.index != plainProperty })
+}
+
 // properties describes every property (MS-WCCE section 3.2.1.4.3.3), by number.
 func (a *authority) properties() []dcom.Property {
 	var list []dcom.Property

@@ -21,6 +21,8 @@ type row struct {
 	raw         []byte
 	spki        []byte
 	subject     []byte // of the request, later of the certificate; Name, DER
+	requested   []byte // the subject of the request, Name, DER
+	renewed     []byte // the certificate that the request renews, DER; nil if there is none
 	template    string
 	disposition uint32 // incomplete, failed (1), denied, issued or pending
 	status      uint32 // the HRESULT of a refusal, or 2
@@ -62,7 +64,10 @@ func (a *authority) settle(r *row, o outcome) row {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if o.request != nil {
-		r.spki, r.subject = o.request.spki, o.request.subject
+		r.spki, r.subject, r.requested = o.request.spki, o.request.subject, o.request.subject
+		if by := o.request.signed; by != nil && by.renewed != nil {
+			r.renewed = by.renewed.Raw
+		}
 		if by := o.request.signed; by != nil && by.account != "" && o.issuance != nil && o.issuance.account != "" {
 			r.requester = o.issuance.account
 		}

@@ -25,6 +25,7 @@ type callContext struct {
 	wide   bool // NDR64
 	caller caller
 	local  netip.Addr // the address the client connected to
+	object *comObject // of a call on one; nil for the one that counts references
 }
 
 // handleRequest takes one fragment of a call. Whatever else is wrong with it, its protection is verified first.

@@ -1,6 +1,7 @@
 package adcstest
 
 import (
+	"github.com/adcskit/adcskit/internal/csra"
 	"github.com/adcskit/adcskit/internal/dcom"
 	"github.com/adcskit/adcskit/internal/ndr"
 	"github.com/adcskit/adcskit/internal/rpc"
@@ -20,6 +21,8 @@ func (s *Server) objectInterfaces() []*rpcInterface {
 		unknown, unknown2,
 		s.caObject("ICertRequestD", dcom.ICertRequestD(), s.requestMethods()),
 		s.caObject("ICertRequestD2", dcom.ICertRequestD2(), s.request2Methods()),
+		s.caObject("ICertAdminD", csra.ICertAdminD(), s.adminMethods()),
+		s.caObject("ICertAdminD2", csra.ICertAdminD2(), s.admin2Methods()),
 	}
 }
 
@@ -58,7 +61,8 @@ func (s *Server) ofObject(iid rpc.UUID, m objectMethod) method {
 		case this.Flags != 0:
 			return nil, rpc.Status(hrInvalidHeader)
 		}
-		if status := s.findObject(c.call.request.Object, iid); status != 0 {
+		var status rpc.Status
+		if c.object, status = s.findObject(c.call.request.Object, iid); status != 0 {
 			return nil, status
 		}
 		out, err := m(c, r)
@@ -72,22 +76,24 @@ func (s *Server) ofObject(iid rpc.UUID, m objectMethod) method {
 	}
 }
 
-// findObject compares the object that a call names with the interface that it is for.
-func (s *Server) findObject(ipid *rpc.UUID, iid rpc.UUID) rpc.Status {
+// findObject compares the object that a call names with the interface that it is for, which may be one that the object's
+// is derived from: go-msrpc calls the methods of ICertAdminD so.
+func (s *Server) findObject(ipid *rpc.UUID, iid rpc.UUID) (*comObject, rpc.Status) {
 	if ipid == nil {
-		return rpc.Status(hrInvalidIPID)
+		return nil, rpc.Status(hrInvalidIPID)
 	}
 	if *ipid == s.objects.remUnknown {
 		if iid == dcom.IRemUnknown() || iid == dcom.IRemUnknown2() {
-			return 0
+			return nil, 0
 		}
-		return rpc.Status(hrInvalidIPID)
+		return nil, rpc.Status(hrInvalidIPID)
 	}
-	switch found, ok := s.objects.called(*ipid); {
-	case !ok:
-		return rpc.Status(hrDisconnected)
-	case found != iid:
-		return rpc.Status(hrInvalidIPID)
+	o, found := s.objects.called(*ipid)
+	switch {
+	case o == nil:
+		return nil, rpc.Status(hrDisconnected)
+	case !extends(found, iid):
+		return nil, rpc.Status(hrInvalidIPID)
 	}
-	return 0
+	return o, 0
 }

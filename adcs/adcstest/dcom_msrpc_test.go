@@ -120,6 +120,31 @@ func checkLeaf(t testing.TB, s *adcstest.Server, csr, leaf []byte) {
 	assert.NoError(t, cert.CheckSignatureFrom(s.Certificate()))
 }
 
+// requestPeer is go-msrpc as a client of ICertRequestD2.
+type requestPeer struct {
+	*comPeer
+	two icertrequestd2.CertRequestD2Client
+}
+
+func newRequestPeer(t testing.TB, s *adcstest.Server, u adcstest.User) *requestPeer {
+	t.Helper()
+	p := newCOMPeer(t, s, u)
+	p.activate(wire.ClassCertRequest(), wire.ICertRequestD2())
+	ctx := p.security()
+	cli, err := wcceclient.NewClient(ctx, p.object(ctx), dcerpc.WithSeal())
+	require.NoError(t, err)
+	return &requestPeer{p, cli.IPID(p.ctx, p.act.InterfaceData[0].IPID()).CertRequestD2()}
+}
+
+func (p *requestPeer) submit(t testing.TB, csr []byte, attributes string) *icertrequestd2.Request2Response {
+	t.Helper()
+	out, err := p.two.Request2(p.ctx, &icertrequestd2.Request2Request{
+		This: p.this(), Authority: p.s.Name(), Attributes: attributes, Request: &wcce.CertTransportBlob{Buffer: csr},
+	})
+	require.NoError(t, err)
+	return out
+}
+
 // TestMSRPCOverDCOM has go-msrpc submit, retrieve, ping and release over DCOM.
 func TestMSRPCOverDCOM(t *testing.T) {
 	// DCOM is NDR 2.0 alone, also for a client that offers NDR64 first.

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/adcskit/adcskit/internal/csra"
 	"github.com/adcskit/adcskit/internal/dcom"
 	"github.com/adcskit/adcskit/internal/rpc"
 )
@@ -44,6 +45,7 @@ type objectTable struct {
 	oxid       uint64
 	remUnknown rpc.UUID // IPID of the object that counts references
 	now        func() time.Time
+	views      viewCount
 
 	mu      sync.Mutex
 	objects map[uint64]*comObject       // by OID
@@ -59,6 +61,7 @@ type comObject struct {
 	interfaces []*interfaceRefs
 	used       time.Time // when it was last called or made
 	sets       int       // how many ping sets it is in
+	view       viewSlot  // of an object that administers
 }
 
 // interfaceRefs is one interface of an object and the references that clients hold.
@@ -91,10 +94,26 @@ func newID() uint64 {
 
 // interfacesOf are the interfaces that the objects of a class have, nil for a class that is not ours.
 func interfacesOf(class rpc.UUID) []rpc.UUID {
-	if class == dcom.ClassCertRequest() {
+	switch class {
+	case dcom.ClassCertRequest():
 		return []rpc.UUID{dcom.IUnknown(), dcom.ICertRequestD(), dcom.ICertRequestD2()}
+	case csra.CLSID():
+		return []rpc.UUID{dcom.IUnknown(), csra.ICertAdminD(), csra.ICertAdminD2()}
 	}
 	return nil
+}
+
+// extends says whether an interface has the methods of another: both are the same, or the first is derived from it.
+func extends(iid, base rpc.UUID) bool {
+	switch iid {
+	case base:
+		return true
+	case dcom.ICertRequestD2():
+		return base == dcom.ICertRequestD()
+	case csra.ICertAdminD2():
+		return base == csra.ICertAdminD()
+	}
+	return false
 }
 
 // activate makes an object and returns a reference to each of the interfaces.
@@ -111,7 +130,7 @@ func (t *objectTable) activate(class rpc.UUID, iids []rpc.UUID) ([]dcom.Interfac
 	case !slices.ContainsFunc(iids, func(iid rpc.UUID) bool { return slices.Contains(have, iid) }):
 		return nil, hrNoInterface
 	}
-	o := &comObject{oid: newID(), class: class, used: t.now()}
+	o := &comObject{oid: newID(), class: class, used: t.now(), view: viewSlot{count: &t.views}}
 	t.objects[o.oid] = o
 	list := make([]dcom.Interfaced, len(iids))
 	for i, iid := range iids {
@@ -141,17 +160,17 @@ func (t *objectTable) query(o *comObject, iid rpc.UUID, refs uint32) (dcom.StdOb
 
 func addRefs(have, more uint32) uint32 { return uint32(min(uint64(have)+uint64(more), maxRefs)) }
 
-// called looks up the interface that a call is for, and notes the call.
-func (t *objectTable) called(ipid rpc.UUID) (iid rpc.UUID, ok bool) {
+// called looks up the object and the interface that a call is for, and notes the call.
+func (t *objectTable) called(ipid rpc.UUID) (o *comObject, iid rpc.UUID) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.sweep()
 	e := t.entries[ipid]
 	if e == nil {
-		return iid, false
+		return nil, iid
 	}
 	e.object.used = t.now()
-	return e.iid, true
+	return e.object, e.iid
 }
 
 // queryInterface does RemQueryInterface (MS-DCOM section 3.1.1.5.6.1.1).
@@ -217,6 +236,7 @@ func (t *objectTable) dropInterface(e *interfaceRefs) {
 	o := e.object
 	o.interfaces = slices.DeleteFunc(o.interfaces, func(other *interfaceRefs) bool { return other == e })
 	if len(o.interfaces) == 0 {
+		o.view.drop()
 		delete(t.objects, o.oid)
 	}
 }

@@ -119,6 +119,7 @@ func (t *objectTable) sweep() {
 		for _, e := range o.interfaces {
 			delete(t.entries, e.ipid)
 		}
+		o.view.drop()
 		delete(t.objects, oid)
 	}
 }

@@ -69,6 +69,8 @@ type Options struct {
 	// Managers are the accounts, groups or SIDs that manage the CA: they may read every request, not only their own, and
 	// over DCOM decide on requests, revoke certificates and publish CRLs.
 	Managers []string
+	// Officers are the accounts, groups or SIDs that may do the same but publish no CRLs.
+	Officers []string
 	// Readers are the accounts, groups or SIDs that may read every request and the CA's database.
 	Readers []string
 	// Enrollers are the accounts, groups or SIDs that may enroll at this CA at all; nil for everybody who logs on.
@@ -140,6 +142,7 @@ type Server struct {
 	ca        *listener
 	exporter  *listener // of DCOM's objects
 	objects   *objectTable
+	schema    *schema // of the CA's database
 	group     *connGroup
 	groups    groupTable
 
@@ -191,13 +194,13 @@ func prepare(opts *Options) (*Server, error) {
 	}
 	s.authority, err = newAuthority(authorityConfig{
 		name: o.Name, host: o.Host, templates: o.Templates, directory: o.Directory, managers: o.Managers,
-		readers: o.Readers, enrollers: o.Enrollers, profile: o.Profile, now: o.Now,
+		officers: o.Officers, readers: o.Readers, enrollers: o.Enrollers, profile: o.Profile, now: o.Now,
 		accounts: s.accounts.names(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.objects = newObjectTable(time.Now)
+	s.objects, s.schema = newObjectTable(time.Now), newSchema()
 	s.group = newConnGroup(o.Wire.MaxConnections)
 	return s, nil
 }
