@@ -68,6 +68,11 @@ func (c *Client) probe(ctx context.Context, s session) error {
 	if err != nil {
 		return mapError(PhaseCall, err)
 	}
+	return switchedOff(a)
+}
+
+// switchedOff is the error of an answer that says that the CA does not serve requests this way.
+func switchedOff(a *answer) error {
 	if code := HResult(a.returned); errors.Is(code, ErrRPCServerUnavailable) {
 		return &RPCError{Phase: PhaseCall, Err: code} // IF_NORPCICERTREQUEST: MS-ICPR section 3.2.4.1.1, note 7
 	}

@@ -18,6 +18,15 @@ type dialError struct{ err error }
 func (e *dialError) Error() string { return "connecting: " + e.err.Error() }
 func (e *dialError) Unwrap() error { return e.err }
 
+// phaseError is an error of the network, or of bytes that nobody understands, in a phase.
+type phaseError struct {
+	Phase
+	err error
+}
+
+func (e *phaseError) Error() string { return fmt.Sprintf("adcs: %s: %v", e.Phase, e.err) }
+func (e *phaseError) Unwrap() error { return e.err }
+
 // dial makes a connection.
 func (c *Client) dial(ctx context.Context, addr string) (net.Conn, error) {
 	nc, err := c.opts.DialContext(ctx, "tcp", addr)
@@ -62,7 +71,7 @@ func mapError(phase Phase, err error) error {
 	case errors.Is(err, assoc.ErrLogon):
 		return fmt.Errorf("%w: %v", ErrLogon, err)
 	default:
-		return fmt.Errorf("adcs: %s: %w", phase, err)
+		return &phaseError{phase, err}
 	}
 	if errors.Is(err, assoc.ErrLogon) {
 		return fmt.Errorf("%w: %w", ErrLogon, e)

@@ -37,7 +37,9 @@ type Error struct {
 	Reason Reason
 	Code   int32  // of the KRB-ERROR (RFC 4120 section 7.5.9); zero if there was none
 	Detail string // for people; it never has a secret in it
-	Err    error  // the cause; may be nil
+	// Skew is how far the other side's clock is ahead of this host's, if it refused because of that and told its time.
+	Skew time.Duration
+	Err  error // the cause; may be nil
 }
 
 // Error says it all in one line.
@@ -116,9 +118,11 @@ func krbError(e *messages.KRBError, reasons map[int32]Reason, about string, now 
 	if e.EText != "" {
 		detail += fmt.Sprintf(" %q", e.EText[:min(len(e.EText), maxText)])
 	}
+	var skew time.Duration
 	if reason == ReasonClock && !e.STime.IsZero() {
+		skew = e.STime.Sub(now)
 		detail += fmt.Sprintf("; its clock says %s, this host's %s", e.STime.UTC().Format(time.RFC3339),
 			now.UTC().Format(time.RFC3339))
 	}
-	return &Error{Reason: reason, Code: e.ErrorCode, Detail: detail}
+	return &Error{Reason: reason, Code: e.ErrorCode, Detail: detail, Skew: skew}
 }
