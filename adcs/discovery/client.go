@@ -70,14 +70,15 @@ const (
 
 // Client reads a forest's directory. It keeps no connection between calls, and may be used by several goroutines.
 type Client struct {
-	host  string
-	opts  Options
-	logon ldapauth.Logon
+	host     string
+	opts     Options
+	logon    ldapauth.Logon
+	maxTotal int // bytes of a connection
 }
 
 // New makes a client of a domain controller, by its DNS name. It does no I/O.
 func New(server string, cred adcs.Credential, o *Options) (*Client, error) {
-	c := &Client{host: server}
+	c := &Client{host: server, maxTotal: maxTotal}
 	if o != nil {
 		c.opts = *o
 	}
@@ -148,16 +149,14 @@ func (c *Client) session(ctx context.Context, f func(*directory) error) error {
 	if err != nil {
 		return ended(ctx, err)
 	}
-	g := &guarded{Conn: protected}
-	defer g.wait()
+	g := &guarded{Conn: protected, left: c.maxTotal}
 	conn := ldap.NewConn(g, c.opts.Protection != ProtectSealed)
 	conn.Start()
-	defer conn.Close()
-	d := &directory{conn: conn, maxObjects: maxObjects}
-	if err := c.bindSimple(conn); err != nil {
-		return ended(ctx, err)
+	if err = c.bindSimple(conn); err == nil {
+		err = f(&directory{conn: conn, maxObjects: maxObjects})
 	}
-	return ended(ctx, f(d))
+	conn.Close()
+	return ended(ctx, g.cause(err))
 }
 
 // protect turns a connection to a protected one.

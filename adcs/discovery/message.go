@@ -2,10 +2,13 @@ package discovery
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"sync"
+
+	"github.com/adcskit/adcskit/internal/rpc"
 )
 
 // Limits of what a server sends.
@@ -21,33 +24,39 @@ type guarded struct {
 	net.Conn
 	reading sync.Mutex // held during Read
 	whole   []byte     // of a message that was read, what Read has not returned
-	total   int
+	left    int        // bytes that may still come
+	err     error      // why there is nothing more to read
 }
 
 // Read returns bytes of a message that is whole and well-formed.
 func (g *guarded) Read(b []byte) (int, error) {
 	g.reading.Lock()
 	defer g.reading.Unlock()
-	if len(g.whole) == 0 {
-		m, err := readMessage(g.Conn)
-		if err != nil {
-			return 0, err
+	if len(g.whole) == 0 && g.err == nil {
+		g.whole, g.err = readMessage(g.Conn)
+		if g.left -= len(g.whole); g.left < 0 {
+			g.err = fmt.Errorf("%w: the server does not come to an end", ErrTooLarge)
 		}
-		if g.total += len(m); g.total > maxTotal {
-			return 0, fmt.Errorf("%w: %d bytes from the server", ErrTooLarge, g.total)
-		}
-		g.whole = m
+	}
+	if g.err != nil {
+		return 0, g.err
 	}
 	n := copy(b, g.whole)
 	g.whole = g.whole[n:]
 	return n, nil
 }
 
-// wait waits until nobody reads any more. The connection must be closed: what reads in package ldap does not wait for
-// itself to end.
-func (g *guarded) wait() {
+// cause waits until nobody reads any more, and adds to an error that follows from it why reading had ended. The
+// connection must be closed: what reads in package ldap does not wait for itself to end.
+func (g *guarded) cause(err error) error {
 	g.reading.Lock()
 	defer g.reading.Unlock()
+	for _, why := range []error{ErrMalformed, ErrTooLarge, rpc.ErrIntegrity} {
+		if err != nil && errors.Is(g.err, why) {
+			return fmt.Errorf("%w (%v)", g.err, err)
+		}
+	}
+	return err
 }
 
 // readMessage reads one LDAP message (RFC 4511 section 4.1.1), and nothing after it.

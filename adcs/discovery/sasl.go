@@ -57,12 +57,12 @@ func bindSASL(nc net.Conn, i assoc.Initiator) (net.Conn, error) {
 		} else if err != nil {
 			return nil, err
 		}
-		if done && complete && len(token) == 0 {
+		if complete {
 			break
 		}
 	}
 	if !complete || !done {
-		return nil, fmt.Errorf("%w: the exchange does not end", ErrMalformed)
+		return nil, fmt.Errorf("%w: server and client do not agree on the end of the logon", ErrMalformed)
 	}
 	return &sealed{Conn: nc, p: i.Protector()}, nil
 }
