@@ -20,7 +20,7 @@ type Client struct {
 	ladder   *ladder
 	pool     *pool
 	logon    *logon
-	tickets  *krb5.Client // nil with AuthNTLM
+	tickets  *krb5.Client // nil with AuthNTLM and for the account of this process
 	fallback *fallback
 	com      *comVersion
 }
@@ -46,7 +46,7 @@ func New(host, ca string, cred Credential, opts *Options) (*Client, error) {
 	}
 	c := &Client{host: host, ca: ca, cred: cred, opts: o, pool: newPool(o.Connections), logon: newLogon(),
 		fallback: &fallback{}, com: &comVersion{}}
-	if o.Auth != AuthNTLM {
+	if o.Auth != AuthNTLM && cred.system == nil {
 		c.tickets = newKerberos(host, cred, &c.opts)
 	}
 	c.ladder = c.ladderFor(o.Transport)

@@ -11,11 +11,12 @@ import (
 
 	"github.com/adcskit/adcskit/internal/krb5"
 	"github.com/adcskit/adcskit/internal/rpc/assoc"
+	"github.com/adcskit/adcskit/internal/sspi"
 )
 
 // Credential is who a client logs on as. It is a value: it is never stored anywhere but in the clients that it is given
 // to. It does not show its secret when it is printed or logged. The ones that there are: [Password], [NTHash], [Keytab],
-// [KeytabBytes] and [CCache].
+// [KeytabBytes], [CCache] and, on Windows, [CurrentAccount].
 type Credential struct {
 	user   string // name, or name@realm
 	domain string
@@ -28,6 +29,8 @@ type Credential struct {
 	hash     func() []byte
 	keytab   func() krb5.Secret
 	bad      error // why it is none
+
+	system func() sspi.API // for the account that this process runs as
 }
 
 // Password is a user with a password. User is DOMAIN\name, name@realm or name; with a name alone, the server decides
@@ -105,7 +108,7 @@ func (c Credential) check() error {
 	if c.bad != nil {
 		return c.bad
 	}
-	if c.ccache == "" && (c.user == "" || c.hash == nil && c.keytab == nil && (c.password == nil || c.password() == "")) {
+	if c.ccache == "" && c.system == nil && (c.user == "" || c.hash == nil && c.keytab == nil && (c.password == nil || c.password() == "")) {
 		return fmt.Errorf("%w: credential without user or password", ErrInvalidRequest)
 	}
 	for _, s := range []string{c.user, c.domain} {
@@ -146,7 +149,7 @@ func (c Credential) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(c.String
 func (c Credential) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
 // forNTLM reports whether NTLM can do something with the credential.
-func (c Credential) forNTLM() bool { return c.password != nil || c.hash != nil }
+func (c Credential) forNTLM() bool { return c.password != nil || c.hash != nil || c.system != nil }
 
 // ntlm is the credential as NTLM takes it, for a service principal name.
 func (c Credential) ntlm(spn string) assoc.Password {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/adcskit/adcskit/internal/cms"
+	"github.com/adcskit/adcskit/internal/sspi"
 )
 
 // Answer is the answer of a CA, for tests.
@@ -91,4 +92,11 @@ func (r *Request) RequestFlags() (uint32, error) {
 		return 0, err
 	}
 	return p.flags, nil
+}
+
+// SystemCredential is a credential of the account of this process, with another system.
+func SystemCredential(user string, api sspi.API) Credential {
+	c := account(user)
+	c.system = func() sspi.API { return api }
+	return c
 }

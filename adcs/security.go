@@ -32,6 +32,9 @@ func (c *Client) spn(service string) string {
 // initiator is a new logon of the client's credential to a service on the CA's host, such as "host", for RPC.
 func (c *Client) initiator(ctx context.Context, service string) (assoc.Initiator, error) {
 	spn := c.spn(service)
+	if c.cred.system != nil {
+		return c.currentInitiator(spn, true), nil
+	}
 	switch c.opts.Auth {
 	case AuthNTLM:
 		return assoc.NTLM(c.cred.ntlm(spn)), nil
@@ -54,6 +57,9 @@ func (c *Client) smbInitiator(ctx context.Context) (assoc.Initiator, error) {
 // spnegoInitiator is a new logon to a service that takes SPNEGO only, and not in DCE style.
 func (c *Client) spnegoInitiator(ctx context.Context, service string) (assoc.Initiator, error) {
 	spn := c.spn(service)
+	if c.cred.system != nil {
+		return c.currentInitiator(spn, false), nil
+	}
 	switch c.opts.Auth {
 	case AuthNTLM:
 		return assoc.SPNEGO(assoc.NTLM(c.cred.ntlm(spn))), nil
