@@ -17,6 +17,14 @@ type Account struct {
 	Token []SID
 }
 
+// String is the name, or else the SID.
+func (a Account) String() string {
+	if a.Name != "" {
+		return a.Name
+	}
+	return string(a.SID)
+}
+
 // maxToken bounds the groups of an account. Windows allows 1,015.
 const maxToken = 5000
 

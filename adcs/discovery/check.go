@@ -2,6 +2,8 @@ package discovery
 
 import (
 	"context"
+	"crypto/x509"
+	"slices"
 	"strings"
 
 	"github.com/adcskit/adcskit/adcs"
@@ -18,26 +20,48 @@ func (c *Client) LookUp(ctx context.Context, q adcs.DirectoryQuery) (*adcs.Direc
 	return s.facts(q), nil
 }
 
-// facts answers a question. A CA that is not called as asked is the one on the host, if there is but one.
+// facts answers a question. Which CA is meant is told by its name, or else by its host.
 func (s *Snapshot) facts(q adcs.DirectoryQuery) *adcs.DirectoryFacts {
-	f := &adcs.DirectoryFacts{Account: s.Account.Name}
+	f := &adcs.DirectoryFacts{Account: s.Account.String()}
 	var here []*CA
 	for _, ca := range s.CAs {
-		if strings.EqualFold(ca.Host, q.Host) {
-			here, f.CAs = append(here, ca), append(f.CAs, ca.DisplayName)
+		if strings.EqualFold(strings.TrimSuffix(ca.Host, "."), strings.TrimSuffix(q.Host, ".")) {
+			here = append(here, ca)
+			f.CAs = append(f.CAs, ca.names()...)
 		}
 	}
+	if t := s.Template(q.Template); t != nil {
+		f.TemplateExists, f.MayEnroll = true, s.MayEnroll(t)
+	}
 	ca := s.CA(q.CA)
-	if ca == nil && len(here) == 1 {
+	if i := slices.IndexFunc(here, func(ca *CA) bool { return ca.Is(q.CA) }); i >= 0 {
+		ca = here[i]
+	} else if ca == nil && len(here) == 1 {
 		ca = here[0]
 	}
-	token := s.Account.Token
 	if ca != nil {
-		f.Templates, f.Certificates = ca.Templates, ca.Certificates
-		f.MayEnrollAtCA = ca.Access.Allows(RightEnroll, token...)
-	}
-	if t := s.Template(q.Template); t != nil {
-		f.TemplateExists, f.MayEnroll = true, t.Access.Allows(RightEnroll, token...)
+		f.Templates = slices.Clone(ca.Templates)
+		f.MayEnrollAtCA = ca.Access.Allows(RightEnroll, s.Account.Token...)
+		f.Certificates = s.chain(ca)
 	}
 	return f
+}
+
+// names are the names that a client may give the CA: the common name, and the one that is made of it if they differ.
+func (ca *CA) names() []string {
+	if ca.DisplayName == ca.Name {
+		return []string{ca.Name}
+	}
+	return []string{ca.DisplayName, ca.Name}
+}
+
+// chain is the CA's certificates, and then others that may be above them.
+func (s *Snapshot) chain(ca *CA) []*x509.Certificate {
+	certs := slices.Clone(ca.Certificates)
+	for _, c := range s.Issuers {
+		if !slices.ContainsFunc(certs, c.Equal) {
+			certs = append(certs, c)
+		}
+	}
+	return certs
 }

@@ -244,17 +244,29 @@ func (l *lab) testLookup(t *testing.T) {
 		Protection: discovery.ProtectTLS, Roots: l.Roots(),
 	})
 	require.NoError(t, err)
-	for template, want := range map[string][3]bool{
-		"Device": {true, true, true}, "User": {true, true, true}, "WebServer": {true, false, false}, "None": {},
+	for template, want := range map[string][2]bool{
+		"Device": {true, true}, "User": {true, true}, "WebServer": {true, false}, "None": {}, "": {},
 	} {
-		found, published, may, err := c.Lookup(t.Context(), "corp issuing ca", template)
+		f, err := c.LookUp(t.Context(), adcs.DirectoryQuery{
+			Host: "CA.corp.test", CA: "corp issuing ca", Template: template,
+		})
 		require.NoError(t, err)
-		assert.Equal(t, want, [3]bool{found, published, may}, template)
+		assert.Equal(t, []string{"Corp Issuing CA"}, f.CAs)
+		assert.ElementsMatch(t, []string{"Device", "Open", "User"}, f.Templates)
+		assert.Equal(t, want, [2]bool{f.TemplateExists, f.MayEnroll}, template)
+		assert.True(t, f.MayEnrollAtCA)
+		assert.Equal(t, "svc", f.Account)
+		require.Len(t, f.Certificates, 1)
+		assert.True(t, f.Certificates[0].Equal(l.ca))
 	}
-	found, published, _, err := c.Lookup(t.Context(), "Another CA", "Device")
+	f, err := c.LookUp(t.Context(), adcs.DirectoryQuery{Host: "ca.corp.test", CA: "Another CA", Template: "Device"})
 	require.NoError(t, err)
-	assert.True(t, found)
-	assert.False(t, published)
+	assert.Equal(t, []string{"Corp Issuing CA"}, f.CAs, "the right name")
+	assert.NotEmpty(t, f.Templates)
+	f, err = c.LookUp(t.Context(), adcs.DirectoryQuery{Host: "other.corp.test", CA: "Another CA", Template: "Device"})
+	require.NoError(t, err)
+	assert.Empty(t, f.CAs)
+	assert.Empty(t, f.Templates)
 }
 
 // testRefusals is what goes wrong with a real server.

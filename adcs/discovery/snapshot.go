@@ -21,6 +21,8 @@ type Snapshot struct {
 	NTAuth []*x509.Certificate
 	// Roots are the root certificates that the members of the forest trust.
 	Roots []*x509.Certificate
+	// Issuers are certificates of CAs of the forest and of those above them, for building chains. They are not trusted.
+	Issuers []*x509.Certificate
 	// Account is whose rights are judged.
 	Account Account
 	// Principals are the SIDs that have rights on something here.
@@ -109,6 +111,7 @@ func (d *directory) readAuthorities(s *Snapshot, config string) error {
 			s.Roots = append(s.Roots, certs...)
 		case strings.HasPrefix(rest, "cn=aia,"):
 			aia[strings.ToLower(o.text("cn", &p))] = certs
+			s.Issuers = append(s.Issuers, certs...)
 		}
 	}
 	s.Problems = p
@@ -168,19 +171,4 @@ func (s *Snapshot) Template(name string) *Template {
 // MayEnroll reports whether the account may enroll for a template.
 func (s *Snapshot) MayEnroll(t *Template) bool {
 	return t.Access.Allows(RightEnroll, s.Account.Token...)
-}
-
-// Lookup answers what a pre-flight asks: whether a template exists, whether a CA publishes it, and whether the account
-// may enroll for it.
-func (c *Client) Lookup(ctx context.Context, ca, template string) (found, published, mayEnroll bool, err error) {
-	s, err := c.Read(ctx)
-	if err != nil {
-		return false, false, false, err
-	}
-	t := s.Template(template)
-	if t == nil {
-		return false, false, false, nil
-	}
-	authority := s.CA(ca)
-	return true, authority != nil && authority.Publishes(t.Name), s.MayEnroll(t), nil
 }
