@@ -20,9 +20,14 @@ const (
 	minCipher = 24       // checksum and confounder of RC4: the least that can be decrypted
 )
 
-func malformed(format string, args ...any) error {
-	return fmt.Errorf("krb5: %w: %s", rpc.ErrMalformed, fmt.Sprintf(format, args...))
-}
+// malformedError is about bytes that are not what the protocol, or the format of a file, allows. It matches
+// [rpc.ErrMalformed] without its text.
+type malformedError string
+
+func (e malformedError) Error() string        { return "Kerberos: malformed: " + string(e) }
+func (e malformedError) Is(target error) bool { return target == rpc.ErrMalformed }
+
+func malformed(format string, args ...any) error { return malformedError(fmt.Sprintf(format, args...)) }
 
 // Principal is who a ticket is of or for.
 type Principal struct {
