@@ -115,6 +115,8 @@ func (k *checker) way(r rung, err error) {
 	for i, name := range waySteps() {
 		step := CheckStep{Name: name, Transport: r.transport(), Status: CheckPassed}
 		switch {
+		case i < failed && name == CheckClock && k.Client.opts.Auth == AuthNTLM:
+			step.skip("NTLM compares no clocks")
 		case i < failed:
 			step.Detail = k.passed(name, r)
 		case i == failed:
@@ -145,7 +147,7 @@ func (k *checker) passed(name CheckName, r rung) string {
 	case CheckInterface:
 		return "the CA serves requests by " + r.transport().long()
 	case CheckClock:
-		return "no difference that anybody minds"
+		return "no difference that the logon minds"
 	case CheckLogon:
 		return fmt.Sprintf("%s, authentication %s", k.cred.User(), k.Client.opts.Auth)
 	case CheckPrivacy:
@@ -170,6 +172,10 @@ func portOf(r rung, mapper string) string {
 // advise adds to the remedy of a step what only a check knows.
 func (k *checker) advise(s *CheckStep, r rung) {
 	switch s.Name {
+	case CheckPort:
+		if r.transport() == TransportNamedPipe {
+			s.Remedy = "Check that the host is up, that its service LanmanServer (Server) runs, and that a firewall lets port 445 through."
+		}
 	case CheckClock:
 		if e, ok := errors.AsType[*krb5.Error](s.Err); ok && e.Skew != 0 {
 			s.Detail = describeSkew(e.Skew)
@@ -228,17 +234,20 @@ func stepOf(err error) CheckName {
 		return CheckPrivacy
 	case isNotServed(err):
 		return CheckInterface
-	case errors.As(err, &rpcError):
-		return stepOfPhase(rpcError.Phase)
+	case errors.As(err, &rpcError) && rpcError.Phase == PhaseActivate && !errors.Is(err, ErrAccessDenied):
+		return CheckInterface
+	case errors.As(err, &rpcError) && (rpcError.Phase == PhasePipe || rpcError.Phase == PhaseBind):
+		return CheckLogon
 	case errors.As(err, &phase):
 		return stepOfPhase(phase.Phase)
 	}
 	return CheckAnswer
 }
 
+// stepOfPhase is for connections that end, or are silent, in a phase.
 func stepOfPhase(p Phase) CheckName {
 	switch p {
-	case PhaseMap:
+	case PhaseMap, PhaseActivate:
 		return CheckPort
 	case PhasePipe, PhaseBind:
 		return CheckLogon

@@ -32,6 +32,12 @@ func (f *flags) check(rest []string) error {
 		return errors.New("-password-file, -keytab and -ccache: give one of them")
 	case (f.keytab != "" || f.ccache != "") && f.auth == string(adcs.AuthNTLM):
 		return errors.New("-auth ntlm needs a password; -keytab and -ccache are for Kerberos")
+	case f.preflight && f.retrieve != 0:
+		return errors.New("-check submits nothing: -retrieve has no place beside it")
+	case f.directory != "" && !f.preflight:
+		return errors.New("-directory is for -check")
+	case f.preflight:
+		return nil
 	case f.out == "":
 		return errors.New("-out must name a file")
 	case f.retrieve > 1<<32-1:

@@ -27,6 +27,8 @@ type flags struct {
 	retrieve                uint
 	wait, poll, timeout     time.Duration
 	force, json             bool
+	preflight               bool
+	directory               string
 
 	algorithm keygen.Algorithm
 	profile   pkcs12.Profile
@@ -61,6 +63,8 @@ func parseFlags(args []string, out io.Writer) (flags, error) {
 	s.DurationVar(&f.wait, "wait", 0, "how long to wait for a manager's decision")
 	s.DurationVar(&f.poll, "poll", 5*time.Second, "time before the CA is asked again; it grows with each time")
 	s.DurationVar(&f.timeout, "timeout", 2*time.Minute, "how long one call may take, the CA's thinking included")
+	s.BoolVar(&f.preflight, "check", false, "check everything up to the request, print a table, and submit nothing")
+	s.StringVar(&f.directory, "directory", "", "with -check: DNS `name` of a domain controller to ask about CA, template and rights")
 	s.BoolVar(&f.json, "json", false, "print one JSON object for programs")
 	err := s.Parse(args)
 	f.json = f.json || err != nil && (slices.Contains(args, "-json") || slices.Contains(args, "--json"))

@@ -24,6 +24,11 @@
 // With -json the result is one JSON object: outcome and exit_status, request_id, serial, sha256 and thumbprint, the files,
 // the error with its remedy, and the commands that may come next.
 //
+// With -check nothing is submitted: it prints a table of what stands between this account and a certificate, from the name
+// of the host to the CA's chain, each step with its remedy if it failed. -template, -roots and -directory add steps. The
+// exit status is 0 if no step failed that matters (what was skipped is in the table), 7 if the logon did, else 1, and 2 for
+// wrong use; a wrong password is tried once.
+//
 // The exit status tells what became of the request. Build the program for it, with go build ./examples/enroll: go run
 // makes 1 of every status but 0.
 //
@@ -54,6 +59,12 @@ func main() {
 		os.Exit(exitIssued)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	if err == nil && f.preflight {
+		p := runPreflight(ctx, f)
+		stop()
+		_ = p.print(os.Stdout, os.Stderr, f.json) // nobody is left who could be told that this fails
+		os.Exit(p.ExitStatus)
+	}
 	r := report{Account: f.user, CA: f.ca, Host: f.host, again: f.again}
 	if err == nil {
 		err = enroll(ctx, f, &r)
