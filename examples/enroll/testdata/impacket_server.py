@@ -8,9 +8,9 @@ standard input ends. The options choose among what a server may legally do; the 
 (C706, MS-RPCE, MS-NLMP, MS-ICPR) all the same. What it does wrong is printed on standard error as "violation: ...",
 and the connection is closed.
 
-The user is CORP\\enroller, with or without a domain, with the password in PEER_PASSWORD. The template decides what
-happens: "Held" is held, and
-issued when it is retrieved for the second time; "Denied" is denied; "Fault" is answered with a fault; others are issued.
+The user is CORP\\enroller, with or without a domain, with the password in PEER_PASSWORD; with --keytab, he may log on with
+Kerberos too, which MIT's GSSAPI accepts. The template decides what happens: "Held" is held, and issued when it is retrieved
+for the second time; "Denied" is denied; "Fault" is answered with a fault; others are issued.
 """
 import argparse
 import hmac
@@ -41,7 +41,7 @@ NDR64 = uuidtup_to_bin(("71710533-beba-4937-8319-b5dbef9ccc36", "1.0"))
 
 FIRST, LAST, SIGN_HEADER, DID_NOT_EXECUTE, OBJECT = 0x01, 0x02, 0x04, 0x20, 0x80
 PRIVACY = 6
-RAW, SPNEGO = 10, 9
+RAW, SPNEGO, KERBEROS = 10, 9, 16
 
 
 class Violation(Exception):
@@ -367,8 +367,9 @@ class NTLMAcceptor:
         need(flags & agreed == self.flags & agreed, "AUTHENTICATE with flags %#x", flags)
         domain, user = domain.decode("utf-16-le"), user.decode("utf-16-le")
         need(len(nt) > 44 + 4, "no NTLMv2 response")
-        if (domain.lower(), user.lower()) not in (("corp", "enroller"), ("corp.test", "enroller"), ("", "enroller"),
-                                                  ("", "enroller@corp.test")):
+        known = self.o.user.lower()
+        if (domain.lower(), user.lower()) not in (("corp", known), ("corp.test", known), ("", known),
+                                                  ("", known + "@corp.test")):
             raise Refused("no user %s\\%s" % (domain, user))
         key = ntlm.NTOWFv2(user, os.environ["PEER_PASSWORD"], domain)
         proof = ntlm.hmac_md5(key, self.nonce + nt[16:])
@@ -404,6 +405,9 @@ class NTLMAcceptor:
         need(stamp is None or bits & 2, "timestamp, but no MIC")
         return bits
 
+    def signature_size(self, body):
+        return 16
+
     def reset(self):
         """Starts the key streams."""
         self.signing = {side: ntlm.SIGNKEY(self.flags, self.session_key, side) for side in ("Client", "Server")}
@@ -433,6 +437,7 @@ class NTLMAcceptor:
 
 OID_SPNEGO = bytes.fromhex("06062b0601050502")
 OID_NTLM = bytes.fromhex("060a2b06010401823702020a")
+OID_KERBEROS = bytes.fromhex("06092a864886f712010202"), bytes.fromhex("06092a864882f712010202")
 
 
 def der(tag, content):
@@ -456,33 +461,56 @@ def elements(data):
 
 
 class SPNEGOAcceptor:
-    """RFC 4178 with NTLM inside."""
+    """RFC 4178 with NTLM inside; Kerberos is left to MIT, SPNEGO and all."""
 
     def __init__(self, o):
-        self.ntlm, self.step, self.mechs = NTLMAcceptor(o), 0, b""
+        self.o, self.mechanism, self.mechs, self.mic, self.given = o, None, b"", False, None
 
     def token(self, data):
         """Returns the answer and whether that is all."""
-        self.step += 1
-        if self.step == 1:
-            (tag, frame), = elements(data)
-            need(tag == 0x60 and frame.startswith(OID_SPNEGO), "not an initial SPNEGO token")
-            (_, choice), = elements(frame[len(OID_SPNEGO):])
-            (_, sequence), = elements(choice)
-            fields = dict(elements(sequence))
-            self.mechs = fields[0xa0]
-            need(OID_NTLM in self.mechs, "NTLM is not offered")
-            challenge = self.ntlm.challenge(elements(fields[0xa2])[0][1])
-            return der(0xa1, der(0x30, der(0xa0, b"\x0a\x01\x01") + der(0xa1, OID_NTLM) +
-                                 der(0xa2, der(4, challenge)))), False
+        if self.given:
+            return self.given.token(data)
+        if self.mechanism is None:
+            return self.first(data)
         (_, sequence), = elements(elements(data)[0][1])
         fields = dict(elements(sequence))
-        self.ntlm.authenticate(elements(fields[0xa2])[0][1])
+        token = elements(fields[0xa2])[0][1]
+        if self.mechanism.messages == []:
+            return self.answer(b"\x01", der(0xa2, der(4, self.mechanism.challenge(token)))), False
+        self.mechanism.authenticate(token)
         need(0xa3 in fields, "no mechListMIC")
-        need(hmac.compare_digest(elements(fields[0xa3])[0][1], self.ntlm.mac("Client", self.mechs)), "wrong mechListMIC")
-        mic = self.ntlm.mac("Server", self.mechs)
-        self.ntlm.reset()
-        return der(0xa1, der(0x30, der(0xa0, b"\x0a\x01\0") + der(0xa3, der(4, mic)))), True
+        need(hmac.compare_digest(elements(fields[0xa3])[0][1], self.mechanism.mac("Client", self.mechs)), "wrong mechListMIC")
+        mic = self.mechanism.mac("Server", self.mechs)
+        self.mechanism.reset()
+        return self.answer(b"\0", der(0xa3, der(4, mic))), True
+
+    def first(self, data):
+        (tag, frame), = elements(data)
+        need(tag == 0x60 and frame.startswith(OID_SPNEGO), "not an initial SPNEGO token")
+        (_, choice), = elements(frame[len(OID_SPNEGO):])
+        (_, sequence), = elements(choice)
+        fields = dict(elements(sequence))
+        self.mechs = fields[0xa0]
+        (_, offered), = elements(self.mechs)
+        if self.o.keytab and any(oid in self.mechs for oid in OID_KERBEROS):
+            self.given = self.mechanism = kerberos(self.o)
+            return self.given.token(data)
+        if OID_NTLM not in offered:
+            raise Refused("NTLM is not offered")
+        self.mechanism = NTLMAcceptor(self.o)
+        if not offered.startswith(OID_NTLM):  # the token is of another mechanism, and the choice has to be verified
+            return self.answer(b"\x03", b"", OID_NTLM), False
+        challenge = self.mechanism.challenge(elements(fields[0xa2])[0][1])
+        return self.answer(b"\x01", der(0xa2, der(4, challenge)), OID_NTLM), False
+
+    def answer(self, state, rest, mechanism=b""):
+        chosen = der(0xa1, mechanism) if mechanism else b""
+        return der(0xa1, der(0x30, der(0xa0, b"\x0a\x01" + state) + chosen + rest))
+
+
+def kerberos(o):
+    from gssapi_acceptor import GSSAcceptor  # needs MIT's library, which NTLM does not
+    return GSSAcceptor(o, need, Refused)
 
 
 # --- DCE/RPC ---------------------------------------------------------------------------------------------------------
@@ -571,11 +599,14 @@ class Connection(socketserver.StreamRequestHandler):
     def authenticate(self, kind, flags, call, trailer, token):
         """One leg inside of bind or alter_context. None means that the connection is over."""
         if kind == MSRPC_BIND:
-            need(trailer["auth_type"] in (RAW, SPNEGO), "authentication type %d", trailer["auth_type"])
+            known = (RAW, SPNEGO, KERBEROS) if self.o.keytab else (RAW, SPNEGO)
+            if trailer["auth_type"] not in known:
+                self.nak(call)
+                return None
             need(flags & SIGN_HEADER, "the client does not offer header signing")
             self.auth = (trailer["auth_type"], trailer["auth_ctx_id"])
             self.sign_header = self.o.header_signing
-            self.security = (NTLMAcceptor if self.auth[0] == RAW else SPNEGOAcceptor)(self.o)
+            self.security = {RAW: NTLMAcceptor, SPNEGO: SPNEGOAcceptor, KERBEROS: kerberos}[self.auth[0]](self.o)
         need(self.auth == (trailer["auth_type"], trailer["auth_ctx_id"]), "leg of another context")
         if self.auth[0] == RAW:
             need(kind == MSRPC_BIND, "NTLM in alter_context")
@@ -591,10 +622,13 @@ class Connection(socketserver.StreamRequestHandler):
             return None
 
     def auth3(self, call, token):
-        need(self.auth[0] == RAW and not self.complete, "AUTH3")
+        need(self.auth[0] != SPNEGO and not self.complete, "AUTH3")
         try:
-            self.security.authenticate(token)
-            self.complete = True
+            if self.auth[0] == RAW:
+                self.security.authenticate(token)
+                self.complete = True
+            else:
+                self.complete = self.security.token(token) == (b"", True)
         except Refused:
             self.refused = True
             if self.o.refuse == "nak":
@@ -619,8 +653,7 @@ class Connection(socketserver.StreamRequestHandler):
         if self.security:
             need(self.complete and trailer, "request without protection")
             need(self.auth == (trailer["auth_type"], trailer["auth_ctx_id"]), "request of another context")
-            mechanism = self.security if self.auth[0] == RAW else self.security.ntlm
-            body = mechanism.unseal(raw[:24], body, raw[end:end + 8], token)
+            body = self.mechanism().unseal(raw[:24], body, raw[end:end + 8], token)
             body = body[:len(body) - trailer["auth_pad_len"]]
         self.stub += body
         if not flags & LAST:
@@ -653,8 +686,11 @@ class Connection(socketserver.StreamRequestHandler):
         need(rest == b"", "bytes after the verification trailer")
         return stub[:at]
 
+    def mechanism(self):
+        return self.security.mechanism if self.auth[0] == SPNEGO else self.security
+
     def respond(self, call, asked, stub):
-        size = self.room - 24 - 8 - 16 - 16
+        size = self.room - 24 - 8 - 16 - (self.mechanism().signature_size(bytes(16)) if self.security else 0)
         size = min(self.o.answer, size) if self.o.answer else size - size % 16
         parts = [stub[i:i + size] for i in range(0, len(stub), size)]
         left = len(stub)
@@ -676,10 +712,10 @@ class Connection(socketserver.StreamRequestHandler):
         """Seals a PDU, of which the first bytes are as they are."""
         t = SEC_TRAILER()
         t["auth_type"], t["auth_level"], t["auth_pad_len"], t["auth_ctx_id"] = self.auth[0], PRIVACY, pad, self.auth[1]
-        p["pduData"], p["sec_trailer"], p["auth_data"] = body, t, bytes(16)
+        n = self.mechanism().signature_size(body)
+        p["pduData"], p["sec_trailer"], p["auth_data"] = body, t, bytes(n)
         raw = p.get_packet()
-        mechanism = self.security if self.auth[0] == RAW else self.security.ntlm
-        sealed, signature = mechanism.seal(raw[:fixed], raw[fixed:-24], raw[-24:-16])
+        sealed, signature = self.mechanism().seal(raw[:fixed], raw[fixed:-n - 8], raw[-n - 8:-n])
         p["pduData"] = body[:len(body) - len(sealed)] + sealed
         p["auth_data"] = signature
 
@@ -707,6 +743,9 @@ def options():
     p = argparse.ArgumentParser()
     p.add_argument("folder")
     p.add_argument("--name", default="Foreign CA")
+    p.add_argument("--user", default="enroller")
+    p.add_argument("--keytab", default="", help="file with the keys of the server's account: it accepts Kerberos")
+    p.add_argument("--realm", default="CORP.TEST")
     p.add_argument("--no-header-signing", dest="header_signing", action="store_false")
     p.add_argument("--require-mic", dest="mic", action="store_true")
     p.add_argument("--without", action="append", default=[], choices=["keyexch", "56", "version", "timestamp", "dns", "sign"])
