@@ -19,6 +19,7 @@ import (
 
 	"github.com/adcskit/adcskit/adcs/adcstest"
 	"github.com/adcskit/adcskit/examples/internal/cli"
+	"github.com/adcskit/adcskit/internal/adtest"
 	"github.com/adcskit/adcskit/pkcs12"
 )
 
@@ -26,7 +27,7 @@ import (
 var bin string
 
 func TestMain(m *testing.M) {
-	os.Exit(func() int {
+	os.Exit(adtest.Run(func() int {
 		dir, err := os.MkdirTemp("", "enroll")
 		if err != nil {
 			panic(err)
@@ -39,7 +40,7 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		return m.Run()
-	}())
+	}))
 }
 
 // testCA is a running testca.

@@ -19,7 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// foreign is a CA that has nothing of ours: testdata/impacket_server.py.
+// foreign is a CA that has nothing of ours: ../../adcs/testdata/foreign_ca.py.
 type foreign struct {
 	EPM    int    `json:"epm"`
 	Roots  string `json:"roots"`
@@ -35,7 +35,7 @@ func startForeign(t *testing.T, options ...string) *foreign {
 	f.secret = filepath.Join(folder, "password")
 	require.NoError(t, os.WriteFile(f.secret, []byte("Foreign-1\n"), 0o600))
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-	cmd := exec.CommandContext(ctx, "/usr/bin/python3", append(append([]string{"testdata/impacket_server.py"}, options...),
+	cmd := exec.CommandContext(ctx, "/usr/bin/python3", append(append([]string{"../../adcs/testdata/foreign_ca.py"}, options...),
 		folder)...)
 	cmd.Env = append(os.Environ(), "PEER_PASSWORD=Foreign-1")
 	var stderr bytes.Buffer

@@ -62,7 +62,7 @@ func TestFailuresNameTheirPlace(t *testing.T) {
 		"logon":   {[]string{"-password-file", wrong}, 7, "logon failed", "the server rejected the logon"},
 		"refused": {[]string{"-template", "Denied", "-subject", "CN=x"}, 4, "refused: CERTSRV_E_TEMPLATE_DENIED", "permission to enroll for this certificate template"},
 		"DNS": {[]string{"-epm", "", "-host", "nonesuch.invalid"}, 1, "lookup nonesuch.invalid",
-			"is not known to DNS"},
+			"The name of the CA's host"}, // is not known to DNS, or there is no DNS to ask
 		"network":  {[]string{"-epm", "127.0.0.1:1"}, 1, "127.0.0.1:1: connect: connection refused", "refuses connections"},
 		"rejected": {[]string{"-template", "User", "-subject", "CN=x"}, 5, "issued, but not what was ordered", `not for "CN=x"`},
 	} {

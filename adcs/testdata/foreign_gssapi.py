@@ -1,15 +1,16 @@
-"""The server's side of Kerberos for impacket_server.py: MIT's GSSAPI, by itself and with MIT's SPNEGO around it."""
+"""The server's side of Kerberos for foreign_ca.py: MIT's GSSAPI, by itself and with MIT's SPNEGO around it."""
 import gssapi
 from gssapi.raw import IOV, IOVBufferType, unwrap_iov, wrap_iov, wrap_iov_length
 
 
 class GSSAcceptor:
-    """A security context in DCE style. need and Refused are impacket_server's."""
+    """A security context in DCE style. need and Refused are foreign_ca's."""
 
     def __init__(self, o, need, refused):
         self.o, self.need, self.refused = o, need, refused
         creds = gssapi.Credentials(usage="accept", store={"keytab": o.keytab})
         self.context = gssapi.SecurityContext(creds=creds, usage="accept")
+        self.context.__DEFER_STEP_ERRORS__ = False
         self.header = o.header_signing  # is signed along with the body
 
     def token(self, data):
@@ -18,7 +19,7 @@ class GSSAcceptor:
         try:
             answer = self.context.step(data) or b""
         except gssapi.exceptions.GSSError as e:
-            raise self.refused(str(e)) from e
+            raise self.refused(str(e), e.token) from e
         if self.context.complete:
             self.check()
         return answer, self.context.complete
