@@ -6,7 +6,7 @@
 //	defer client.Close()
 //	result, err := client.Submit(ctx, adcs.Request{CSR: csr, Template: "Machine"})
 //	switch {
-//	case errors.Is(err, adcs.ErrOutcomeUnknown): // never submit again; look it up at the CA
+//	case errors.Is(err, adcs.ErrOutcomeUnknown): // never submit again; client.Find looks it up
 //	case err != nil:                             // adcs.Explain(err) says what an administrator can do
 //	case result.Disposition == adcs.Pending:     // keep result.RequestID; client.Wait or client.Retrieve later
 //	default:                                     // adcs.Verify(result.Certificate, …) before it is used
@@ -23,6 +23,13 @@
 // the server says so in a fault that carries its signature. A failed [Client.Submit] whose request may have reached the
 // CA matches [ErrOutcomeUnknown]. The one unsigned fault that is believed is the refusal of a logon on a connection on
 // which the server has proved nothing yet: with [AuthNTLM], not with SPNEGO, somebody on the path can fake that one.
+//
+// # The CA's database and its manager
+//
+// A CA tells an account that may read its database what became of a request: [Client.Find] looks for it by its id, by the
+// serial number of its certificate, or by the request itself, and [Settle] says what the rows come to. That is how a lost
+// answer is recovered; that there is no row proves nothing. [Client.Manager] does what the CA's manager does: approve, deny,
+// revoke, publish revocation lists. All of it goes over DCOM ([MS-CSRA]), whatever carries the requests.
 //
 // # Security
 //

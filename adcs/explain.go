@@ -35,8 +35,9 @@ func Explain(err error) Explanation {
 	}
 	// The order matters: what happened to the request comes before the cause, which may be wrapped in the same error.
 	for _, explain := range []func(error) (Explanation, bool){
-		explainUnknown, explainVerify, explainLadder, explainKerberos, explainLogon, explainNotOwner, explainActivation,
-		explainRefusal, explainLocal, explainPipe, explainRPC, explainContext, explainBroken, explainNetwork,
+		explainAction, explainUnknown, explainVerify, explainLadder, explainKerberos, explainLogon, explainNotOwner,
+		explainActivation, explainRefusal, explainLocal, explainPipe, explainRPC, explainContext, explainBroken,
+		explainNetwork,
 	} {
 		if e, ok := explain(err); ok {
 			return e
