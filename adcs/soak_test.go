@@ -41,6 +41,7 @@ func TestSoak(t *testing.T) {
 			s.run(t)
 			s.decide(t)
 			s.check(t)
+			s.settle(t)
 			s.end(t)
 		})
 	}
@@ -102,7 +103,7 @@ func newSoak(t *testing.T, transport adcs.Transport) *soak {
 	}
 	t.Logf("ADCSKIT_SEED=%d", seed)
 	s := &soak{weather: &weather{dice: newDice(seed, 1)}}
-	s.server = newServer(t, &adcstest.Options{Fault: s.fault})
+	s.server = newServer(t, &adcstest.Options{Fault: s.fault, Readers: []string{`CORP\enroller`}})
 	s.network = &openConns{dial: (&rough{weather: s.weather, dial: s.server.DialContext}).DialContext}
 	s.client = newClient(t, s.server, &adcs.Options{
 		Transport: transport, DialContext: s.network.DialContext, Timeout: soakTimeout, MaxFragment: 1432,
@@ -249,6 +250,52 @@ func (s *soak) agree(t *testing.T, r *record, row *adcstest.RequestInfo) {
 		t.Errorf("the client says %q of request %d, whose disposition is %d: %v", r.fate(), row.ID, row.Disposition,
 			r.err)
 	}
+}
+
+// settle looks up every request whose outcome is unknown: those that the CA has are found, as they are, and no others.
+func (s *soak) settle(t *testing.T) {
+	rows := map[[sha256.Size]byte]adcstest.RequestInfo{}
+	for _, row := range s.server.Requests() {
+		rows[row.PublicKeyHash] = row
+	}
+	for _, r := range s.records {
+		if r.fate() != fateUnknown {
+			continue
+		}
+		unknown, _ := errors.AsType[*adcs.OutcomeUnknownError](r.err)
+		require.NotNil(t, unknown, "%v", r.err)
+		row, executed := rows[r.hash]
+		found := s.lookUp(t, r, unknown.Time, 300*time.Millisecond)
+		if executed && len(found) == 0 { // it was held up for longer
+			found = s.lookUp(t, r, unknown.Time, time.Minute)
+		}
+		if !executed {
+			assert.Empty(t, found, "the CA has no such request")
+			continue
+		}
+		if assert.Len(t, found, 1) {
+			r.result, r.err = adcs.Settle(found)
+			s.settled(t, r, &row)
+		}
+	}
+}
+
+func (s *soak) lookUp(t *testing.T, r *record, when time.Time, window time.Duration) []*adcs.Row {
+	rows, err := s.client.Find(t.Context(), adcs.Lookup{
+		Request: r.csr, Requester: s.server.User().Account(), Time: when, Window: window,
+	})
+	require.NoError(t, err)
+	return rows
+}
+
+// settled compares what was found with the row.
+func (s *soak) settled(t *testing.T, r *record, row *adcstest.RequestInfo) {
+	if r.fate() == fatePending { // nobody has decided about this one: it was not known to be held
+		assert.Equal(t, uint32(adcs.Pending), row.Disposition)
+		assert.Equal(t, row.ID, r.result.RequestID)
+		return
+	}
+	s.agree(t, r, row)
 }
 
 // end shows that nothing is left.
