@@ -52,6 +52,7 @@ type caConfig struct {
 	AllowNTLM      bool   `json:"allowNTLM"`
 	EndpointMapper string `json:"endpointMapper"` // host:port, if not port 135 of the host
 	Transport      string `json:"transport"`      // auto, tcp or np
+	Find           *bool  `json:"find"`           // look up lost answers in its database; true if left out
 }
 
 // defaultCapacity is that of the connector, written down because each CA gets as many connections.
@@ -107,6 +108,7 @@ func (c *config) newIssuer() (*issuer.Issuer, error) {
 		}
 		one := issuer.CA{
 			Host: ca.Host, Name: ca.Name, Credential: credential, Roots: pool,
+			NoFind: ca.Find != nil && !*ca.Find,
 			Options: &adcs.Options{
 				Auth: adcs.Auth(ca.Auth), AllowNTLM: ca.AllowNTLM, Transport: adcs.Transport(ca.Transport), EndpointMapper: ca.EndpointMapper, Connections: c.Capacity,
 				KRB5Conf: cmp.Or(ca.KRB5Conf, os.Getenv("KRB5_CONFIG")), KDC: ca.KDC, SPN: ca.SPN,

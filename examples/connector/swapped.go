@@ -17,7 +17,10 @@ type swapped struct {
 	all []*issuer.Issuer
 }
 
-var _ connector.Issuer = (*swapped)(nil)
+var (
+	_ connector.Issuer        = (*swapped)(nil)
+	_ connector.PartialFinder = (*swapped)(nil)
+)
 
 func (s *swapped) swap(next *issuer.Issuer) {
 	s.mu.Lock()
@@ -59,4 +62,10 @@ func (s *swapped) Finish(
 	ctx context.Context, o *connector.Order, p *connector.Prepared, issued *connector.CAResult,
 ) (*connector.Bundle, error) {
 	return s.current().Finish(ctx, o, p, issued)
+}
+
+func (s *swapped) Finds(ca wsproto.CAAssignment) bool { return s.current().Finds(ca) }
+
+func (s *swapped) Find(ctx context.Context, o *connector.Order, l connector.Lookup) (*connector.CAResult, error) {
+	return s.current().Find(ctx, o, l)
 }

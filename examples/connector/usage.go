@@ -36,6 +36,8 @@ The configuration is JSON; paths are relative to its folder, and unknown keys ar
     roots              PEM or DER: what its certificates must chain to
     auth               "negotiate" (SPNEGO, which it is if left out), "kerberos" or "ntlm"
     allowNTLM          true lets negotiate use NTLM where Kerberos is impossible; NTLM does not prove who the CA is
+    find               true, which it is if left out, looks a request up in the CA's database, over DCOM, when its answer was
+                       lost; false leaves such an outcome unknown
   policy               what this connector may be asked to do; what is not named is refused, and the gateway cannot change it
     cas                list of {"host": …, "name": …}
     templates          common names of templates

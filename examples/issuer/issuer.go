@@ -24,9 +24,13 @@ type CA struct {
 	Credential adcs.Credential
 	Roots      *x509.CertPool // what certificates of this CA must chain to; required
 	Options    *adcs.Options  // may be nil
+
+	// NoFind leaves lost answers unknown. Otherwise they are looked up in the CA's database, over DCOM; that it may read
+	// there is part of what an account can do that may enroll.
+	NoFind bool
 }
 
-// Issuer implements [connector.Issuer]. It is safe for concurrent use.
+// Issuer implements [connector.Issuer] and [connector.Finder]. It is safe for concurrent use.
 type Issuer struct {
 	cas map[wsproto.CAAssignment]entry
 }
@@ -36,7 +40,10 @@ type entry struct {
 	client *adcs.Client
 }
 
-var _ connector.Issuer = (*Issuer)(nil)
+var (
+	_ connector.Issuer        = (*Issuer)(nil)
+	_ connector.PartialFinder = (*Issuer)(nil)
+)
 
 // New makes a client for each CA, without I/O. The caller has to Close the issuer.
 func New(cas ...CA) (*Issuer, error) {

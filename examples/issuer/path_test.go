@@ -32,6 +32,7 @@ type path struct {
 	ca      *adcstest.Server
 	gateway *gateway.Gateway
 	served  wsproto.CAAssignment
+	finds   bool
 }
 
 // startPath starts CA, gateway and connector, and stops them with the test.
@@ -39,13 +40,15 @@ func startPath(tb testing.TB, capacity int) *path {
 	return startPathWith(tb, capacity, nil, "")
 }
 
-// startPathWith is startPath for another CA, and for a password that is not the right one.
+// startPathWith is startPath for another CA, and for a password that is not the right one. Lost answers are looked up at a
+// CA that lets somebody read its database, when lease and deadline are over.
 func startPathWith(tb testing.TB, capacity int, opts *adcstest.Options, password string) *path {
 	tb.Helper()
 	ca, err := adcstest.NewServer(opts)
 	require.NoError(tb, err)
 	tb.Cleanup(ca.Close)
 	p := &path{ca: ca, served: wsproto.CAAssignment{Host: ca.Host(), Name: ca.Name()}}
+	p.finds = opts != nil && opts.Readers != nil
 	if password == "" {
 		password = ca.User().Password
 	}
@@ -67,6 +70,7 @@ func (p *path) startGateway(tb testing.TB) *httptest.Server {
 		Authority: authority,
 		Store:     gateway.NewMemoryStore(),
 		OnError:   func(err error) { tb.Error(err) },
+		Timing:    &gateway.Timing{Lease: 3 * time.Second, RPCDeadline: 3 * time.Second},
 	})
 	require.NoError(tb, err)
 	p.run(tb, p.gateway.Run)
@@ -96,6 +100,7 @@ func (p *path) startConnector(tb testing.TB, server *httptest.Server, capacity i
 	roots.AddCert(p.ca.Chain()[len(p.ca.Chain())-1])
 	i, err := issuer.New(issuer.CA{
 		Host: p.ca.Host(), Name: p.ca.Name(), Roots: roots, Credential: adcs.Password(p.ca.User().Account(), password),
+		NoFind:  !p.finds,
 		Options: &adcs.Options{Transport: adcs.TransportTCP, AllowNTLM: true, DialContext: p.ca.DialContext, Connections: capacity},
 	})
 	require.NoError(tb, err)
