@@ -18,6 +18,8 @@ func (f *flags) accountFlags(s *flag.FlagSet) {
 	s.StringVar(&f.ccache, "ccache", "", "`file` with the account's tickets, for Kerberos; $KRB5CCNAME if empty, without password and keytab")
 	s.StringVar(&f.krb5Conf, "krb5-conf", "", "krb5.conf to read; the `file` that $KRB5_CONFIG names, or /etc/krb5.conf, if empty")
 	s.StringVar(&f.kdc, "kdc", "", "`host` or host:port of the KDC of the account's realm; from krb5.conf or DNS if empty")
+	s.BoolVar(&f.currentAccount, "current-account", false,
+		"log on as the account that enroll runs as, without -user; on Windows only, experimental")
 	s.StringVar(&f.spn, "spn", "", "service principal `name` of the CA's host; host/ and -host if empty")
 }
 
@@ -33,6 +35,8 @@ func (f *flags) options() *adcs.Options {
 // credential is the one that was given: a keytab, a credential cache or a password, or else what the environment has.
 func (f *flags) credential() (adcs.Credential, error) {
 	switch {
+	case f.currentAccount:
+		return adcs.CurrentAccount(), nil
 	case f.keytab != "":
 		return adcs.Keytab(f.user, f.keytab), nil
 	case f.ccache != "":

@@ -12,7 +12,7 @@ import (
 func (f *flags) check(rest []string) error {
 	r := f.request
 	names := len(r.DNSNames) + len(r.EmailAddresses) + len(r.URIs) + len(r.UPNs) + len(r.IPAddresses)
-	asked := r.Subject != "" || names > 0 || r.SID != ""
+	f.asked = r.Subject != "" || names > 0 || r.SID != ""
 	switch {
 	case len(rest) > 0:
 		return fmt.Errorf("unknown argument %q", rest[0])
@@ -26,7 +26,9 @@ func (f *flags) check(rest []string) error {
 	switch {
 	case f.host == "" || f.ca == "":
 		return errors.New("-host and -ca are required")
-	case f.user == "" && (f.keytab != "" || f.passwordFile != "" || f.ccache == "" && os.Getenv("KRB5CCNAME") == ""):
+	case f.currentAccount && (f.user != "" || f.keytab+f.passwordFile+f.ccache != ""):
+		return errors.New("-current-account needs no account, password, keytab or credential cache")
+	case f.user == "" && !f.currentAccount && (f.keytab != "" || f.passwordFile != "" || f.ccache == "" && os.Getenv("KRB5CCNAME") == ""):
 		return errors.New("-user is required, but with a credential cache")
 	case more(f.passwordFile, f.keytab, f.ccache):
 		return errors.New("-password-file, -keytab and -ccache: give one of them")
@@ -42,14 +44,17 @@ func (f *flags) check(rest []string) error {
 		return errors.New("-out must name a file")
 	case f.retrieve > 1<<32-1:
 		return errors.New("-retrieve: a request id has 32 bits")
-	case f.retrieve == 0 && !f.set["template"] && r.TemplateName == "":
+	case f.retrieve == 0 && !f.set["template"] && r.TemplateName == "" && (f.renew == "" || f.asked):
 		return errors.New("-template is required")
 	case f.retrieve != 0 && f.keyFile == "":
 		return errors.New("-retrieve needs -key-file, the file that was written when the request was sent")
-	case f.retrieve != 0 && (asked || r.TemplateName != ""):
+	case f.retrieve != 0 && (f.asked || r.TemplateName != ""):
 		return errors.New("-retrieve takes what was asked for from -key-file")
 	}
-	f.fromDirectory = f.fromDirectory || f.retrieve == 0 && !asked
+	if err := f.signedFlags.check(f.retrieve != 0); err != nil {
+		return err
+	}
+	f.fromDirectory = f.fromDirectory || f.retrieve == 0 && !f.asked && f.renew == ""
 	if f.keyFile == "" {
 		f.keyFile = f.beside(".key")
 	}

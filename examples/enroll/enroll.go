@@ -22,6 +22,7 @@ type enrollment struct {
 	client      *adcs.Client
 	key         crypto.Signer
 	csr         []byte // nil with a key file that does not hold it
+	signed      []byte // csr with the signature of another key, if there is one
 	ourKeyFile  bool   // enroll wrote the key file, and nobody changed it since
 	roots       []*x509.Certificate
 	p12Password string
@@ -97,7 +98,11 @@ func (e *enrollment) ask(ctx context.Context) (*adcs.Result, error) {
 		e.report.RequestID = uint32(e.retrieve)
 		return e.client.Retrieve(ctx, uint32(e.retrieve))
 	}
-	return e.client.Submit(ctx, adcs.Request{CSR: e.csr, Template: e.template})
+	request := adcs.Request{CSR: e.csr, Template: e.template}
+	if e.signed != nil {
+		request.CSR = e.signed
+	}
+	return e.client.Submit(ctx, request)
 }
 
 // await waits for the manager, if that is wanted.

@@ -58,7 +58,8 @@ const configuration = `{
 		{"name": "HeldUser", "hold": true, "directory": {"upn": true}},
 		{"name": "Denied", "deny": "0x80094012"},
 		{"name": "Strong", "minimumKeySize": 2048},
-		{"name": "User", "directory": {"upn": true}}
+		{"name": "User", "directory": {"upn": true}},
+		{"name": "Agent", "extKeyUsage": ["1.3.6.1.4.1.311.20.2.1"]}
 	],
 	"directory": [{"account": "CORP\\enroller", "commonName": "The Enroller", "upn": "enroller@corp.test",
 		"sid": "S-1-5-21-1-2-3-1105"}]

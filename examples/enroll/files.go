@@ -13,7 +13,7 @@ import (
 func (f *flags) distinct() error {
 	files := [][2]string{
 		{"-out", f.out}, {"-key-file", f.keyFile}, {"-password-file", f.passwordFile}, {"-roots", f.rootsFile},
-		{"-p12-password-file", f.p12PasswordFile},
+		{"-p12-password-file", f.p12PasswordFile}, {"-renew", f.renew}, {"-agent-cert", f.agentCert},
 	}
 	if f.p12PasswordFile == "" {
 		files[4] = [2]string{"the file for the password of the .p12", f.beside(".password")}

@@ -29,10 +29,13 @@ type flags struct {
 	force, json             bool
 	preflight               bool
 	directory               string
+	currentAccount          bool
+	signedFlags
 
 	algorithm keygen.Algorithm
 	profile   pkcs12.Profile
 	set       map[string]bool // the flags that were given
+	asked     bool            // subject or names were
 	again     string          // those that a later call for the same request has to repeat
 }
 
@@ -50,6 +53,7 @@ func parseFlags(args []string, out io.Writer) (flags, error) {
 	f.caFlags(s)
 	f.accountFlags(s)
 	f.requestFlags(s)
+	f.signedFlags.add(s)
 	s.BoolVar(&f.fromDirectory, "from-directory", false,
 		"the template takes subject and names from the directory; implied if neither is given")
 	s.StringVar(&f.rootsFile, "roots", "", "`file` with the roots that the certificate must chain to, in PEM or one in DER")

@@ -30,6 +30,9 @@ func (e *enrollment) makeRequest() (err error) {
 	if e.csr, err = keygen.CreateRequest(e.key, &e.request); err != nil {
 		return &usageError{err}
 	}
+	if err := e.sign(e.asked); err != nil {
+		return err
+	}
 	err = saveKey(e.keyFile, e.key, e.csr)
 	e.ourKeyFile = err == nil
 	if errors.Is(err, fs.ErrExist) {

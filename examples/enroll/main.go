@@ -7,7 +7,13 @@
 // KRB5CCNAME names). The realm is that of -user or of krb5.conf; KDCs come from krb5.conf, -kdc or DNS. NTLM, which does not
 // prove who the CA is, is used only where that is allowed: -allow-ntlm, where Kerberos is impossible, or -auth ntlm.
 //
-// Passwords come from files or from the environment (ADCS_PASSWORD, P12_PASSWORD), never from the command line. Without
+// With -renew, the old certificate and its key sign the request for the new one. With -on-behalf-of, an enrollment agent
+// signs one for another account (-agent-cert):
+//
+//	enroll -renew device.p12 -signer-password-file device.password -host … -ca … -user … -out renewed.p12
+//	enroll -on-behalf-of 'CORP\bob' -agent-cert agent.p12 -template User -host … -ca … -user … -out bob.p12
+//
+// Passwords come from files or from the environment (ADCS_PASSWORD, P12_PASSWORD, SIGNER_PASSWORD), never from the command line. Without
 // a password for the .p12, one is made and written beside it. A .p12 or a password that is there already is replaced
 // with -force only: it may hold the only copy of a key.
 //

@@ -57,7 +57,7 @@ func again(s *flag.FlagSet) string {
 		case "host", "epm", "ca", "template", "user", "password-file", "keytab", "ccache", "krb5-conf", "kdc", "spn", "auth", "transport",
 			"roots", "out", "p12-password-file", "profile", "timeout":
 			fmt.Fprintf(&b, " -%s %s", f.Name, quoted(f.Value.String()))
-		case "force", "from-directory", "allow-ntlm":
+		case "force", "from-directory", "allow-ntlm", "current-account":
 			if f.Value.String() == "true" {
 				fmt.Fprintf(&b, " -%s", f.Name)
 			}

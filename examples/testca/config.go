@@ -44,6 +44,8 @@ type template struct {
 	MinimumKeySize      int        `json:"minimumKeySize"`
 	KeyAlgorithms       []string   `json:"keyAlgorithms"`
 	Signatures          int        `json:"signatures"`
+	SignatureUsages     []string   `json:"signatureUsages"`
+	OnBehalfOf          []string   `json:"onBehalfOf"`
 	Enroll              []string   `json:"enroll"`
 	Directory           *directory `json:"directory"`
 	NoSecurityExtension bool       `json:"noSecurityExtension"`
@@ -75,7 +77,7 @@ type entry struct {
 func (t template) options() (adcstest.Template, error) {
 	made := adcstest.Template{
 		Name: t.Name, OID: t.OID, Major: t.Major, Minor: t.Minor, Hold: t.Hold, DenyMessage: t.DenyMessage,
-		MinimumKeySize: t.MinimumKeySize, KeyAlgorithms: t.KeyAlgorithms, Signatures: t.Signatures, Enroll: t.Enroll,
+		MinimumKeySize: t.MinimumKeySize, KeyAlgorithms: t.KeyAlgorithms, Signatures: t.Signatures, SignatureUsages: t.SignatureUsages, OnBehalfOf: t.OnBehalfOf, Enroll: t.Enroll,
 		NoSecurityExtension: t.NoSecurityExtension, ExtKeyUsage: t.ExtKeyUsage,
 	}
 	if t.Directory != nil {
