@@ -99,9 +99,9 @@ func TestWrongUse(t *testing.T) {
 		"bad KDC":       {[]string{"-kdc", "tcp/dc"}, `"tcp/dc" is neither host nor host:port`},
 		"bad SPN":       {[]string{"-spn", "ca"}, `"ca" is not service/host`},
 		"no secret":     {[]string{"-password-file", ""}, "or -keytab or -ccache"},
-		"dcom":          {[]string{"-transport", "dcom"}, "enroll: transport dcom: not supported yet\n"},
 		"no user":       {[]string{"-user", ""}, "-user is required"},
 		"cache type":    {[]string{"-auth", "kerberos", "-password-file", "", "-ccache", "KCM:0"}, "of type KCM"},
+		"signer":        {[]string{"-renew", "x", "-on-behalf-of", "y"}, "give one of them"},
 		"unknown flag":  {[]string{"-pasword", "x"}, "not defined: -pasword"},
 	} {
 		t.Run(name, func(t *testing.T) {
