@@ -320,7 +320,6 @@ func TestRefusals(t *testing.T) {
 		"no KDC, no NTLM": {[]string{"-template", "Device", "-auth", "negotiate", "-allow-ntlm=false", "-user", "a@CORP.TEST", "-kdc",
 			"127.0.0.1:1"}, 1, "no KDC"},
 		"no realm":             {[]string{"-template", "Device", "-auth", "kerberos", "-user", "a"}, 1, "unknown realm"},
-		"DCOM":                 {[]string{"-template", "Device", "-transport", "dcom"}, 2, "not supported yet"},
 		"no template":          {nil, 2, "-template is required"},
 		"bad name":             {[]string{"-template", "Device", "-dns", "a b"}, 2, "a b"},
 		"bad SID":              {[]string{"-template", "Device", "-sid", "S-1"}, 2, "security identifier"},

@@ -95,7 +95,7 @@ func (f *flags) caFlags(s *flag.FlagSet) {
 	s.StringVar(&f.template, "template", "", "`name` of the certificate template (not its display name); '' if the CA has none")
 	s.StringVar(&f.auth, "auth", "negotiate", "negotiate (SPNEGO: Kerberos, and NTLM only with -allow-ntlm), kerberos or ntlm")
 	s.BoolVar(&f.allowNTLM, "allow-ntlm", false, "let negotiate use NTLM where Kerberos is impossible; it does not prove who the CA is")
-	s.StringVar(&f.transport, "transport", "auto", "auto, tcp, np or dcom (dcom is not supported yet)")
+	s.StringVar(&f.transport, "transport", "auto", "auto, tcp, np or dcom")
 }
 
 // requestFlags are those that say what the certificate is for.
