@@ -24,7 +24,7 @@ func (f *flags) check(rest []string) error {
 		return err
 	}
 	switch {
-	case f.host == "" || f.ca == "":
+	case (f.host == "" || f.ca == "") && !f.discover:
 		return errors.New("-host and -ca are required")
 	case f.currentAccount && (f.user != "" || f.keytab+f.passwordFile+f.ccache != ""):
 		return errors.New("-current-account needs no account, password, keytab or credential cache")
@@ -36,9 +36,13 @@ func (f *flags) check(rest []string) error {
 		return errors.New("-auth ntlm needs a password; -keytab and -ccache are for Kerberos")
 	case f.preflight && f.retrieve != 0:
 		return errors.New("-check submits nothing: -retrieve has no place beside it")
-	case f.directory != "" && !f.preflight:
-		return errors.New("-directory is for -check")
-	case f.preflight:
+	case f.discover && (f.preflight || f.retrieve != 0):
+		return errors.New("-discover, -check and -retrieve: one at a time")
+	case f.directory != "" && !f.preflight && !f.discover:
+		return errors.New("-directory is for -check and -discover")
+	case f.directory == "" && (f.discover || f.directoryRoots != ""):
+		return errors.New("-directory is required with -discover and -directory-roots")
+	case f.preflight || f.discover:
 		return nil
 	case f.out == "":
 		return errors.New("-out must name a file")

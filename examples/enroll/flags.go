@@ -27,8 +27,9 @@ type flags struct {
 	retrieve                uint
 	wait, poll, timeout     time.Duration
 	force, json             bool
-	preflight               bool
+	preflight, discover     bool
 	directory               string
+	directoryRoots          string
 	currentAccount          bool
 	signedFlags
 
@@ -68,7 +69,7 @@ func parseFlags(args []string, out io.Writer) (flags, error) {
 	s.DurationVar(&f.poll, "poll", 5*time.Second, "time before the CA is asked again; it grows with each time")
 	s.DurationVar(&f.timeout, "timeout", 2*time.Minute, "how long one call may take, the CA's thinking included")
 	s.BoolVar(&f.preflight, "check", false, "check everything up to the request, print a table, and submit nothing")
-	s.StringVar(&f.directory, "directory", "", "with -check: DNS `name` of a domain controller to ask about CA, template and rights")
+	f.directoryFlags(s)
 	s.BoolVar(&f.json, "json", false, "print one JSON object for programs")
 	err := s.Parse(args)
 	f.json = f.json || err != nil && (slices.Contains(args, "-json") || slices.Contains(args, "--json"))
@@ -96,6 +97,16 @@ func (f *flags) caFlags(s *flag.FlagSet) {
 	s.StringVar(&f.auth, "auth", "negotiate", "negotiate (SPNEGO: Kerberos, and NTLM only with -allow-ntlm), kerberos or ntlm")
 	s.BoolVar(&f.allowNTLM, "allow-ntlm", false, "let negotiate use NTLM where Kerberos is impossible; it does not prove who the CA is")
 	s.StringVar(&f.transport, "transport", "auto", "auto, tcp, np or dcom")
+}
+
+// directoryFlags are those that say where the directory is, and what is wanted of it.
+func (f *flags) directoryFlags(s *flag.FlagSet) {
+	s.BoolVar(&f.discover, "discover", false,
+		"list CAs and templates of the directory, and what is dangerous about them; -host and -ca are not needed")
+	s.StringVar(&f.directory, "directory", "",
+		"with -check and -discover: DNS `name` of a domain controller; ldaps:// in front of it uses TLS and a password")
+	s.StringVar(&f.directoryRoots, "directory-roots", "",
+		"`file` with the roots of the domain controller's certificate; the system's if empty")
 }
 
 // requestFlags are those that say what the certificate is for.

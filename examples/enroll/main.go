@@ -27,6 +27,11 @@
 // synced and opened again. One that enroll did not write, or that somebody changed, is never removed. enroll says which
 // file it removed, and which stays.
 //
+// With -discover it reads, in the place of all that, which CAs and templates the directory has, who may enroll, and what is
+// dangerous about them:
+//
+//	enroll -discover -directory dc.corp.test -user … -password-file …
+//
 // With -json the result is one JSON object: outcome and exit_status, request_id, serial, sha256 and thumbprint, the files,
 // the error with its remedy, and the commands that may come next.
 //
@@ -70,6 +75,12 @@ func main() {
 		stop()
 		_ = p.print(os.Stdout, os.Stderr, f.json) // nobody is left who could be told that this fails
 		os.Exit(p.ExitStatus)
+	}
+	if err == nil && f.discover {
+		l := runDiscover(ctx, f)
+		stop()
+		_ = l.print(os.Stdout, os.Stderr, f.json)
+		os.Exit(l.ExitStatus)
 	}
 	r := report{Account: f.user, CA: f.ca, Host: f.host, again: f.again}
 	if err == nil {

@@ -6,7 +6,6 @@ import (
 	"errors"
 
 	"github.com/adcskit/adcskit/adcs"
-	"github.com/adcskit/adcskit/adcs/discovery"
 	"github.com/adcskit/adcskit/examples/internal/cli"
 )
 
@@ -66,13 +65,9 @@ func (f *flags) runCheck(ctx context.Context) (*adcs.Report, error) {
 		}
 	}
 	if f.directory != "" {
-		d, err := discovery.New(f.directory, credential, &discovery.Options{
-			Auth: adcs.Auth(f.auth), AllowNTLM: f.allowNTLM, KRB5Conf: f.options().KRB5Conf, KDC: f.kdc,
-		})
-		if err != nil {
-			return nil, &usageError{err}
+		if o.Directory, err = f.directoryClient(credential); err != nil {
+			return nil, err
 		}
-		o.Directory = d
 	}
 	return client.Check(ctx, o), nil
 }

@@ -10,6 +10,7 @@ const synopsis = `Enroll gets one certificate from one CA and writes it, with it
   enroll -host ca.corp.test -ca "Corp CA" -template Device -user enroller@CORP.TEST -password-file secret \
       -subject CN=device,O=Corp -dns device.corp.test -roots corp-root.pem -out device.p12
   enroll -check -host … -ca … -template … -user … -password-file … -roots … -directory dc.corp.test
+  enroll -discover -directory dc.corp.test -user … -password-file …
   enroll -retrieve 42 -key-file device.key -host … -ca … -user … -password-file … -out device.p12
   enroll -renew device.p12 -signer-password-file device.password -host … -ca … -user … -out renewed.p12
   enroll -on-behalf-of 'CORP\bob' -agent-cert agent.p12 -template User -host … -ca … -user … -out bob.p12
@@ -20,6 +21,9 @@ The key is in -key-file until it is in the .p12; then the file is removed, if en
 
 With -check nothing is submitted: a table says what stands between the account and a certificate, and what to do. Exit
 status: 0 no step failed, 1 a step failed, 2 wrong use, 7 the logon failed.
+
+With -discover it lists the CAs and templates of the directory, who may enroll, and what is dangerous. Exit status: 0 the
+directory was read, 1 it was not, 2 wrong use, 7 the logon failed.
 
 Exit status (build the program first: go run makes 1 of every status but 0):
   0  issued: the .p12 is written
