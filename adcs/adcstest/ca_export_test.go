@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"time"
 
+	"github.com/adcskit/adcskit/internal/csra"
 	"github.com/adcskit/adcskit/internal/dcom"
 )
 
@@ -121,3 +122,21 @@ func (a *Authority) CACert(what uint32) ([]byte, uint32) { return a.a.caCert(wha
 
 // Properties are those that the CA says it has.
 func (a *Authority) Properties() []dcom.Property { return a.a.properties() }
+
+// View is a view of the CA's database as one object has it.
+type View struct {
+	a    *authority
+	slot viewSlot
+}
+
+func (a *Authority) NewView() *View { return &View{a: a.a, slot: viewSlot{count: &viewCount{}}} }
+
+func (v *View) Open(m csra.OpenView) csra.Table          { return v.slot.open(v.a, newSchema(), &m) }
+func (v *View) Enumerate(first, count uint32) csra.Table { return v.slot.enumerate(first, count) }
+func (v *View) Close() uint32                            { return v.slot.close() }
+
+// Columns is EnumViewColumnTable.
+func Columns(table, first, count uint32) csra.Table { return newSchema().columns(table, first, count) }
+
+// DefaultColumns is GetViewDefaultColumnSet.
+func DefaultColumns(set uint32) ([]uint32, bool) { return defaultColumns(set) }

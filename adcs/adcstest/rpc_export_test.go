@@ -98,6 +98,3 @@ func (s *Server) AcceptTokens(authType uint8, tokens ...[]byte) (account string,
 	}
 	return a.who.account(), replies
 }
-
-// Objects is how many objects clients have made and not released.
-func (s *Server) Objects() int { return s.objects.count() }
