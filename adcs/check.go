@@ -9,7 +9,7 @@ import (
 // CheckName names a step of [Client.Check].
 type CheckName string
 
-// The steps, in their order.
+// The steps, in their order; whether the CA serves a pipe or DCOM objects is known after the logon only.
 const (
 	CheckHost      CheckName = "host"      // the CA's host has an address
 	CheckPort      CheckName = "port"      // its ports are open: 135 and the CA's own, or 445
@@ -109,14 +109,21 @@ func (r *Report) Err() error {
 	return errors.Join(all...)
 }
 
-// Failed returns the first step that failed and is not bypassed, or nil.
+// Failed returns the step that is to be mended first: the logon, if it was refused, or else the first that failed and is
+// not bypassed. It is nil if there is none.
 func (r *Report) Failed() *CheckStep {
+	var first *CheckStep
 	for i := range r.Steps {
-		if r.Steps[i].Status == CheckFailed && !r.Steps[i].Bypassed {
-			return &r.Steps[i]
+		s := &r.Steps[i]
+		switch {
+		case s.Status != CheckFailed || s.Bypassed:
+		case errors.Is(s.Err, ErrLogon):
+			return s
+		case first == nil:
+			first = s
 		}
 	}
-	return nil
+	return first
 }
 
 // Check finds out what stands between this client and a certificate, without submitting anything: it connects, logs on,

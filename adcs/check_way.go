@@ -98,21 +98,24 @@ func (k *checker) ask(ctx context.Context, s session) error {
 	return nil
 }
 
-// waySteps are the steps to the CA's answer, in their order.
-func waySteps() []CheckName {
-	return []CheckName{
-		CheckHost, CheckPort, CheckInterface, CheckClock, CheckLogon, CheckPrivacy, CheckAnswer,
+// waySteps are the steps to the CA's answer, in their order. The endpoint mapper tells anybody about ICertPassage; whether
+// there is a pipe or an object is told to those who have logged on.
+func waySteps(t Transport) []CheckName {
+	if t == TransportTCP {
+		return []CheckName{CheckHost, CheckPort, CheckInterface, CheckClock, CheckLogon, CheckPrivacy, CheckAnswer}
 	}
+	return []CheckName{CheckHost, CheckPort, CheckClock, CheckLogon, CheckInterface, CheckPrivacy, CheckAnswer}
 }
 
 // way notes the steps of a rung: those before the one that an error belongs to have passed, those after it were not
 // reached.
 func (k *checker) way(r rung, err error) {
-	failed := len(waySteps())
+	steps := waySteps(r.transport())
+	failed := len(steps)
 	if err != nil {
-		failed = slices.Index(waySteps(), stepOf(err))
+		failed = slices.Index(steps, stepOf(err))
 	}
-	for i, name := range waySteps() {
+	for i, name := range steps {
 		step := CheckStep{Name: name, Transport: r.transport(), Status: CheckPassed}
 		switch {
 		case i < failed && name == CheckClock && k.Client.opts.Auth == AuthNTLM:
@@ -123,7 +126,7 @@ func (k *checker) way(r rung, err error) {
 			step.fail(err)
 			k.advise(&step, r)
 		default:
-			step.skip(fmt.Sprintf("not reached: step %q failed", waySteps()[failed]))
+			step.skip(fmt.Sprintf("not reached: step %q failed", steps[failed]))
 		}
 		k.report.Steps = append(k.report.Steps, step)
 	}

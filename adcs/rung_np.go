@@ -62,12 +62,13 @@ func (c *Client) associatePipe(ctx context.Context, name string, iface rpc.Synta
 
 // openPipe logs on to SMB and opens a pipe.
 func (c *Client) openPipe(ctx context.Context, name string) (*smbpipe.Conn, error) {
-	initiator, err := c.smbInitiator(ctx)
+	nc, err := c.dialPort(ctx, portSMB)
 	if err != nil {
 		return nil, mapError(PhasePipe, err)
 	}
-	nc, err := c.dialPort(ctx, portSMB)
+	initiator, err := c.smbInitiator(ctx)
 	if err != nil {
+		nc.Close()
 		return nil, mapError(PhasePipe, err)
 	}
 	logon := &pipeLogon{Initiator: initiator}

@@ -22,6 +22,7 @@ import (
 // foreign is a CA that has nothing of ours: ../../adcs/testdata/foreign_ca.py.
 type foreign struct {
 	EPM    int    `json:"epm"`
+	CA     int    `json:"ca"`
 	Roots  string `json:"roots"`
 	dir    string // where enroll runs
 	secret string // file with the password

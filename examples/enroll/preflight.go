@@ -17,6 +17,7 @@ type preflight struct {
 	Host       string      `json:"host"`
 	CA         string      `json:"ca"`
 	Transport  string      `json:"transport,omitempty"` // the one that leads to the CA
+	Failed     string      `json:"failed,omitempty"`    // the step that is to be mended first
 	Steps      []checkStep `json:"steps,omitempty"`
 	Error      string      `json:"error,omitempty"`
 }
@@ -86,6 +87,9 @@ func pool(file string) (*x509.CertPool, error) {
 
 func (p *preflight) take(r *adcs.Report) {
 	p.Transport = string(r.Transport)
+	if s := r.Failed(); s != nil {
+		p.Failed = string(s.Name)
+	}
 	for _, s := range r.Steps {
 		step := checkStep{
 			Name: string(s.Name), Status: string(s.Status), Transport: string(s.Transport), Detail: s.Detail,

@@ -56,7 +56,7 @@ func (p *preflight) verdict() string {
 	}
 	switch {
 	case p.ExitStatus != exitIssued:
-		return "failed: mend the first step that failed, and check again"
+		return fmt.Sprintf("failed: mend step %q, and check again", p.Failed)
 	case skipped > 0:
 		return fmt.Sprintf("passed by transport %s; %d steps were skipped", p.Transport, skipped)
 	}

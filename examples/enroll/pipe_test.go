@@ -1,0 +1,103 @@
+//go:build integration
+
+package main_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/adcskit/adcskit/internal/adtest"
+)
+
+// pipe is a foreign CA behind the named pipe of a file server that is Samba's smbd: nothing between enroll and the
+// certificate is ours.
+func pipe(t *testing.T, options ...string) (*foreignDomain, *foreign) {
+	t.Helper()
+	d := &foreignDomain{Domain: adtest.Start(t)}
+	d.host = d.Host
+	d.user = d.AddUser(t, "pipe-user", "Foreign-1")
+	d.keys, d.serverKeys = d.Keytab(t, d.user.Name), d.Keytab(t, "host/"+d.host)
+	f := d.start(t, options...)
+	d.ServePipe(t, "cert", func() (net.Conn, error) { return net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", f.CA)) })
+	return d, f
+}
+
+// TestForeignPipe enrolls over the named pipe with every credential and every way to log on.
+func TestForeignPipe(t *testing.T) {
+	for name, options := range map[string][]string{
+		"as it comes":       nil,
+		"no header signing": {"--no-header-signing", "--hint", "fragment"},
+		"small fragments":   {"--fragment", "1432", "--answer", "16", "--align", "4", "--hint", "whole"},
+		"one call":          {"--once", "--empty", "pointer"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, f := pipe(t, options...)
+			password := []string{"-user", d.user.Principal(), "-password-file", f.secret}
+			for credential, args := range map[string][]string{
+				"password, kerberos":      append(password, "-auth", "kerberos"),
+				"password, negotiate":     append(password, "-auth", "negotiate"),
+				"password, ntlm":          {"-user", d.user.Logon(), "-password-file", f.secret, "-auth", "ntlm"},
+				"password, ntlm fallback": append(password, "-auth", "negotiate", "-allow-ntlm", "-kdc", "127.0.0.3"),
+				"keytab, kerberos":        {"-user", d.user.Principal(), "-keytab", d.keys, "-auth", "kerberos"},
+				"keytab, negotiate":       {"-user", d.user.Principal(), "-keytab", d.keys},
+				"ccache, kerberos":        {"-ccache", d.Kinit(t, d.user), "-auth", "kerberos"},
+				"ccache, negotiate":       {"-ccache", d.Kinit(t, d.user)},
+			} {
+				status, r := d.enroll(t, f, append(args, "-transport", "np", "-epm", "")...)
+				require.Zero(t, status, "%s: %s", credential, r.Error)
+				f.check(t, r)
+			}
+			// The endpoint mapper of this host is Samba's, which knows no CA: the ladder finds the pipe.
+			status, r := d.enroll(t, f, append(password, "-transport", "auto", "-epm", "")...)
+			require.Zero(t, status, r.Error)
+			f.check(t, r)
+		})
+	}
+}
+
+// TestCheckDomain checks the way to a CA in a domain, with the directory, and makes faults that need one.
+func TestCheckDomain(t *testing.T) {
+	d, f := pipe(t)
+	wrong := filepath.Join(f.dir, "wrong")
+	require.NoError(t, os.WriteFile(wrong, []byte("wrong\n"), 0o600))
+	d.SambaTool(t, "domain", "passwordsettings", "set", "--account-lockout-threshold=20")
+	password := []string{"-user", d.user.Principal(), "-password-file", f.secret}
+	for name, tc := range map[string]struct {
+		args   []string
+		status int
+		step   string
+		text   string // of detail or remedy
+	}{
+		"np":             {append(password, "-transport", "np"), 0, "", ""},
+		"auto":           {append(password, "-transport", "auto"), 0, "", ""},
+		"tcp":            {append(password, "-transport", "tcp"), 1, "interface", "np (port 445)"},
+		"no host":        {append(password, "-transport", "np", "-host", "none.corp.test"), 1, "host", "DNS"},
+		"wrong password": {[]string{"-user", d.user.Logon(), "-password-file", wrong, "-transport", "auto", "-allow-ntlm"}, 7, "logon", "password"},
+		"no KDC":         {append(password, "-transport", "np", "-kdc", "127.0.0.3"), 1, "logon", "88"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			status, out, stderr := enroll(t, f.dir, append([]string{
+				"-check", "-json", "-host", d.host, "-ca", "Foreign CA", "-krb5-conf", d.KRB5Config(), "-roots", f.Roots,
+			}, tc.args...)...)
+			var r checked
+			require.NoError(t, json.Unmarshal([]byte(out), &r), "%s%s", out, stderr)
+			assert.Equal(t, tc.status, status, out)
+			assert.Equal(t, tc.step, r.Failed, out)
+			for _, s := range r.Steps {
+				if s.Status == "failed" && s.Name == r.Failed {
+					assert.Contains(t, s.Detail+s.Remedy, tc.text)
+				}
+			}
+			if tc.step == "logon" && tc.status == 7 {
+				assert.Equal(t, "1", d.Attribute(t, d.user.DN, "badPwdCount"), "a wrong password is tried once")
+			}
+		})
+	}
+}
