@@ -12,6 +12,7 @@ import (
 	"crypto/x509/pkix"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -53,6 +54,7 @@ type faultBench struct {
 	client  *adcs.Client
 	network *openConns
 	armed   atomic.Bool // the fault happens
+	met     atomic.Bool // it has happened
 	roots   *x509.CertPool
 
 	key    crypto.Signer
@@ -64,16 +66,17 @@ type faultBench struct {
 type meeting string
 
 const (
-	atRest   meeting = "on a connection at rest"
-	afresh   meeting = "on a new connection"
-	atMapper meeting = "at the endpoint mapper"
+	atRest meeting = "on a connection at rest"
+	afresh meeting = "on a new connection"
+	before meeting = "on the way to the CA" // at the endpoint mapper, in the activation
 )
 
 // newFaultBench makes a bench on which a fault is met somewhere.
 func newFaultBench(t *testing.T, fault *adcstest.Fault, transport adcs.Transport, where meeting) *faultBench {
 	b := &faultBench{roots: x509.NewCertPool()}
 	b.server = newServer(t, &adcstest.Options{Fault: func(c adcstest.Call) *adcstest.Fault {
-		if b.armed.Load() && c.EndpointMapper == (where == atMapper) {
+		if b.armed.Load() && strings.HasPrefix(c.Interface, "ICert") == (where != before) {
+			b.met.Store(true)
 			return fault
 		}
 		return nil
@@ -93,6 +96,13 @@ func newFaultBench(t *testing.T, fault *adcstest.Fault, transport adcs.Transport
 		require.NoError(t, b.client.Ping(t.Context()))
 	}
 	return b
+}
+
+// arm makes the fault happen, or the CA's interfaces disappear, or ends it.
+func (b *faultBench) arm(on, off bool) {
+	b.armed.Store(on && !off)
+	b.server.SetInterface(!(on && off))
+	b.server.SetDCOM(!(on && off))
 }
 
 func (b *faultBench) newClient(t *testing.T, transport adcs.Transport) *adcs.Client {
