@@ -101,21 +101,29 @@ func (p *pool) take(ctx context.Context) session {
 
 // put returns a session that works.
 func (p *pool) put(c session) {
+	for _, old := range p.rest(c) {
+		old.Close()
+	}
+}
+
+// rest lays a session to rest, and returns those that have to be closed: closing one can take a while, for which nobody
+// else should wait.
+func (p *pool) rest(c session) (old []session) {
 	now := p.now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
-		c.Close()
-		return
+		return []session{c}
 	}
 	for len(p.idle) > 0 && now.Sub(p.idle[0].since) > maxIdle {
-		p.idle[0].conn.Close()
+		old = append(old, p.idle[0].conn)
 		p.idle = p.idle[1:]
 	}
 	p.idle = append(p.idle, idleConn{c, now})
+	return old
 }
 
-// close ends every call, waits for them, and closes what is at rest.
+// close ends every call, waits for them, and closes what is at rest, all at the same time.
 func (p *pool) close() {
 	p.mu.Lock()
 	p.closed = true
@@ -123,9 +131,12 @@ func (p *pool) close() {
 	p.cancel(net.ErrClosed)
 	p.calls.Wait()
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, c := range p.idle {
-		c.conn.Close()
-	}
+	idle := p.idle
 	p.idle = nil
+	p.mu.Unlock()
+	var wait sync.WaitGroup
+	for _, c := range idle {
+		wait.Go(func() { c.conn.Close() })
+	}
+	wait.Wait()
 }
