@@ -80,6 +80,10 @@ const (
 	ErrASN1BadTag                   HResult = 0x8009310B // CRYPT_E_ASN1_BADTAG
 	ErrCertificateExpired           HResult = 0x800B0101 // CERT_E_EXPIRED
 	ErrUntrustedRoot                HResult = 0x800B0109 // CERT_E_UNTRUSTEDROOT
+	ErrWrongUsage                   HResult = 0x800B0110 // CERT_E_WRONG_USAGE
+	ErrCertificateRevoked           HResult = 0x80092010 // CRYPT_E_REVOKED
+	ErrSignerNotFound               HResult = 0x8009100E // CRYPT_E_SIGNER_NOT_FOUND
+	ErrNoneMapped                   HResult = 0x80070534 // ERROR_NONE_MAPPED
 
 	// Those of DCOM (MS-ERREF section 2.1).
 	ErrClassNotRegistered  HResult = 0x80040154 // REGDB_E_CLASSNOTREG
@@ -105,6 +109,31 @@ type codeInfo struct {
 
 // hresults is never written to.
 var hresults = map[HResult]codeInfo{
+	ErrWrongUsage: {
+		name: "CERT_E_WRONG_USAGE",
+		text: "the certificate that signed the request is not good for that",
+		remedy: "Sign requests on behalf of others with a certificate that has the usage Certificate Request Agent " +
+			"(1.3.6.1.4.1.311.20.2.1).",
+		retry: RetryNever,
+	},
+	ErrCertificateRevoked: {
+		name:   "CRYPT_E_REVOKED",
+		text:   "the certificate that signed the request was revoked",
+		remedy: "Make a new request instead of a renewal, or get the enrollment agent a new certificate.",
+		retry:  RetryNever,
+	},
+	ErrSignerNotFound: {
+		name:   "CRYPT_E_SIGNER_NOT_FOUND",
+		text:   "the certificate that signed the request is not in the request",
+		remedy: "Put the certificate of every signer into the request.",
+		retry:  RetryNever,
+	},
+	ErrNoneMapped: {
+		name:   "ERROR_NONE_MAPPED",
+		text:   "the domain does not know the account that the certificate is for",
+		remedy: "Check the account in the request on behalf of it: DOMAIN\\name, with the domain's NetBIOS name.",
+		retry:  RetryNever,
+	},
 	ErrBadRequestSubject: {
 		name: "CERTSRV_E_BAD_REQUESTSUBJECT",
 		text: "the subject of the request is missing or cannot be used",

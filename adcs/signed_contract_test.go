@@ -33,6 +33,12 @@ func enrolled(t *testing.T, s *adcstest.Server, client *adcs.Client, r adcs.Requ
 
 // TestSignedRequests enrolls, renews, and enrolls for somebody else, over the wire.
 func TestSignedRequests(t *testing.T) {
+	for _, transport := range []adcs.Transport{adcs.TransportTCP, adcs.TransportDCOM} {
+		t.Run(string(transport), func(t *testing.T) { testSignedRequests(t, transport) })
+	}
+}
+
+func testSignedRequests(t *testing.T, transport adcs.Transport) {
 	templates := append(adcstest.DefaultTemplates(),
 		adcstest.Template{Name: "Agent", ExtKeyUsage: []string{oidAgent.String()}},
 		adcstest.Template{Name: "ForStaff", Signatures: 1, OnBehalfOf: []string{"Staff"}})
@@ -40,7 +46,7 @@ func TestSignedRequests(t *testing.T) {
 		Users: []adcstest.User{{Name: "alice", Password: secret}, {Name: "bob", Password: secret}}, Templates: templates,
 		Directory: []adcstest.Entry{{Account: `CORP\carol`, UPN: "carol@corp.test", SID: testSID, Groups: []string{"Staff"}}},
 	})
-	client := newClientFor(t, s, adcs.Password(`CORP\alice`, secret), nil)
+	client := newClientFor(t, s, adcs.Password(`CORP\alice`, secret), &adcs.Options{Transport: transport})
 	get := func(template string) (crypto.Signer, *x509.Certificate) {
 		key, csr := newCSR(t, "pc1.corp.test")
 		return key, enrolled(t, s, client, adcs.Request{CSR: csr, Template: template}, nil).Certificate
