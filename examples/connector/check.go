@@ -32,10 +32,12 @@ func (c *config) validate() error {
 	}
 	for i := range c.CAs {
 		ca := &c.CAs[i]
-		for _, m := range [][2]string{
-			{"host", ca.Host}, {"name", ca.Name}, {"user", ca.User}, {"passwordFile, or keytab or ccache,", ca.PasswordFile + ca.Keytab + ca.CCache},
-			{"roots", ca.Roots},
-		} {
+		required := [][2]string{{"host", ca.Host}, {"name", ca.Name}, {"roots", ca.Roots}}
+		if !ca.CurrentAccount {
+			required = append(required, [2]string{"user", ca.User},
+				[2]string{"passwordFile, or keytab or ccache,", ca.PasswordFile + ca.Keytab + ca.CCache})
+		}
+		for _, m := range required {
 			need(ca.key(i)+": "+m[0], m[1])
 		}
 		errs = append(errs, ca.validate(i))

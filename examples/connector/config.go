@@ -42,8 +42,9 @@ type caConfig struct {
 	Name           string `json:"name"`
 	User           string `json:"user"` // DOMAIN\name or name@realm
 	PasswordFile   string `json:"passwordFile"`
-	Keytab         string `json:"keytab"` // Kerberos, in the place of a password
-	CCache         string `json:"ccache"` // Kerberos, in the place of a password
+	Keytab         string `json:"keytab"`         // Kerberos, in the place of a password
+	CCache         string `json:"ccache"`         // Kerberos, in the place of a password
+	CurrentAccount bool   `json:"currentAccount"` // Windows: the account of the connector, in the place of user and password
 	KRB5Conf       string `json:"krb5Conf"`
 	KDC            string `json:"kdc"` // host or host:port
 	SPN            string `json:"spn"`

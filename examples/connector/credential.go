@@ -15,6 +15,9 @@ func (ca *caConfig) validate(i int) error {
 			secrets++
 		}
 	}
+	if ca.CurrentAccount && (secrets > 0 || ca.User != "") {
+		return fmt.Errorf("%s: currentAccount has no user, passwordFile, keytab or ccache beside it", ca.key(i))
+	}
 	if secrets > 1 {
 		return fmt.Errorf("%s: passwordFile, keytab and ccache: give one of them", ca.key(i))
 	}
@@ -39,6 +42,8 @@ func (ca *caConfig) credential() (adcs.Credential, error) {
 		}
 	}
 	switch {
+	case ca.CurrentAccount:
+		return adcs.CurrentAccount(), nil
 	case ca.Keytab != "":
 		return adcs.Keytab(ca.User, ca.Keytab), readable("keytab", ca.Keytab)
 	case ca.CCache != "":

@@ -30,6 +30,8 @@ The configuration is JSON; paths are relative to its folder, and unknown keys ar
     passwordFile       file that holds the password on one line, and nothing else
     keytab, ccache     for Kerberos, one of them in the place of passwordFile: a keytab, or a credential cache (FILE) that
                        something else renews; read again when tickets have ended
+    currentAccount     true, on Windows: log on as the account that the connector runs as (Local System is the computer),
+                       in the place of user and passwordFile; experimental
     krb5Conf           optional; krb5.conf. What KRB5_CONFIG names, or /etc/krb5.conf, if left out
     kdc                optional; HOST or HOST:PORT of the KDC of the user's realm; from krb5.conf or DNS if left out
     spn                optional; service principal name of the CA's host; host/ and host if left out
