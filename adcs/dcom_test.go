@@ -444,3 +444,16 @@ func TestDCOMLogonRefused(t *testing.T) {
 	require.ErrorIs(t, client.Ping(t.Context()), adcs.ErrLogon)
 	assert.Zero(t, r.count(callActivate)+r.count(callCreate))
 }
+
+// TestDCOMLogonRefusedLate has a host that refuses the credential when the activation arrives: no other one is tried.
+func TestDCOMLogonRefusedLate(t *testing.T) {
+	r := &recorder{fault: func(call string) *adcstest.Fault {
+		if call == callActivate {
+			return &adcstest.Fault{Status: 5, NotExecuted: true}
+		}
+		return nil
+	}}
+	_, client := dcomPair(t, r, adcs.Options{Auth: adcs.AuthNTLM})
+	require.ErrorIs(t, client.Ping(t.Context()), adcs.ErrLogon)
+	assert.Zero(t, r.count(callCreate))
+}

@@ -121,6 +121,31 @@ func TestDescribeRenewed(t *testing.T) {
 	require.ErrorIs(t, err, adcs.ErrInvalidRequest)
 }
 
+// TestDescribeIssuer tells certificates of one key apart by the time at which they were there.
+func TestDescribeIssuer(t *testing.T) {
+	now := time.Now()
+	s := newServer(t, &adcstest.Options{
+		Profile: adcstest.Profile{SelfSigned: true}, Now: func() time.Time { return now },
+	})
+	client := newClient(t, s, nil)
+	var issued []*adcs.Result
+	for i := range 3 {
+		if i > 0 {
+			now = now.Add(time.Hour)
+			require.NoError(t, s.RenewCA(false))
+			now = now.Add(time.Hour)
+		}
+		result, err := client.Submit(t.Context(), adcs.Request{CSR: bigCSR(t, 10), Template: "WebServer"})
+		require.NoError(t, err)
+		issued = append(issued, result)
+	}
+	d, err := client.Describe(t.Context())
+	require.NoError(t, err)
+	for i := range issued {
+		assert.Same(t, &d.Certificates[i], d.Issuer(issued[i].Certificate), "certificate %d", i)
+	}
+}
+
 // TestDescribeOldCA has a CA with ICertRequestD alone: what GetCACert says is there, the rest is missing.
 func TestDescribeOldCA(t *testing.T) {
 	r := &recorder{fault: oldCA}
@@ -222,7 +247,7 @@ func TestDescribeOddValues(t *testing.T) {
 	for name, value := range map[string][]byte{
 		"odd": []byte("abc"), "junk": bytes.Repeat([]byte{0xff}, 100), "numbers": {0xff, 0xff, 0xff, 0xff},
 		"long": bytes.Repeat([]byte("ab"), 600_000), "NUL": []byte("a\x00\x00\x00b\x00"),
-		"lines": []byte(strings.Repeat("\n\x00", 20_000)), "control": []byte("a\x00\x1b\x00[\x00b\x00\r\x00"),
+		"lines": []byte(strings.Repeat("x\x00\n\x00", 20_000)), "control": []byte("a\x00\x1b\x00[\x00b\x00\r\x00"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := &recorder{fault: valued(func(n int, m *dcom.Value) {

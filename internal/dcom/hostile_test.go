@@ -124,6 +124,18 @@ func TestTooMuch(t *testing.T) {
 	}
 }
 
+// TestExtensionsThatAreNULL has fewer extensions than were announced.
+func TestExtensionsThatAreNULL(t *testing.T) {
+	stub := write(&dcom.That{Extensions: []dcom.Extent{{ID: id(1)}, {ID: id(2)}}})
+	for i := range 4 {
+		stub[28+i] = 0 // the second pointer
+	}
+	r := ndr.NewReader(stub, false)
+	(&dcom.That{}).Read(r)
+	require.ErrorIs(t, r.Err(), rpc.ErrMalformed)
+	assert.Contains(t, r.Err().Error(), "extensions where")
+}
+
 func TestPort(t *testing.T) {
 	for address, want := range map[string]uint16{
 		"CA[49701]": 49701, "[49701]": 49701, "::1[1]": 1, "CA[]": 0, "CA[0]": 0, "CA[65536]": 0, "CA[-1]": 0, "CA": 0,
