@@ -35,7 +35,7 @@ const (
 // agrees with the CA's database, and the client has submitted none of them twice. ADCSKIT_SEED repeats a run, as far as
 // the scheduler lets it.
 func TestSoak(t *testing.T) {
-	for _, transport := range []adcs.Transport{adcs.TransportTCP} {
+	for _, transport := range []adcs.Transport{adcs.TransportTCP, adcs.TransportDCOM} {
 		t.Run(string(transport), func(t *testing.T) {
 			s := newSoak(t, transport)
 			s.run(t)
@@ -52,6 +52,7 @@ type soak struct {
 	*weather
 	server  *adcstest.Server
 	client  *adcs.Client
+	patient *adcs.Client // with more time, for what comes after the bad weather
 	network *openConns
 
 	mu      sync.Mutex
@@ -108,6 +109,7 @@ func newSoak(t *testing.T, transport adcs.Transport) *soak {
 	s.client = newClient(t, s.server, &adcs.Options{
 		Transport: transport, DialContext: s.network.DialContext, Timeout: soakTimeout, MaxFragment: 1432,
 	})
+	s.patient = newClient(t, s.server, &adcs.Options{Transport: transport, DialContext: s.network.DialContext})
 	return s
 }
 
@@ -185,7 +187,7 @@ func (s *soak) decide(t *testing.T) {
 			decide = s.server.Approve
 		}
 		require.NoError(t, decide(r.result.RequestID))
-		decided, err := s.client.Retrieve(t.Context(), r.result.RequestID)
+		decided, err := s.patient.Retrieve(t.Context(), r.result.RequestID)
 		if _, forged := errors.AsType[*adcs.AnswerError](err); forged {
 			continue // the CA forges what it issues in the end, and the client has noticed: see Forgery.OtherLeaf
 		}
@@ -281,8 +283,8 @@ func (s *soak) settle(t *testing.T) {
 }
 
 func (s *soak) lookUp(t *testing.T, r *record, when time.Time, window time.Duration) []*adcs.Row {
-	rows, err := s.client.Find(t.Context(), adcs.Lookup{
-		Request: r.csr, Requester: s.server.User().Account(), Time: when, Window: window,
+	rows, err := s.patient.Find(t.Context(), adcs.Lookup{
+		Request: r.csr, Requester: `CORP\enroller`, Time: when, Window: window,
 	})
 	require.NoError(t, err)
 	return rows
@@ -301,6 +303,7 @@ func (s *soak) settled(t *testing.T, r *record, row *adcstest.RequestInfo) {
 // end shows that nothing is left.
 func (s *soak) end(t *testing.T) {
 	require.NoError(t, s.client.Close())
+	require.NoError(t, s.patient.Close())
 	assert.Zero(t, s.network.open.Load(), "connections that are left")
 	s.server.Close()
 	assert.Empty(t, leftGoroutines())
