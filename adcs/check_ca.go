@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/adcskit/adcskit/internal/dcom"
 )
 
 // CheckError is the error of a step of [Client.Check] that found something wrong which no call has failed of yet. Err,
@@ -53,6 +55,7 @@ type caFacts struct {
 	names        []string
 	templates    []string
 	certificates []*x509.Certificate
+	standalone   bool // the CA says that it has no templates
 	directory    *DirectoryFacts
 	missing      string // why something is not known
 }
@@ -61,6 +64,11 @@ type caFacts struct {
 func (k *checker) gather(ctx context.Context, unreached error) *caFacts {
 	f := &caFacts{}
 	var why []string
+	if unreached == nil {
+		if err := k.askCA(ctx, f); err != nil {
+			why = append(why, "the CA does not describe itself over DCOM: "+clean(err.Error()))
+		}
+	}
 	switch {
 	case k.opts.Directory == nil:
 		why = append(why, "no directory was given")
@@ -73,6 +81,38 @@ func (k *checker) gather(ctx context.Context, unreached error) *caFacts {
 	}
 	f.missing = strings.Join(why, "; ")
 	return f
+}
+
+// askCA lets the CA describe itself, which it does over DCOM only: under its own name, whatever it was addressed by.
+func (k *checker) askCA(ctx context.Context, f *caFacts) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, maxStep, errNoAnswer)
+	defer cancel()
+	return k.inspect(ctx, func(ctx context.Context, q *caQuery) error {
+		value, err := q.getCACert(ctx, dcom.CACertName, "")
+		if err == nil {
+			q.ca, err = nameValue(value)
+		}
+		if err != nil {
+			return refusedQuery(err)
+		}
+		f.names = []string{q.ca}
+		d, err := q.describe(ctx)
+		if err == nil {
+			f.take(d)
+		}
+		return err
+	})
+}
+
+// take takes what a CA says about itself.
+func (f *caFacts) take(d *Description) {
+	f.standalone = d.Type == StandaloneRoot || d.Type == StandaloneSubordinate
+	for _, t := range d.Templates {
+		f.templates = append(f.templates, t.Name)
+	}
+	if c := d.Current(); c != nil {
+		f.certificates = append([]*x509.Certificate{c.Certificate}, c.Chain...)
+	}
 }
 
 // lookUpDirectory asks the directory. What the CA has said itself counts more.
@@ -122,6 +162,8 @@ func (k *checker) checkTemplate(s *CheckStep, f *caFacts) {
 	switch {
 	case name == "":
 		s.skip("no template was named")
+	case f.standalone:
+		s.skip("a standalone CA has no templates")
 	case f.templates == nil && f.directory == nil:
 		s.skip(f.missing)
 	case published:

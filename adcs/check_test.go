@@ -81,6 +81,8 @@ func TestCheck(t *testing.T) {
 	s := newServer(t, nil)
 	off := newServer(t, nil)
 	off.SetInterface(false)
+	mute := newServer(t, nil)
+	mute.SetDCOM(false)
 	blocked := newServer(t, &adcstest.Options{NTLM: adcstest.NTLMBlocked})
 	absent := newServer(t, &adcstest.Options{NTLM: adcstest.NTLMAbsent})
 	noPrivacy := faultyCA(t, adcstest.Fault{Status: uint32(adcs.ErrUnsupportedAuthnLevel), NotExecuted: true})
@@ -98,6 +100,10 @@ func TestCheck(t *testing.T) {
 		unreached adcs.CheckStatus // of the CA's name
 	}{
 		"all is well": {},
+		"wrong CA name, and nobody says which is right": {
+			server: mute, ca: "Another CA", check: alone, step: adcs.CheckCAName, remedy: "common name",
+		},
+		"wrong CA name, says the directory": {server: mute, ca: "Another CA", step: adcs.CheckCAName, remedy: `"Test CA"`},
 		"no such host": {
 			host: "ca.nowhere.invalid", options: adcs.Options{DialContext: new(net.Dialer).DialContext},
 			step: adcs.CheckHost, want: new(net.DNSError), remedy: "DNS",
@@ -122,9 +128,14 @@ func TestCheck(t *testing.T) {
 		"privacy refused": {
 			server: noPrivacy, step: adcs.CheckPrivacy, want: adcs.ErrUnsupportedAuthnLevel, remedy: "privacy",
 		},
-		"no right to call":         {server: denied, step: adcs.CheckAnswer, want: adcs.ErrAccessDenied, remedy: "account"},
-		"no answer":                {server: silent, options: adcs.Options{Timeout: 300 * time.Millisecond}, step: adcs.CheckAnswer, want: context.DeadlineExceeded},
-		"wrong CA name":            {ca: "Another CA", step: adcs.CheckCAName, want: adcs.ErrInvalidArg, remedy: `"Test CA"`},
+		"no right to call":                  {server: denied, step: adcs.CheckAnswer, want: adcs.ErrAccessDenied, remedy: "account"},
+		"no answer":                         {server: silent, options: adcs.Options{Timeout: 300 * time.Millisecond}, step: adcs.CheckAnswer, want: context.DeadlineExceeded},
+		"wrong CA name":                     {ca: "Another CA", step: adcs.CheckCAName, want: adcs.ErrInvalidArg, remedy: `"Test CA"`},
+		"wrong CA name, and the CA says it": {ca: "Another CA", check: alone, step: adcs.CheckCAName, want: adcs.ErrInvalidArg, remedy: `"Test CA"`},
+		"not published, says the CA": {
+			check: func(o *adcs.CheckOptions, _ *known) { o.Template, o.Directory = "Hidden", nil }, step: adcs.CheckTemplate,
+			want: adcs.ErrUnsupportedCertType, remedy: `"WebServer"`,
+		},
 		"template not published":   {check: template("Hidden"), step: adcs.CheckTemplate, want: adcs.ErrUnsupportedCertType, remedy: `"WebServer"`},
 		"template does not exist":  {check: template("Nonesuch"), step: adcs.CheckTemplate, want: adcs.ErrUnsupportedCertType, remedy: "display name"},
 		"no right on the template": {check: rights(false, true), step: adcs.CheckEnroll, want: adcs.ErrTemplateDenied, remedy: "Enroll"},
@@ -209,6 +220,9 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// alone leaves the directory out.
+func alone(o *adcs.CheckOptions, _ *known) { o.Directory = nil }
+
 func template(name string) func(*adcs.CheckOptions, *known) {
 	return func(o *adcs.CheckOptions, _ *known) { o.Template = name }
 }
@@ -240,6 +254,7 @@ func TestCheckClock(t *testing.T) {
 // TestCheckSkips: what is not known is skipped, and never taken for good.
 func TestCheckSkips(t *testing.T) {
 	s := newServer(t, nil)
+	s.SetDCOM(false)
 	client := newClient(t, s, nil)
 	d := directoryOf(s)
 	d.err = errors.New("closed\nfor today")

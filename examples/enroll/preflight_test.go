@@ -24,6 +24,7 @@ type checked struct {
 // TestCheck makes each fault that testca can have, and expects the step and the exit status; nothing is submitted.
 func TestCheck(t *testing.T) {
 	ca, dir := startCA(t)
+	other, _ := startCA(t)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "wrong.password"), []byte("wrong\n"), 0o600))
 	for name, tc := range map[string]struct {
 		args   []string
@@ -33,8 +34,10 @@ func TestCheck(t *testing.T) {
 	}{
 		"all is well":     {[]string{"-template", "Device", "-roots", ca.ready["roots"]}, 0, "", ""},
 		"no template":     {nil, 0, "", ""},
+		"unknown":         {[]string{"-template", "Nonesuch"}, 1, "template", `"Device"`},
+		"other roots":     {[]string{"-roots", other.ready["roots"]}, 1, "chain", "roots"},
 		"wrong password":  {[]string{"-password-file", filepath.Join(dir, "wrong.password")}, 7, "logon", "password"},
-		"wrong CA name":   {[]string{"-ca", "Other"}, 1, "ca name", "common name"},
+		"wrong CA name":   {[]string{"-ca", "Other"}, 1, "ca name", `"Corp CA"`},
 		"no such host":    {[]string{"-epm", "ca.nowhere.invalid:135"}, 1, "host", "DNS"},
 		"port closed":     {[]string{"-epm", "127.0.0.1:1"}, 1, "port", "port 135"},
 		"another port":    {[]string{"-transport", "np", "-epm", "127.0.0.9:1"}, 1, "port", "445"},
