@@ -14,6 +14,8 @@ type config struct {
 	Templates      []template `json:"templates"`
 	Directory      []entry    `json:"directory"`
 	Managers       []string   `json:"managers"`
+	Officers       []string   `json:"officers"`
+	Readers        []string   `json:"readers"`
 	Enrollers      []string   `json:"enrollers"`
 	MinAuthLevel   string     `json:"minAuthLevel"` // connect, integrity or privacy
 	NTLM           string     `json:"ntlm"`         // allowed, blocked or absent
@@ -23,6 +25,7 @@ type config struct {
 	Intermediates  int        `json:"intermediates"`
 	CDP            []string   `json:"cdp"`
 	AIA            []string   `json:"aia"`
+	OCSP           []string   `json:"ocsp"`
 	NoFullResponse bool       `json:"noFullResponse"`
 }
 

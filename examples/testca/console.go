@@ -3,9 +3,9 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -14,7 +14,8 @@ import (
 
 // console is the manager at standard input, and who makes calls go wrong. It prints whole lines, one at a time.
 type console struct {
-	ca *adcstest.Server // set before the first command
+	ca     *adcstest.Server // set before the first command
+	caFile string           // where the roots are
 
 	mu      sync.Mutex // of all below
 	out     io.Writer
@@ -23,7 +24,8 @@ type console struct {
 	lose    int           // answers to come that get lost
 }
 
-const consoleUsage = "usage: list | approve ID | deny ID | pause | resume | lose"
+const consoleUsage = "usage: list | approve ID | deny ID | revoke ID [REASON] | release ID | publish [FILE] | " +
+	"renew [new-key] | pause | resume | lose"
 
 // say prints what is one line, or several that belong together.
 func (c *console) say(text string) {
@@ -49,16 +51,22 @@ func (c *console) command(line string) string {
 	case "pause", "resume", "lose":
 		return c.disturb(line)
 	}
-	verb, rest, _ := strings.Cut(line, " ")
-	decide := map[string]func(uint32) error{"approve": c.ca.Approve, "deny": c.ca.Deny}[verb]
-	id, err := strconv.ParseUint(strings.TrimSpace(rest), 10, 32)
-	if decide == nil || err != nil {
+	words := strings.Fields(line)
+	do, known := map[string]func(args []string) (string, error){
+		"approve": c.decide(c.ca.Approve), "deny": c.decide(c.ca.Deny), "revoke": c.revoke, "release": c.release,
+		"publish": c.publish, "renew": c.renew,
+	}[words[0]]
+	if !known {
 		return consoleUsage
 	}
-	if err := decide(uint32(id)); err != nil {
+	done, err := do(words[1:])
+	switch {
+	case errors.Is(err, errUsage):
+		return consoleUsage
+	case err != nil:
 		return "error: " + err.Error()
 	}
-	return fmt.Sprintf("done %s %d", verb, id)
+	return strings.TrimSpace(fmt.Sprintf("done %s %s", words[0], done))
 }
 
 // disturb changes what happens to the answers of the CA.
@@ -79,7 +87,7 @@ func (c *console) disturb(verb string) string {
 
 // fault is asked about every call. The CA does its work in any case: it is the answer that waits or gets lost.
 func (c *console) fault(call adcstest.Call) *adcstest.Fault {
-	if call.EndpointMapper {
+	if !strings.HasPrefix(call.Interface, "ICert") { // finding the CA and its objects goes on
 		return nil
 	}
 	c.mu.Lock()

@@ -9,6 +9,7 @@ import (
 
 type flags struct {
 	epmPort, port            int
+	objectPort               int
 	epmPortGiven             bool
 	host, name, user, listen string
 	passwordFile, caFile     string
@@ -28,6 +29,7 @@ The line that begins with "ready" tells addresses and files, for enroll and for 
                            where the endpoint mapper is
   epm                      address of the endpoint mapper: -epm, "endpointMapper"; not needed if it is port 135 of host
   ca                       address of the CA itself, which clients learn from the endpoint mapper
+  objects                  address of its DCOM objects, which clients learn when they activate one
   user, password-file      -user and -password-file, "user" and "passwordFile"
   roots                    -roots, "roots": a new one each time testca starts
   ccache, krb5-conf        -ccache, -krb5-conf: with the flags of these names
@@ -41,6 +43,10 @@ gets a ticket for it from the KDC may log on.
 On standard input it takes:
   list                     the requests that the CA has
   approve ID, deny ID      the manager's decision on one that is held
+  revoke ID [REASON]       the certificate of a request is revoked; reasons are those of RFC 5280, 0 if left out; 6 is a hold
+  release ID               a certificate that is on hold is valid again
+  publish [FILE]           new CRLs; FILE gets them all, in PEM. In force are only those that clients ask the CA for
+  renew [new-key]          the CA gets a new certificate, for the same key or for a new one
   pause, resume            the CA works on, but its answers wait; "waiting N" tells how many do
   lose                     the connection is cut in place of the next answer
 
@@ -56,7 +62,9 @@ The configuration is JSON; unknown keys are refused (example.json). What is left
     directory      the subject comes from the directory: machine, dn, noSubject, dns, upn, email are true or false
     extKeyUsage, noSecurityExtension, validity   object identifiers; without the SID; such as "8760h"
   directory      list of entries: account, commonName, dn, dnsName, upn, email, sid, groups
-  managers       accounts or groups that may read the requests of others
+  managers       accounts or groups that may read the requests of others, and over DCOM decide on them, revoke and publish
+  officers       the same, but they publish no CRLs
+  readers        accounts or groups that may only read the requests of others
   enrollers      accounts or groups that may use the CA at all
   ntlm           "allowed", "blocked" (negotiated, and then everybody is refused) or "absent"; allowed if left out
   kerberos       off (true or false), keytabFile (as -keytab), realm (if it is not the host's domain in upper case), domains
@@ -64,7 +72,7 @@ The configuration is JSON; unknown keys are refused (example.json). What is left
                  not in users), clockSkew (how far the server's clock is ahead, such as "10m" or "-1h")
   minAuthLevel   the least that requests are served at: "connect", "integrity" or "privacy", which it is if left out
   rsa, selfSigned, intermediates   the CA's key is RSA; it is its own root; how many CAs are between
-  cdp, aia       URLs that are written into certificates
+  cdp, aia, ocsp URLs that are written into certificates
   noFullResponse the CA sends no CMC full response
 
 Exit status: 0 after an interrupt, 1 for an error, 2 for wrong use.
@@ -78,6 +86,8 @@ func parseFlags(args []string, out io.Writer) (flags, error) {
 	s.IntVar(&f.epmPort, "epm-port", 135, "`port` of the endpoint mapper; 0 for a free one. Without this flag it is 135, "+
 		"where clients look, or a free one where that is for root")
 	s.IntVar(&f.port, "port", 0, "`port` of the CA; 0 for a free one, which clients learn from the endpoint mapper")
+	s.IntVar(&f.objectPort, "object-port", 0, "`port` of the CA's DCOM objects; 0 for a free one, which clients learn "+
+		"when they activate one")
 	s.StringVar(&f.listen, "listen", "127.0.0.1", "IP `address` to listen at")
 	s.StringVar(&f.host, "host", "ca.corp.test", "DNS `name` that the CA has in certificates and in NTLM")
 	s.StringVar(&f.name, "name", "Test CA", "common `name` of the CA")

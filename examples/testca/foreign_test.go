@@ -127,6 +127,7 @@ type answer struct {
 	ID          uint32
 	Disposition uint32
 	Leaf        string
+	Chain       string
 	Message     string
 	Error       string
 	Answers     []answer

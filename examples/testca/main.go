@@ -1,5 +1,5 @@
-// Testca is an AD CS in a process: an endpoint mapper and a certification authority that speak DCE/RPC, for trying out
-// clients without Windows. It keeps nothing: keys and requests are gone when it ends.
+// Testca is an AD CS in a process: an endpoint mapper and a certification authority that speak DCE/RPC and DCOM, for
+// trying out clients without Windows. It keeps nothing: keys and requests are gone when it ends.
 //
 //	testca -epm-port 11135     (without the flag: 135 where it may, else a free one)
 //	enroll -host 127.0.0.1 -epm 127.0.0.1:11135 -ca "Test CA" -template Device -subject CN=device -auth ntlm …
@@ -7,11 +7,11 @@
 // Users log on with NTLM or Kerberos, for which no KDC is needed: -ccache writes a ticket as one would give it out.
 //
 // Templates, users, directory and the like come from a JSON file: -config; example.json shows one, and -h explains every
-// key. When testca is ready
-// it prints one line that begins with "ready" and goes on with NAME=VALUE, quoted where there are blanks. What is held
-// for the manager is decided on standard input: "list", "approve ID", "deny ID". To try out what clients do when things
-// go wrong: after "pause" the CA works, but its answers wait until "resume" (for each it prints how many do: "waiting 2"),
-// and "lose" cuts the connection in place of the next answer.
+// key. When testca is ready it prints one line that begins with "ready" and goes on with NAME=VALUE, quoted where there are
+// blanks. What is held for the manager is decided on standard input: "list", "approve ID", "deny ID"; certificates are
+// revoked there, CRLs published and the CA renewed: "revoke ID", "publish FILE", "renew". To try out what clients do when
+// things go wrong: after "pause" the CA works, but its answers wait until "resume" (for each it prints how many do:
+// "waiting 2"), and "lose" cuts the connection in place of the next answer.
 package main
 
 import (
@@ -54,15 +54,14 @@ func run(ctx context.Context, f flags, in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	c := &console{out: out}
+	c := &console{out: out, caFile: f.caFile}
 	opts.Fault = c.fault
 	ca, err := start(opts, f)
 	if err != nil {
 		return err
 	}
 	defer ca.Close()
-	chain := ca.Chain()
-	if err := os.WriteFile(f.caFile, cli.EncodeCertificates(chain[len(chain)-1]), 0o644); err != nil {
+	if err := writeRoots(ca, f.caFile); err != nil {
 		return err
 	}
 	if err := writeKerberos(ca, f); err != nil {
@@ -80,6 +79,7 @@ func readyLine(ca *adcstest.Server, f flags) string {
 	line := "ready"
 	words := [][2]string{
 		{"host", ca.Host()}, {"name", ca.Name()}, {"epm", ca.EndpointMapper()}, {"ca", ca.Addr()},
+		{"objects", ca.ObjectAddr()},
 		{"user", ca.User().Account()}, {"password-file", absolute(f.passwordFile)}, {"roots", absolute(f.caFile)},
 	}
 	if f.ccache != "" {

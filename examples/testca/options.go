@@ -21,7 +21,7 @@ func options(f flags) (*adcstest.Options, error) {
 	}
 	o := &adcstest.Options{
 		Name: f.name, Host: f.host, Domain: domain, Users: []adcstest.User{{Name: name, Domain: domain, Password: secret}},
-		Wire: adcstest.Wire{Address: f.listen, EndpointMapperPort: f.epmPort, Port: f.port},
+		Wire: adcstest.Wire{Address: f.listen, EndpointMapperPort: f.epmPort, Port: f.port, ObjectPort: f.objectPort},
 	}
 	if f.config != "" {
 		var c config
@@ -75,10 +75,11 @@ func (c config) apply(o *adcstest.Options, dir string) error {
 	if o.Kerberos, err = c.Kerberos.options(dir); err != nil {
 		return fmt.Errorf("kerberos: %w", err)
 	}
-	o.MinAuthLevel, o.Managers, o.Enrollers = level, c.Managers, c.Enrollers
+	o.MinAuthLevel, o.Enrollers = level, c.Enrollers
+	o.Managers, o.Officers, o.Readers = c.Managers, c.Officers, c.Readers
 	o.Profile = adcstest.Profile{
 		RSA: c.RSA, SelfSigned: c.SelfSigned, Intermediates: c.Intermediates, CDP: c.CDP, AIA: c.AIA,
-		NoFullResponse: c.NoFullResponse,
+		OCSP: c.OCSP, NoFullResponse: c.NoFullResponse,
 	}
 	return nil
 }
