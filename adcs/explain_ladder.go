@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// explainLadder explains a ladder that led nowhere by each of its steps. A logon failure, which ended it, is explained by
-// itself: it is what has to be mended.
+// explainLadder explains a ladder that led nowhere by each of its steps. A logon that failed, which ended it, is explained
+// by itself: it is what has to be mended.
 func explainLadder(err error) (Explanation, bool) {
 	e, ok := errors.AsType[*LadderError](err)
 	if !ok || len(e.Steps) == 0 {
 		return Explanation{}, false
 	}
-	if last := e.Steps[len(e.Steps)-1].Err; errors.Is(last, ErrLogon) || len(e.Steps) == 1 {
+	if last := e.Steps[len(e.Steps)-1].Err; errors.Is(last, ErrLogon) || noTickets(last) || len(e.Steps) == 1 {
 		return Explain(last), true
 	}
 	all := Explanation{Summary: "No transport leads to the CA.", Retry: RetryAfter}

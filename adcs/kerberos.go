@@ -60,6 +60,20 @@ func (e *kerberosFailure) Is(target error) bool {
 	return target == KerberosError(e.reason) || target == ErrLogon && e.reason.Refused()
 }
 
+// noTickets reports whether Kerberos failed for a reason that has nothing to do with what the ticket is for: no other
+// service would do better.
+func noTickets(err error) bool {
+	e, ok := errors.AsType[*kerberosFailure](err)
+	if !ok {
+		return false
+	}
+	switch KerberosError(e.reason) {
+	case ErrClockSkew, ErrUnknownPrincipal, ErrNoKDC, ErrUnknownRealm, ErrTicketExpired:
+		return true
+	}
+	return false
+}
+
 // newKerberos is the client's source of tickets.
 func newKerberos(host string, cred Credential, o *Options) *krb5.Client {
 	return krb5.NewClient(krb5.ClientConfig{

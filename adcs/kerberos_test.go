@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
@@ -279,5 +280,21 @@ func TestKerberosExplained(t *testing.T) {
 		assert.Equal(t, adcs.RetryOperator, e.Retry)
 		assert.Zero(t, summaries[e.Summary], "%d: %s", code, e.Summary)
 		summaries[e.Summary] = code
+	}
+}
+
+// TestKerberosEndsTheLadder tries no other transport when there can be no ticket for it either, and others when only one
+// service is not known.
+func TestKerberosEndsTheLadder(t *testing.T) {
+	for code, steps := range map[int32]int{
+		errorcode.KRB_AP_ERR_SKEW: 1, errorcode.KDC_ERR_C_PRINCIPAL_UNKNOWN: 1, errorcode.KDC_ERR_S_PRINCIPAL_UNKNOWN: 3,
+	} {
+		r := newRealmCA(t, nil)
+		r.kdc.Refuse = code
+		err := r.client(t, adcs.Password(alicePrincipal, alicePassword), adcs.Options{Transport: adcs.TransportAuto}).Ping(t.Context())
+		ladder, ok := errors.AsType[*adcs.LadderError](err)
+		require.True(t, ok, "%v", err)
+		assert.Len(t, ladder.Steps, steps, "%v", err)
+		assert.Equal(t, steps == 1, adcs.Explain(err) == adcs.Explain(ladder.Steps[0].Err))
 	}
 }

@@ -106,8 +106,10 @@ func (l *ladder) reuse(ctx context.Context) (session, error) {
 }
 
 // ends reports whether an error ends the ladder: the caller's time is over, or the credential was refused, which it
-// would be on every rung, with the account locked at the end.
-func ends(ctx context.Context, err error) bool { return ctx.Err() != nil || errors.Is(err, ErrLogon) }
+// would be on every rung, with the account locked at the end, or Kerberos is impossible on any rung.
+func ends(ctx context.Context, err error) bool {
+	return ctx.Err() != nil || errors.Is(err, ErrLogon) || noTickets(err)
+}
 
 // climb tries one rung after the other.
 func (l *ladder) climb(ctx context.Context, probe func(context.Context, session) error) (session, error) {
