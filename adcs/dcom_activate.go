@@ -126,6 +126,9 @@ func (c *Client) resolve(ctx context.Context, iid rpc.UUID, opnum uint16, in, ou
 		return mapError(PhaseActivate, err)
 	}
 	conn, err := c.associate(ctx, nc, dcom.Interface(iid), serviceRPC)
+	if rejected, ok := errors.AsType[ContextRejection](err); ok {
+		return &RPCError{Phase: PhaseActivate, Err: rejected} // it is DCOM that is missing, and not the CA
+	}
 	if err != nil {
 		return err
 	}

@@ -457,3 +457,15 @@ func TestDCOMLogonRefusedLate(t *testing.T) {
 	require.ErrorIs(t, client.Ping(t.Context()), adcs.ErrLogon)
 	assert.Zero(t, r.count(callCreate))
 }
+
+// TestDCOMByTicket has a ticket for the one name that activation and object share.
+func TestDCOMByTicket(t *testing.T) {
+	s := newServer(t, nil)
+	client := ticketClient(t, s, s, adcstest.TicketRequest{User: `CORP\alice`}, adcs.Options{
+		Auth: adcs.AuthKerberos, Transport: adcs.TransportDCOM,
+	})
+	require.NoError(t, submitOne(t, client))
+	_, err := client.Describe(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, `CORP\alice`, s.Requests()[0].Requester)
+}

@@ -16,7 +16,9 @@
 //
 // [New] does no I/O. A call asks the endpoint mapper of the CA's host for the port of the CA, connects to that port on
 // the host that was configured, whatever address the endpoint mapper names, binds and authenticates, and keeps the
-// connection for later calls. Every call has its own deadline and carries one request; a connection is dropped after
+// connection for later calls. Where that does not lead to the CA, [TransportAuto] goes through its named pipe, or to its
+// object over DCOM: the host makes the object, and the client connects to the port that is named for it. [Client.Describe],
+// which asks the CA about itself, always takes the last way. Every call has its own deadline and carries one request; a connection is dropped after
 // any error.
 //
 // A request is sent twice only if it is certain that nothing of it was executed: its last fragment was never written, or

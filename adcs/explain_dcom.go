@@ -15,6 +15,13 @@ func explainActivation(err error) (Explanation, bool) {
 		return Explanation{}, false
 	}
 	const what = "The CA's host refused to make the CA's DCOM object"
+	if _, rejected := errors.AsType[ContextRejection](e.Err); rejected {
+		return Explanation{
+			Summary: "The CA's host does not offer DCOM at its endpoint mapper.",
+			Remedy:  "Check that the host is the CA's, and that Distributed COM is enabled on it; or use the transport tcp or np.",
+			Retry:   RetryOperator,
+		}, true
+	}
 	code, ok := errors.AsType[HResult](e.Err)
 	if errors.Is(e.Err, ErrAccessDenied) {
 		return Explanation{Summary: what + " for this account.", Remedy: dcomAccess, Retry: RetryOperator}, true
