@@ -37,6 +37,7 @@ type initiator struct {
 
 const (
 	gssMutual = 0x02
+	gssConf   = 0x10
 	gssAll    = 0x3e // mutual, replay, sequence, confidentiality, integrity
 	gssDCE    = 0x1000
 )
@@ -47,7 +48,8 @@ func newInitiator(t testing.TB, cache []byte) *initiator {
 	c := new(credentials.CCache)
 	require.NoError(t, c.Unmarshal(cache))
 	require.NotEmpty(t, c.Credentials)
-	i := &initiator{t: t, flags: gssAll | gssDCE, clock: time.Now().UTC(), key: c.Credentials[0].Key}
+	// A clock of its own: what the server sends back is the client's time.
+	i := &initiator{t: t, flags: gssAll | gssDCE, clock: time.Now().UTC().Add(time.Minute), key: c.Credentials[0].Key}
 	require.NoError(t, i.ticket.Unmarshal(c.Credentials[0].Ticket))
 	i.auth = types.Authenticator{
 		AVNO: 5, CRealm: c.DefaultPrincipal.Realm, CName: c.DefaultPrincipal.PrincipalName, SeqNumber: 0x7ffffff0,

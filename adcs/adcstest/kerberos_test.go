@@ -4,6 +4,7 @@ import (
 	"encoding/asn1"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -160,6 +161,58 @@ func TestKerberosReplay(t *testing.T) {
 	dialRaw(t, s.Addr()).logOnKerberos(i, rpc.AuthKerberos, false) // with a new authenticator it goes on
 }
 
+// An authenticator of a fast clock outlives what the server remembers at first.
+func TestKerberosReplayLater(t *testing.T) {
+	clock := newClock()
+	s := newServer(t, &adcstest.Options{Now: clock.now})
+	ticket := ticketFor(t, s, adcstest.TicketRequest{})
+	bind := func(token []byte) *rawPeer {
+		p := dialRaw(t, s.Addr())
+		p.send(p.encode(rpc.TypeBind, whole, bindBody(), trailer(rpc.AuthKerberos, token)))
+		return p
+	}
+	ahead := func(d time.Duration) []byte {
+		i := newInitiator(t, ticket)
+		i.clock = clock.now().Add(d)
+		return i.apReq()
+	}
+	require.Equal(t, rpc.TypeBindAck, bind(ahead(0)).recv().Type)
+	clock.advance(9 * time.Minute)
+	token := ahead(4 * time.Minute)
+	require.Equal(t, rpc.TypeBindAck, bind(token).recv().Type)
+	clock.advance(2 * time.Minute)
+	require.Equal(t, rpc.TypeBindAck, bind(ahead(0)).recv().Type)
+	clock.advance(time.Minute)
+	assert.EqualValues(t, 34, bind(token).krbError(false).ErrorCode)
+	clock.advance(10 * time.Minute)
+	assert.EqualValues(t, 37, bind(token).krbError(false).ErrorCode, "its time has passed")
+}
+
+// A context that cannot encrypt is none for the level of privacy.
+func TestKerberosWithoutConfidentiality(t *testing.T) {
+	s := newServer(t, &adcstest.Options{MinAuthLevel: adcstest.LevelConnect})
+	for level, good := range map[rpc.AuthLevel]bool{
+		rpc.LevelConnect: true, rpc.LevelIntegrity: true, rpc.LevelPrivacy: false,
+	} {
+		i := newInitiator(t, ticketFor(t, s, adcstest.TicketRequest{}))
+		i.flags &^= gssConf
+		p := dialRaw(t, s.Addr())
+		token := func(b []byte) *rpc.Auth {
+			return &rpc.Auth{Type: rpc.AuthKerberos, Level: level, ContextID: 7, Value: b}
+		}
+		p.send(p.encode(rpc.TypeBind, whole, bindBody(), token(i.apReq())))
+		a, _, err := p.recv().Auth()
+		require.NoError(t, err)
+		i.apRep(a.Value)
+		p.send(p.encode(rpc.TypeAlterContext, whole, bindBody(), token(i.third(i.rep.SequenceNumber))))
+		if good {
+			require.Equal(t, rpc.TypeAlterResp, p.recv().Type)
+			continue
+		}
+		p.wantFault(rpc.StatusSecPkgError)
+	}
+}
+
 // A client that is told the server's time may try once more with it, and no oftener.
 func TestKerberosSkewRecovery(t *testing.T) {
 	const skew = -3 * time.Hour
@@ -167,8 +220,10 @@ func TestKerberosSkewRecovery(t *testing.T) {
 	for _, corrected := range []bool{true, false} {
 		i := newInitiator(t, ticketFor(t, s, adcstest.TicketRequest{Start: time.Now().Add(-5 * time.Hour)}))
 		p := dialRaw(t, s.Addr())
+		i.frame = true
 		p.send(p.encode(rpc.TypeBind, whole|rpc.FlagSignHeader, bindBody(), trailer(rpc.AuthKerberos, i.apReq())))
-		m := p.krbError(false)
+		m := p.krbError(true)
+		i.frame = false
 		assert.EqualValues(t, 37, m.ErrorCode)
 		assert.Equal(t, []byte{0x30, 5, 0xa1, 3, 2, 1, 2}, m.EData)
 		assert.WithinDuration(t, time.Now().Add(skew), m.STime, time.Minute)
@@ -348,6 +403,36 @@ func TestSPNEGOKerberosDowngrade(t *testing.T) {
 	}
 }
 
+// A token of Kerberos after its last one, where a MIC alone is due.
+func TestSPNEGOKerberosTokenTooMany(t *testing.T) {
+	s := newServer(t, nil)
+	i := newInitiator(t, ticketFor(t, s, adcstest.TicketRequest{}))
+	i.flags, i.frame = gssAll, true
+	p := dialRaw(t, s.Addr())
+	list := []asn1.ObjectIdentifier{rpc.OIDSPNEGO(), rpc.OIDKerberos()}
+	init, err := (&rpc.NegTokenInit{MechTypes: list}).Marshal()
+	require.NoError(t, err)
+	p.send(p.encode(rpc.TypeBind, whole, bindBody(), trailer(rpc.AuthNegotiate, init)))
+	p.recv()
+	first, err := (&rpc.NegTokenResp{ResponseToken: i.apReq()}).Marshal()
+	require.NoError(t, err)
+	p.send(p.encode(rpc.TypeAlterContext, whole, bindBody(), trailer(rpc.AuthNegotiate, first)))
+	a, _, err := p.recv().Auth()
+	require.NoError(t, err)
+	r, err := rpc.ParseNegTokenResp(a.Value)
+	require.NoError(t, err)
+	i.apRep(r.ResponseToken)
+	out := rpc.NegTokenResp{ResponseToken: []byte("more")}
+	der, err := rpc.MechTypeList(list)
+	require.NoError(t, err)
+	out.MechListMIC, err = i.session().GetMIC(der)
+	require.NoError(t, err)
+	b, err := out.Marshal()
+	require.NoError(t, err)
+	p.send(p.encode(rpc.TypeAlterContext, whole, bindBody(), trailer(rpc.AuthNegotiate, b)))
+	p.wantFault(rpc.StatusSecPkgError)
+}
+
 // SPNEGO carries what Kerberos has to say about its refusal.
 func TestSPNEGOKerberosRefusal(t *testing.T) {
 	s := newServer(t, nil)
@@ -522,4 +607,24 @@ func TestMechanismsOff(t *testing.T) {
 	require.ErrorContains(t, err, "NTLM policy")
 	_, err = adcstest.NewServer(&adcstest.Options{Kerberos: adcstest.Kerberos{Domains: map[string]string{"X": ""}}})
 	require.ErrorContains(t, err, "kerberos")
+}
+
+// testClock is a clock that the test moves.
+type testClock struct {
+	mu sync.Mutex
+	t  time.Time
+}
+
+func newClock() *testClock { return &testClock{t: time.Now()} }
+
+func (c *testClock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.t
+}
+
+func (c *testClock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.t = c.t.Add(d)
 }
