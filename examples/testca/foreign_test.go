@@ -35,13 +35,15 @@ import (
 	"github.com/oiweiwei/go-msrpc/ssp/gssapi"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/adcskit/adcskit/internal/adtest"
 )
 
 // program is the built testca.
 var program string
 
 func TestMain(m *testing.M) {
-	os.Exit(func() int {
+	os.Exit(adtest.Run(func() int {
 		dir, err := os.MkdirTemp("", "testca")
 		if err != nil {
 			panic(err)
@@ -53,7 +55,7 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		return m.Run()
-	}())
+	}))
 }
 
 const account, secret = `CORP\enroller`, "Testca-1"
@@ -266,18 +268,24 @@ func TestGoMSRPC(t *testing.T) {
 			defer conn.Close(ctx)
 			client, err := icertpassage.NewCertPassageClient(ctx, conn, dcerpc.WithSeal())
 			require.NoError(t, err)
-			csr := newCSR(t)
-			var attributes []byte
-			for _, u := range utf16.Encode([]rune("CertificateTemplate:User\x00")) {
-				attributes = append(attributes, byte(u), byte(u>>8))
-			}
-			a, err := client.CertServerRequest(ctx, &icertpassage.CertServerRequestRequest{
-				Authority:  "Corp CA",
-				Attributes: &wcce.CertTransportBlob{Buffer: attributes},
-				Request:    &wcce.CertTransportBlob{Buffer: csr},
-			})
-			require.NoError(t, err)
-			checkIssued(t, answer{Disposition: a.Disposition, Leaf: hex.EncodeToString(a.EncodedCert.Buffer)}, csr)
+			submitMSRPC(t, ctx, client)
 		})
 	}
+}
+
+// submitMSRPC gets a certificate.
+func submitMSRPC(t *testing.T, ctx context.Context, client icertpassage.CertPassageClient) {
+	t.Helper()
+	csr := newCSR(t)
+	var attributes []byte
+	for _, u := range utf16.Encode([]rune("CertificateTemplate:User\x00")) {
+		attributes = append(attributes, byte(u), byte(u>>8))
+	}
+	a, err := client.CertServerRequest(ctx, &icertpassage.CertServerRequestRequest{
+		Authority:  "Corp CA",
+		Attributes: &wcce.CertTransportBlob{Buffer: attributes},
+		Request:    &wcce.CertTransportBlob{Buffer: csr},
+	})
+	require.NoError(t, err)
+	checkIssued(t, answer{Disposition: a.Disposition, Leaf: hex.EncodeToString(a.EncodedCert.Buffer)}, csr)
 }
