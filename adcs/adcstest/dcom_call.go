@@ -13,7 +13,7 @@ type objectMethod func(c *callContext, r *ndr.Reader) (answerer, error)
 // objectInterfaces are the interfaces at the port of the objects.
 func (s *Server) objectInterfaces() []*rpcInterface {
 	unknown := s.objectInterface("IRemUnknown", dcom.IRemUnknown(), s.unknownMethods())
-	unknown2 := s.objectInterface("IRemUnknown2", dcom.IRemUnknown2(), s.unknownMethods())
+	unknown2 := s.objectInterface("IRemUnknown2", dcom.IRemUnknown2(), s.unknown2Methods())
 	for _, i := range []*rpcInterface{unknown, unknown2} {
 		i.denied = rpc.Status(hrAccessDenied) // as Windows says it there: MS-DCOM section 3.1.1.5.4, note 40
 	}

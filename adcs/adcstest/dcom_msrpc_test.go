@@ -12,6 +12,7 @@ import (
 	iactivation "github.com/oiweiwei/go-msrpc/msrpc/dcom/iactivation/v0"
 	iobjectexporter "github.com/oiweiwei/go-msrpc/msrpc/dcom/iobjectexporter/v0"
 	iremunknown "github.com/oiweiwei/go-msrpc/msrpc/dcom/iremunknown/v0"
+	iremunknown2 "github.com/oiweiwei/go-msrpc/msrpc/dcom/iremunknown2/v0"
 	"github.com/oiweiwei/go-msrpc/msrpc/dcom/wcce"
 	wcceclient "github.com/oiweiwei/go-msrpc/msrpc/dcom/wcce/client"
 	icertrequestd "github.com/oiweiwei/go-msrpc/msrpc/dcom/wcce/icertrequestd/v0"
@@ -189,11 +190,18 @@ func TestMSRPCOverDCOM(t *testing.T) {
 			_, err = one.Ping(p.ctx, &icertrequestd.PingRequest{This: p.this(), Authority: "Another CA"})
 			require.ErrorContains(t, err, "-2147024809", "E_INVALIDARG")
 
+			queried, err := cli.IPID(p.ctx, p.act.RemoteUnknown).RemoteUnknown2().RemoteQueryInterface2(p.ctx,
+				&iremunknown2.RemoteQueryInterface2Request{
+					This: p.this(), IPID: (*dtyp.GUID)(p.act.InterfaceData[0].IPID()), IIDs: []*dcom.IID{iidOf(wire.ICertRequestD())},
+				})
+			require.NoError(t, err)
+			assert.Equal(t, p.act.InterfaceData[1].IPID(), queried.Interface[0].IPID())
+
 			require.Equal(t, 1, s.Objects())
 			unknown := cli.IPID(p.ctx, p.act.RemoteUnknown).RemoteUnknown()
 			_, err = unknown.RemoteRelease(p.ctx, &iremunknown.RemoteReleaseRequest{
 				This: p.this(), InterfaceReferences: []*dcom.RemoteInterfaceReference{
-					{IPID: p.act.InterfaceData[0].IPID(), PublicReferencesCount: 5}, {IPID: p.act.InterfaceData[1].IPID(), PublicReferencesCount: 5},
+					{IPID: p.act.InterfaceData[0].IPID(), PublicReferencesCount: 5}, {IPID: p.act.InterfaceData[1].IPID(), PublicReferencesCount: 10},
 				},
 			})
 			require.NoError(t, err)

@@ -8,6 +8,7 @@ import (
 	"github.com/oiweiwei/go-msrpc/msrpc/dcom/iobjectexporter/v0"
 	"github.com/oiweiwei/go-msrpc/msrpc/dcom/iremotescmactivator/v0"
 	"github.com/oiweiwei/go-msrpc/msrpc/dcom/iremunknown/v0"
+	"github.com/oiweiwei/go-msrpc/msrpc/dcom/iremunknown2/v0"
 	"github.com/oiweiwei/go-msrpc/msrpc/dcom/wcce/icertrequestd/v0"
 	"github.com/oiweiwei/go-msrpc/msrpc/dcom/wcce/icertrequestd2/v0"
 	msndr "github.com/oiweiwei/go-msrpc/ndr"
@@ -176,6 +177,17 @@ func samples() map[string]sample {
 			&iremunknown.RemoteQueryInterfaceResponse{},
 			func() message { return empty(&dcom.RemQueriedInterface{}) },
 		},
+		"RemQueryInterface2": {
+			call(&dcom.RemQueryInterface2{IPID: id(7), IIDs: []rpc.UUID{id(8), id(9)}}),
+			&iremunknown2.RemoteQueryInterface2Request{}, func() message { return call(&dcom.RemQueryInterface2{}) },
+		},
+		"RemQueriedInterface2": {
+			answer(&dcom.RemQueriedInterface2{Interfaces: []dcom.Interfaced{
+				{Ref: ref(1)}, {Result: 0x80004002}, {Ref: ref(2)},
+			}, Return: 1}),
+			&iremunknown2.RemoteQueryInterface2Response{},
+			func() message { return empty(&dcom.RemQueriedInterface2{}) },
+		},
 		"RemAddRef": {
 			call(&dcom.RemReferences{Refs: []dcom.InterfaceRef{{id(7), 5, 0}, {id(8), 4, 1}}}),
 			&iremunknown.RemoteAddReferenceRequest{}, func() message { return call(&dcom.RemReferences{}) },
@@ -295,6 +307,8 @@ func count(m generated) {
 		m.Interfaces = uint32(len(m.Results))
 	case *iremunknown.RemoteQueryInterfaceResponse:
 		m.IIDsCount = uint16(len(m.QueryInterfaceResults))
+	case *iremunknown2.RemoteQueryInterface2Response:
+		m.IIDsCount = uint16(len(m.HResult))
 	case *iremunknown.RemoteAddReferenceResponse:
 		m.InterfaceReferencesCount = uint16(len(m.Results))
 	}
