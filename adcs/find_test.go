@@ -1,6 +1,7 @@
 package adcs_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -329,4 +330,48 @@ func TestSettle(t *testing.T) {
 	_, err := adcs.Settle([]*adcs.Row{{RequestID: 1, Disposition: adcs.Issued, Certificate: []byte("none")}})
 	_, ok := errors.AsType[*adcs.AnswerError](err)
 	assert.True(t, ok, "%v", err)
+}
+
+// FuzzFind lets a CA say anything in place of columns and rows.
+func FuzzFind(f *testing.F) {
+	d := newDatabase(f, someRows()...)
+	columns := csra.EncodeColumns(d.columns)
+	var rows []csra.Row
+	for _, r := range someRows() {
+		rows = append(rows, csra.Row{ID: r.RequestID, Values: d.values(&r)})
+	}
+	total := uint32(len(rows))
+	f.Add(columns, uint32(len(d.columns)), csra.EncodeRows(rows, &total), total, uint32(1))
+	f.Add(columns, uint32(len(d.columns)), csra.EncodeRows(rows[:1], nil), uint32(1), uint32(1))
+	f.Add(columns, uint32(len(d.columns)), []byte{}, uint32(0), uint32(0))
+	f.Add([]byte{}, uint32(0), []byte{}, uint32(0), uint32(adcs.ErrAccessDenied))
+	f.Fuzz(func(t *testing.T, columns []byte, columnCount uint32, rows []byte, count, returned uint32) {
+		calls := 0
+		object := adcs.RemoteFunc(func(_ context.Context, _ rpc.UUID, opnum uint16, _ []byte) ([]byte, error) {
+			if calls++; calls > 50 {
+				return nil, &assoc.CallError{Err: errRough}
+			}
+			switch csra.Opnum(opnum) {
+			case csra.OpEnumViewColumnTable:
+				return encode(&csra.Table{Count: columnCount, Data: columns}), nil
+			case csra.OpCloseView:
+				return encode(&csra.Result{Return: returned}), nil
+			}
+			return encode(&csra.Table{Count: count, Data: rows, Return: returned}), nil
+		})
+		for _, l := range []adcs.Lookup{{RequestID: 2}, {Serial: "ff"}, {Request: []byte("one"), Requester: svc, Time: clock(0)}} {
+			calls = 0
+			found, err := adcs.FindOn(t.Context(), object, l)
+			if err != nil && len(found) > 0 {
+				t.Fatal("rows and an error")
+			}
+			for _, r := range found {
+				if l.RequestID != 0 && r.RequestID != l.RequestID || l.Request != nil && string(r.Request) != string(l.Request) {
+					t.Fatalf("%+v is not what was looked for", r)
+				}
+			}
+			_, _ = adcs.Settle(found)
+			adcs.Explain(err)
+		}
+	})
 }

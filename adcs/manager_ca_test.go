@@ -226,3 +226,20 @@ func TestFindAtTheCA(t *testing.T) {
 		[]any{rows[0].Requester, rows[0].Request, rows[0].Serial})
 	assert.WithinDuration(t, table.Submitted, rows[0].Submitted, time.Microsecond)
 }
+
+// TestManagerWithKerberos: objects are made and called with tickets as well.
+func TestManagerWithKerberos(t *testing.T) {
+	s := newServer(t, &adcstest.Options{Managers: []string{`CORP\alice`}})
+	c := ticketClient(t, s, s, adcstest.TicketRequest{User: `CORP\alice`}, adcs.Options{Auth: adcs.AuthKerberos})
+	_, csr := newCSR(t, "pc1.corp.test")
+	held, err := c.Submit(t.Context(), adcs.Request{CSR: csr, Template: "DeviceHeld"})
+	require.NoError(t, err)
+	_, err = c.Manager().Approve(t.Context(), held.RequestID)
+	require.NoError(t, err)
+	rows, err := c.Find(t.Context(), adcs.Lookup{Request: csr, Requester: "alice@CORP.TEST", Time: time.Now()})
+	require.NoError(t, err)
+	result, err := adcs.Settle(rows)
+	require.NoError(t, err)
+	assert.Equal(t, held.RequestID, result.RequestID)
+	assert.Equal(t, adcs.Issued, result.Disposition)
+}

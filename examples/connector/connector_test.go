@@ -318,6 +318,24 @@ func TestExample(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// TestFindIsConfigured: lost answers are looked up unless the configuration says otherwise.
+func TestFindIsConfigured(t *testing.T) {
+	s := newSite(t)
+	no, yes := false, true
+	for find, want := range map[*bool]bool{nil: true, &yes: true, &no: false} {
+		s.config.CAs[0].Find = find
+		raw, err := json.Marshal(s.config)
+		require.NoError(t, err)
+		s.write("connector.json", raw)
+		c, err := loadConfig(filepath.Join(s.folder, "connector.json"))
+		require.NoError(t, err)
+		i, err := c.newIssuer()
+		require.NoError(t, err)
+		assert.Equal(t, want, i.Finds(s.served()))
+		require.NoError(t, i.Close())
+	}
+}
+
 // TestReload changes the password of the account while the connector runs.
 func TestReload(t *testing.T) {
 	s := newSite(t)
