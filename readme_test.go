@@ -24,12 +24,14 @@ var (
 	leaf, issuing *x509.Certificate
 	roots *x509.CertPool
 	result *adcs.Result
+	client *adcs.Client
+	err error
 	code wsproto.EnrollmentCode
 )
 `
 
 var readmeImports = map[string]string{
-	"adcs": "/adcs", "adcstest": "/adcs/adcstest", "keygen": "/keygen", "pkcs12": "/pkcs12", "wsproto": "/wsproto",
+	"adcs": "/adcs", "discovery": "/adcs/discovery", "adcstest": "/adcs/adcstest", "keygen": "/keygen", "pkcs12": "/pkcs12", "wsproto": "/wsproto",
 	"gateway": "/wsproto/gateway", "connector": "/wsproto/connector", "issuer": "/examples/issuer",
 	"errors": "errors", "fmt": "fmt", "context": "context", "crypto": "crypto", "x509": "crypto/x509", "http": "net/http",
 }
