@@ -81,7 +81,8 @@ func infoWith(info []byte, oid asn1.ObjectIdentifier, value []byte) ([]byte, err
 			return nil, errPKCS10
 		}
 		whole := element
-		if !element.ReadASN1(&attribute, cbasn1.SEQUENCE) || !attribute.ReadASN1ObjectIdentifier(&kind) {
+		if !element.ReadASN1(&attribute, cbasn1.SEQUENCE) || !attribute.ReadASN1ObjectIdentifier(&kind) ||
+			!attribute.SkipASN1(cbasn1.SET) || !attribute.Empty() {
 			return nil, errPKCS10
 		}
 		if !kind.Equal(oid) {
