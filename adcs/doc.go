@@ -26,6 +26,12 @@
 // CA matches [ErrOutcomeUnknown]. The one unsigned fault that is believed is the refusal of a logon on a connection on
 // which the server has proved nothing yet: with [AuthNTLM], not with SPNEGO, somebody on the path can fake that one.
 //
+// # Requests
+//
+// A request is PKCS#10 in DER, made by package keygen or crypto/x509. [RenewalRequest] makes one for a certificate in the
+// place of an older one, which the old key signs; [OnBehalfOfRequest] one for another account, which an enrollment agent
+// signs. Both are CMS, and go where PKCS#10 goes: [Request.CSR], [ExpectRequest].
+//
 // # The CA's database and its manager
 //
 // A CA tells an account that may read its database what became of a request: [Client.Find] looks for it by its id, by the
