@@ -101,8 +101,12 @@ func (k *kerberosAcceptor) accept(token []byte) (reply []byte, done bool, err er
 
 // logon implements [acceptor].
 func (k *kerberosAcceptor) logon() logon {
+	who := k.accounts.caller(k.who)
+	if who.sid == "" {
+		who.sid = pacSID(k.request.Ticket.DecryptedEncPart.AuthorizationData)
+	}
 	return logon{
-		who: k.accounts.caller(k.who), protector: k.session,
+		who: who, protector: k.session,
 		canSign: k.flags&(gssInteg|gssConf|gssReplay|gssSequence) != 0, canSeal: k.flags&gssConf != 0,
 	}
 }

@@ -32,11 +32,11 @@
 //	err = os.WriteFile(filepath.Join(dir, "ccache"), ticket, 0o600)
 //	err = os.WriteFile(filepath.Join(dir, "krb5.conf"), []byte(server.KRB5Config()), 0o600)
 //
-// In a domain that has a KDC, [Kerberos.Keytab] is the keytab of the account that has the service principal name
-// host/ and [Options.Host], and whoever has a ticket for it may log on. What goes wrong in real domains can be had too:
-// [Kerberos.ClockSkew] is a server whose clock is wrong, a ticket of another server has the wrong key, [TicketRequest]
-// makes tickets that are expired or not yet valid, and [Options.NTLM] and [Kerberos.Off] take a mechanism away. A refused
-// client is told why by a KRB-ERROR, as Windows does.
+// In a domain that has a KDC, [Kerberos.Keytab] is the keytab of the account that has the service principal name host/ and
+// [Options.Host], and whoever has a ticket for it may log on, with the SID that the ticket tells. What goes wrong in real
+// domains can be had too: [Kerberos.ClockSkew] is a server whose clock is wrong, a ticket of another server has the wrong
+// key, [TicketRequest] makes tickets that are expired or not yet valid, and [Options.NTLM] and [Kerberos.Off] take a
+// mechanism away. A refused client is told why by a KRB-ERROR, as Windows does.
 //
 // # The CA
 //
@@ -57,5 +57,5 @@
 // The server authenticates every fragment of every call and bounds whatever a peer sends, since a test server that
 // accepts too much hides the errors of its clients. It is for tests all the same: passwords are compared in the clear
 // and keys live in memory. What it does follows the Open Specifications that the comments name; it has been run against
-// go-msrpc, impacket and Samba as clients, and was never compared with a Windows CA.
+// go-msrpc, impacket, Samba and MIT's Kerberos as clients, and was never compared with a Windows CA.
 package adcstest

@@ -4,9 +4,13 @@ package adcstest_test
 
 import (
 	"bytes"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/hex"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/adcskit/adcskit/adcs/adcstest"
+	"github.com/adcskit/adcskit/internal/adcsasn1"
 	"github.com/adcskit/adcskit/internal/adtest"
 )
 
@@ -93,6 +98,15 @@ func TestDomainClients(t *testing.T) {
 			rows := s.Requests()
 			require.Len(t, rows, before+2)
 			assert.Equal(t, u.Logon(), rows[before].Requester)
+			leaf, err := hex.DecodeString(a.Answers[0].Leaf)
+			require.NoError(t, err)
+			cert, err := x509.ParseCertificate(leaf)
+			require.NoError(t, err)
+			i := slices.IndexFunc(cert.Extensions, func(e pkix.Extension) bool { return e.Id.Equal(adcsasn1.OIDSIDExtension()) })
+			require.GreaterOrEqual(t, i, 0)
+			sid, err := adcsasn1.SIDFromExtension(cert.Extensions[i].Value)
+			require.NoError(t, err)
+			assert.Equal(t, u.SID, sid, "the KDC says in the ticket who the user is")
 		})
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"os"
+	"path/filepath"
 
 	"github.com/adcskit/adcskit/adcs"
 	"github.com/adcskit/adcskit/adcs/adcstest"
@@ -129,4 +131,37 @@ func ExampleServer_DialContext() {
 	defer conn.Close()
 	fmt.Println(conn.RemoteAddr().String() == server.EndpointMapper())
 	// Output: true
+}
+
+// A logon with Kerberos, for which no KDC is needed.
+func ExampleServer_Ticket() {
+	server, err := adcstest.NewServer(&adcstest.Options{NTLM: adcstest.NTLMAbsent})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer server.Close()
+	dir, err := os.MkdirTemp("", "example")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+
+	ticket, err := server.Ticket(adcstest.TicketRequest{User: `CORP\alice`})
+	if err != nil {
+		log.Fatal(err)
+	}
+	cache := filepath.Join(dir, "ccache")
+	if err := os.WriteFile(cache, ticket, 0o600); err != nil {
+		log.Fatal(err)
+	}
+	client, err := adcs.New(server.Host(), server.Name(), adcs.CCache("", cache), &adcs.Options{
+		Auth: adcs.AuthKerberos, Transport: adcs.TransportTCP, KRB5Conf: server.KRB5Config(), DialContext: server.DialContext,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer client.Close()
+	_, err = client.Submit(context.Background(), adcs.Request{CSR: exampleCSR("device"), Template: "Device"})
+	fmt.Println(err, server.Requests()[0].Requester)
+	// Output: <nil> CORP\alice
 }

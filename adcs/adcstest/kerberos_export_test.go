@@ -1,0 +1,4 @@
+package adcstest
+
+// SIDOfPAC is sidOfPAC.
+func SIDOfPAC(pac []byte) string { return sidOfPAC(pac) }
