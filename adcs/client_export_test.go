@@ -112,6 +112,3 @@ func (c *Client) AgeObjects(by time.Duration) (n int) {
 
 // MaxObjectAge is how long an object is used.
 const MaxObjectAge = maxObjectAge
-
-// CANames calls caNames.
-func (c *Client) CANames(ctx context.Context) ([]string, error) { return c.caNames(ctx) }

@@ -30,6 +30,7 @@ type dcomObject struct {
 	bound   rpc.UUID            // the interface of conn's first presentation context
 	ipids   map[rpc.UUID]handle // its interfaces
 	unknown rpc.UUID            // IPID of the object that counts references
+	counts  uint16              // the presentation context of that object; 0 if it was not needed yet
 	version dcom.Version
 	made    time.Time
 	dead    bool // after an error
@@ -112,16 +113,52 @@ func (o *dcomObject) Close() error {
 
 // release gives the references back (MS-DCOM section 3.2.4.4.2).
 func (o *dcomObject) release(ctx context.Context) error {
-	in, err := o.conn.Alter(ctx, dcom.Interface(dcom.IRemUnknown()))
-	if err != nil {
-		return err
-	}
 	var refs dcom.RemReferences
 	for _, h := range o.ipids {
 		refs.Refs = append(refs.Refs, dcom.InterfaceRef{IPID: h.ipid, PublicRefs: h.refs})
 	}
-	_, err = o.invoke(ctx, in, o.unknown, dcom.OpRemRelease, encode(&refs))
+	_, err := o.count(ctx, dcom.OpRemRelease, &refs)
 	return err
+}
+
+// hold asks for a reference to each interface of which the server gave none: it would not keep the object for it (MS-DCOM
+// section 3.2.4.4).
+func (o *dcomObject) hold(ctx context.Context) error {
+	var refs dcom.RemReferences
+	for iid, h := range o.ipids {
+		if h.refs == 0 {
+			h.refs = 1
+			o.ipids[iid] = h
+			refs.Refs = append(refs.Refs, dcom.InterfaceRef{IPID: h.ipid, PublicRefs: h.refs})
+		}
+	}
+	if len(refs.Refs) == 0 {
+		return nil
+	}
+	stub, err := o.count(ctx, dcom.OpRemAddRef, &refs)
+	if err != nil {
+		return err
+	}
+	var added dcom.RemAddedRef
+	if err := decode(stub, &added); err != nil {
+		return err
+	}
+	for _, code := range append(added.Results, added.Return) {
+		if code != 0 {
+			return hresultFromWin32(code)
+		}
+	}
+	return nil
+}
+
+// count calls an operation of the object that counts references.
+func (o *dcomObject) count(ctx context.Context, opnum uint16, refs *dcom.RemReferences) (stub []byte, err error) {
+	if o.counts == 0 {
+		if o.counts, err = o.conn.Alter(ctx, dcom.Interface(dcom.IRemUnknown())); err != nil {
+			return nil, err
+		}
+	}
+	return o.invoke(ctx, o.counts, o.unknown, opnum, encode(refs))
 }
 
 // message is a message of package dcom, or of one that is written in the same way.

@@ -71,11 +71,11 @@ func (c *Client) comVersion(ctx context.Context) (dcom.Version, error) {
 		return dcom.Version{}, mapError(PhaseActivate, err)
 	}
 	defer conn.Close()
-	server := dcom.Version{Major: dcom.CurrentVersion().Major, Minor: 1} // of hosts that do not know the operation
+	server := dcom.Version{Major: dcom.CurrentVersion().Major, Minor: 1} // which every host speaks
 	stub, err := conn.Call(ctx, assoc.Request{Opnum: dcom.OpServerAlive2})
 	if err == nil {
 		server, err = aliveVersion(stub)
-	} else if fault, ok := errors.AsType[*assoc.FaultError](err); ok && RPCStatus(fault.Status).Is(ErrUnknownOperation) {
+	} else if silent(err) {
 		err = nil
 	}
 	if err != nil {
@@ -87,6 +87,17 @@ func (c *Client) comVersion(ctx context.Context) (dcom.Version, error) {
 	}
 	c.com.set(v)
 	return v, nil
+}
+
+// silent reports whether a host does not tell its version: it does not know the operation, or takes no calls of those who
+// have not logged on (the Windows policy Restrict Unauthenticated RPC clients).
+func silent(err error) bool {
+	fault, ok := errors.AsType[*assoc.FaultError](err)
+	if !ok {
+		return false
+	}
+	status := RPCStatus(fault.Status).canonical()
+	return status == ErrUnknownOperation || status == ErrRPCAccessDenied
 }
 
 func aliveVersion(stub []byte) (dcom.Version, error) {
@@ -204,6 +215,10 @@ func (c *Client) bindObject(ctx context.Context, made *dcom.Activated, iids []rp
 	}
 	if o.conn, err = c.associate(ctx, nc, dcom.Interface(o.bound), serviceRPC); err != nil {
 		return nil, err
+	}
+	if err := o.hold(ctx); err != nil {
+		o.Close()
+		return nil, mapError(PhaseBind, err)
 	}
 	return o, nil
 }

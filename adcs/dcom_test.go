@@ -144,22 +144,24 @@ func TestDCOMCreatesInstances(t *testing.T) {
 
 // TestDCOMVersions has a host of a version that does not know the operation, and one of another version.
 func TestDCOMVersions(t *testing.T) {
-	r := &recorder{fault: func(call string) *adcstest.Fault {
-		if call == callAlive {
-			return &adcstest.Fault{Status: 0x1c010002}
-		}
-		return nil
-	}}
-	_, client := dcomPair(t, r, adcs.Options{})
-	require.NoError(t, client.Ping(t.Context()))
+	for _, status := range []uint32{0x1c010002, 0x6d1, 5} { // that it has no such operation, or not for everybody
+		r := &recorder{fault: func(call string) *adcstest.Fault {
+			if call == callAlive {
+				return &adcstest.Fault{Status: status}
+			}
+			return nil
+		}}
+		_, client := dcomPair(t, r, adcs.Options{})
+		require.NoError(t, client.Ping(t.Context()), "%#x", status)
+	}
 
-	r = &recorder{fault: func(call string) *adcstest.Fault {
+	r := &recorder{fault: func(call string) *adcstest.Fault {
 		if call != callAlive {
 			return nil
 		}
 		return &adcstest.Fault{Stub: func(stub []byte) []byte { return append([]byte{6}, stub[1:]...) }}
 	}}
-	_, client = dcomPair(t, r, adcs.Options{})
+	_, client := dcomPair(t, r, adcs.Options{})
 	err := client.Ping(t.Context())
 	require.ErrorIs(t, err, adcs.ErrComVersion)
 	assert.Contains(t, adcs.Explain(err).Summary, "another version")
@@ -468,4 +470,51 @@ func TestDCOMByTicket(t *testing.T) {
 	_, err := client.Describe(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, `CORP\alice`, s.Requests()[0].Requester)
+}
+
+// TestDCOMWithoutReferences has a server that gives no references with the object: the client asks for some.
+func TestDCOMWithoutReferences(t *testing.T) {
+	none := activated(func(m *dcom.RemoteActivated) {
+		for _, i := range m.Interfaces {
+			i.Ref.Std.PublicRefs = 0
+		}
+	})
+	r := &recorder{fault: none}
+	_, client := dcomPair(t, r, adcs.Options{})
+	require.NoError(t, client.Ping(t.Context()))
+	assert.Equal(t, 1, r.count("IRemUnknown 4"))
+	require.NoError(t, client.Close())
+	assert.Equal(t, 1, r.count(callRelease))
+
+	r = &recorder{}
+	r.fault = func(call string) *adcstest.Fault {
+		if call != "IRemUnknown 4" {
+			return none(call)
+		}
+		return &adcstest.Fault{Stub: func(stub []byte) []byte {
+			stub[12] = 1 // the HRESULT of the first interface
+			return stub
+		}}
+	}
+	_, client = dcomPair(t, r, adcs.Options{})
+	require.Error(t, client.Ping(t.Context()))
+	assert.Zero(t, r.count(callRequest2))
+}
+
+// TestDCOMHalfThere has a host with an object resolver that offers neither way to make an object.
+func TestDCOMHalfThere(t *testing.T) {
+	w := &ndr.Writer{}
+	(&dcom.ServerAlive2{Version: dcom.CurrentVersion(), Bindings: &dcom.Bindings{}}).Write(w)
+	refuses := says(bindAck(t, rpc.Result{Verdict: rpc.VerdictReject, Reason: rpc.ReasonAbstractSyntax}))
+	n := &scripted{scripts: []script{then(says(bindAck(t, accepted)), says(response(t, 2, w.Stub()))), refuses}}
+	defer n.servers.Wait()
+	client, err := adcs.New("ca.corp.test", "Some CA", adcs.Password(`CORP\alice`, "secret"), &adcs.Options{
+		Transport: adcs.TransportDCOM, Auth: adcs.AuthNTLM, DialContext: n.DialContext, Timeout: 5 * time.Second,
+	})
+	require.NoError(t, err)
+	defer client.Close()
+	err = client.Ping(t.Context())
+	require.ErrorIs(t, err, adcs.ContextInterfaceUnknown)
+	assert.EqualValues(t, 3, n.n.Load(), "both ways are tried")
+	assert.Contains(t, adcs.Explain(err).Summary, "does not offer DCOM")
 }

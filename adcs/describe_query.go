@@ -40,24 +40,6 @@ func (c *Client) inspect(ctx context.Context, f func(context.Context, *caQuery) 
 	return f(ctx, &caQuery{o, c.ca})
 }
 
-// caNames returns the common name of the CA on the host, by whatever name the client knows it: the only thing besides
-// whether it is there that a CA tells who does not know its name (MS-WCCE section 3.2.1.4.2.2). A Windows host has one CA.
-// Errors are those of [Client.Describe].
-func (c *Client) caNames(ctx context.Context) ([]string, error) {
-	var name string
-	err := c.inspect(ctx, func(ctx context.Context, q *caQuery) error {
-		value, err := q.getCACert(ctx, dcom.CACertName, "")
-		if err == nil {
-			name, err = nameValue(value)
-		}
-		return refusedQuery(err)
-	})
-	if err != nil {
-		return nil, err
-	}
-	return []string{name}, nil
-}
-
 // refusedQuery makes a refusal of the CA's answer to a question an error of a whole call.
 func refusedQuery(err error) error {
 	if code, ok := errors.AsType[HResult](err); ok && errors.Is(err, errRefused) {
@@ -94,7 +76,8 @@ func (q *caQuery) value(ctx context.Context, id, index, kind int32) ([]byte, err
 	return answeredValue(&out, err)
 }
 
-// getCACert asks for a property by the operation that ICertRequestD has.
+// getCACert asks for a property by the operation that ICertRequestD has. The name of the CA (dcom.CACertName) is what it
+// tells who does not know it: authority may be empty then (MS-WCCE section 3.2.1.4.2.2).
 func (q *caQuery) getCACert(ctx context.Context, what uint32, authority string) ([]byte, error) {
 	var out dcom.Value
 	err := q.object.exchange(ctx, q.object.bound, dcom.OpGetCACert, &dcom.GetCACert{What: what, Authority: authority}, &out)
