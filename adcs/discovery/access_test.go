@@ -93,6 +93,11 @@ func TestGrants(t *testing.T) {
 	assert.Equal(t, []Grant{
 		{SID: domain + "512", Right: RightWrite}, {SID: SIDAuthenticatedUsers, Right: RightEnroll},
 	}, access(t, "deny").Grants())
+	refused := Access{aces: []ace{
+		{deny: true, mask: maskControlAccess, object: guidEnroll, sid: domain + "1104"},
+		{mask: maskControlAccess, sid: domain + "1104"},
+	}}
+	assert.Equal(t, []Grant{{SID: domain + "1104", Right: RightAutoEnroll}}, refused.Grants())
 	assert.Len(t, access(t, "null").Grants(), 3)
 	assert.Len(t, access(t, "inherit").Grants(), 1, "the owner")
 }
@@ -121,6 +126,17 @@ func TestDescriptorRefuses(t *testing.T) {
 		}
 	}
 	_, err := decodeDescriptor(make([]byte, maxDescriptor+1))
+	require.ErrorIs(t, err, ErrMalformed)
+
+	// An entry that is longer than the list, though not than what follows it; and more entries than there are.
+	long := append(vectors(t)["all"], make([]byte, 64)...)
+	entry := len(long) - 64 - 20
+	long[entry+2] += 4
+	_, err = decodeDescriptor(long)
+	require.ErrorIs(t, err, ErrMalformed)
+	more := vectors(t)["all"]
+	more[entry-4]++
+	_, err = decodeDescriptor(more)
 	require.ErrorIs(t, err, ErrMalformed)
 }
 

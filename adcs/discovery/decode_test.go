@@ -1,6 +1,7 @@
 package discovery
 
 import (
+	"crypto/x509"
 	"encoding/hex"
 	"math"
 	"strings"
@@ -133,6 +134,8 @@ func TestValues(t *testing.T) {
 	assert.Equal(t, "User", tmpl.Name)
 	assert.Equal(t, NameFlags(0xa6000000), tmpl.NameFlags)
 	assert.Equal(t, EnrollmentFlags(0x29), tmpl.EnrollmentFlags)
+	assert.Equal(t, x509.KeyUsageDigitalSignature|x509.KeyUsageKeyEncipherment, tmpl.KeyUsage)
+	assert.Equal(t, x509.KeyUsageDecipherOnly|x509.KeyUsageEncipherOnly, keyUsage([]byte{0x01, 0x80, 0xff}))
 	assert.Equal(t, 1, tmpl.Schema, "a template of Windows 2000 says none")
 	assert.Len(t, tmpl.Problems, 1, "no security descriptor")
 

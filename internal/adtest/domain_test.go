@@ -110,6 +110,43 @@ func TestHosts(t *testing.T) {
 	assert.Error(t, err, out)
 }
 
+// TestReconfigure restarts the domain controller with another configuration and back, and looks for processes that it
+// leaves behind.
+func TestReconfigure(t *testing.T) {
+	d := adtest.Start(t)
+	alice := d.AddUser(t, "alice", "Pass-word1")
+	logon := func(t *testing.T) error {
+		_, err := try(t, d, nil, "smbclient", "-U", alice.Logon()+"%"+alice.Password, "--use-kerberos=off", "-L", d.Host)
+		return err
+	}
+	require.NoError(t, logon(t))
+	before := processes(t)
+	require.Greater(t, len(before), 1, "a domain controller has more than one process")
+	t.Run("without NTLM", func(t *testing.T) {
+		d.Reconfigure(t, "ntlm auth = disabled")
+		require.Error(t, logon(t))
+	})
+	require.NoError(t, logon(t))
+	for pid := range processes(t) {
+		assert.NotContains(t, before, pid)
+	}
+}
+
+// processes are those besides this one, by their number.
+func processes(t *testing.T) map[string]bool {
+	t.Helper()
+	folders, err := filepath.Glob("/proc/[0-9]*")
+	require.NoError(t, err)
+	found := map[string]bool{}
+	for _, f := range folders {
+		if status, err := os.ReadFile(f + "/status"); err == nil && !strings.Contains(string(status), "State:\tZ") &&
+			filepath.Base(f) != "1" {
+			found[filepath.Base(f)] = true
+		}
+	}
+	return found
+}
+
 // TestAlone checks that this process shares neither network nor processes nor files with its machine.
 func TestAlone(t *testing.T) {
 	adtest.Start(t)

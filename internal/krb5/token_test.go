@@ -3,12 +3,19 @@ package krb5_test
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
+	"slices"
 	"testing"
 
+	krbcrypto "github.com/oiweiwei/gokrb5.fork/v9/crypto"
+	"github.com/oiweiwei/gokrb5.fork/v9/iana/etypeID"
+	"github.com/oiweiwei/gokrb5.fork/v9/iana/keyusage"
 	"github.com/oiweiwei/gokrb5.fork/v9/types"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/adcskit/adcskit/internal/krb5"
 )
 
 func eachKey(t *testing.T, f func(t *testing.T, key types.EncryptionKey)) {
@@ -105,4 +112,55 @@ func FuzzUnwrapToken(f *testing.F) {
 			}
 		}
 	})
+}
+
+// sealToken seals as the initiator, written from RFC 4121 section 4.2.4 a second time. Claimed is what EC says of the
+// filler.
+func sealToken(t *testing.T, key types.EncryptionKey, data string, filler int, claimed uint16) []byte {
+	t.Helper()
+	et, err := krbcrypto.GetEtype(key.KeyType)
+	require.NoError(t, err)
+	header := []byte{5, 4, 6, 0xff, byte(claimed >> 8), byte(claimed), 0, 0, 0, 0, 0, 0, 0, 0, 0, 7}
+	plain := slices.Concat([]byte(data), bytes.Repeat([]byte("F"), filler), header)
+	_, ct, err := et.EncryptMessage(key.KeyValue, plain, keyusage.GSSAPI_INITIATOR_SEAL)
+	require.NoError(t, err)
+	return append(header, ct...)
+}
+
+// TestTokenFiller takes a filler away, and refuses one that is longer than the message, or that somebody has added to
+// the part that is not sealed.
+func TestTokenFiller(t *testing.T) {
+	for _, key := range keys()[:2] {
+		for _, filler := range []int{0, 1, 16, 300} {
+			_, acceptor := pair(t, key, true)
+			got, err := acceptor.UnwrapToken(sealToken(t, key, "a message", filler, uint16(filler)))
+			require.NoError(t, err, filler)
+			assert.Equal(t, "a message", string(got))
+		}
+		_, acceptor := pair(t, key, true)
+		for _, claimed := range []uint16{10, 26, 1000, 65535} {
+			_, err := acceptor.UnwrapToken(sealToken(t, key, "a message", 0, claimed))
+			require.Error(t, err, claimed)
+		}
+		token := sealToken(t, key, "a message", 0, 0)
+		token[5] = 1
+		_, err := acceptor.UnwrapToken(token)
+		require.Error(t, err)
+	}
+}
+
+// TestTokenRC4Vector opens the message of MS-KILE section 4.5.
+func TestTokenRC4Vector(t *testing.T) {
+	unhex := func(s string) []byte {
+		b, err := hex.DecodeString(s)
+		require.NoError(t, err)
+		return b
+	}
+	key := types.EncryptionKey{KeyType: etypeID.RC4_HMAC, KeyValue: unhex("81a2cb90af7fc2d19554a150d8185359")}
+	s, err := krb5.NewSession(krb5.SessionConfig{Key: key, Acceptor: true, Receive: 0x60cbacd3})
+	require.NoError(t, err)
+	got, err := s.UnwrapToken(unhex("603b06092a864886f712010202020111001000ffff" +
+		"e29e8bbc6348e740ebaa619244a156a13b5cf65e3c21b9aa8ed63f0ac83815335b72e293bae1f660"))
+	require.NoError(t, err)
+	assert.Equal(t, unhex("112233445566778899aabbccddeeff"), got)
 }
