@@ -1,13 +1,10 @@
 package main
 
 import (
-	"cmp"
 	"crypto/x509"
 	"fmt"
-	"os"
 	"path/filepath"
 
-	"github.com/adcskit/adcskit/adcs"
 	"github.com/adcskit/adcskit/examples/internal/cli"
 	"github.com/adcskit/adcskit/examples/issuer"
 	"github.com/adcskit/adcskit/wsproto"
@@ -109,11 +106,7 @@ func (c *config) newIssuer() (*issuer.Issuer, error) {
 		}
 		one := issuer.CA{
 			Host: ca.Host, Name: ca.Name, Credential: credential, Roots: pool,
-			NoFind: ca.Find != nil && !*ca.Find,
-			Options: &adcs.Options{
-				Auth: adcs.Auth(ca.Auth), AllowNTLM: ca.AllowNTLM, Transport: adcs.Transport(ca.Transport), EndpointMapper: ca.EndpointMapper, Connections: c.Capacity,
-				KRB5Conf: cmp.Or(ca.KRB5Conf, os.Getenv("KRB5_CONFIG")), KDC: ca.KDC, SPN: ca.SPN,
-			},
+			NoFind: ca.Find != nil && !*ca.Find, Options: ca.options(c.Capacity),
 		}
 		if err := try(one); err != nil {
 			return nil, fmt.Errorf("%s: %w", ca.key(i), err)

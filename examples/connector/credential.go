@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"os"
 
 	"github.com/adcskit/adcskit/adcs"
 	"github.com/adcskit/adcskit/examples/internal/cli"
@@ -58,3 +60,12 @@ func (ca *caConfig) credential() (adcs.Credential, error) {
 
 // maxKerberosFile bounds keytabs, credential caches and krb5.conf, in bytes.
 const maxKerberosFile = 1 << 20
+
+// options are those of the client, which makes as many connections at once as there are jobs.
+func (ca *caConfig) options(capacity int) *adcs.Options {
+	return &adcs.Options{
+		Auth: adcs.Auth(ca.Auth), AllowNTLM: ca.AllowNTLM, Transport: adcs.Transport(ca.Transport),
+		EndpointMapper: ca.EndpointMapper, Connections: capacity,
+		KRB5Conf: cmp.Or(ca.KRB5Conf, os.Getenv("KRB5_CONFIG")), KDC: ca.KDC, SPN: ca.SPN,
+	}
+}
