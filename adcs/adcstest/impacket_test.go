@@ -33,7 +33,9 @@ type peerAnswer struct {
 	Interfaces []string `json:"interfaces"`
 	Listening  int      `json:"listening"`
 	// impacket over DCOM: the host of the CA.
-	DNS     string `json:"dns"`
+	DNS string `json:"dns"`
+	// and of the database of the CA, by column.
+	Rows    []map[string]any `json:"rows"`
 	Answers []struct {
 		ID          uint32 `json:"id"`
 		Disposition uint32 `json:"disposition"`
