@@ -35,7 +35,9 @@ type peerAnswer struct {
 	// impacket over DCOM: the host of the CA.
 	DNS string `json:"dns"`
 	// and of the database of the CA, by column.
-	Rows    []map[string]any `json:"rows"`
+	Rows []map[string]any `json:"rows"`
+	// Samba over DCOM: what its calls were answered with.
+	Stubs   []string `json:"stubs"`
 	Answers []struct {
 		ID          uint32 `json:"id"`
 		Disposition uint32 `json:"disposition"`
@@ -62,7 +64,15 @@ func runPeer(t *testing.T, s *adcstest.Server, script, account, password string,
 // come first in PATH.
 func (p peer) run(t *testing.T, s *adcstest.Server, script, account string, csr []byte, args ...string) peerAnswer {
 	t.Helper()
-	host, port, err := net.SplitHostPort(s.EndpointMapper())
+	return p.runAt(t, s.EndpointMapper(), s, script, account, csr, args...)
+}
+
+// runAt runs it against another port.
+func (p peer) runAt(
+	t *testing.T, addr string, s *adcstest.Server, script, account string, csr []byte, args ...string,
+) peerAnswer {
+	t.Helper()
+	host, port, err := net.SplitHostPort(addr)
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
