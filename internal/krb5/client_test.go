@@ -243,6 +243,9 @@ func TestRefusals(t *testing.T) {
 			assert.Equal(t, tc.reason, krb5.ReasonOf(err), "%v", err)
 			assert.NotContains(t, err.Error(), "Alice-pass1")
 			assert.LessOrEqual(t, k.Counts().Proofs, 1, "it is tried once")
+			if tc.reason == krb5.ReasonClock {
+				assert.Zero(t, k.Counts().Services, "nothing is done with a ticket of another time")
+			}
 			assert.Equal(t, tc.reason == krb5.ReasonPassword || tc.reason == krb5.ReasonAccount, tc.reason.Refused())
 		})
 	}
@@ -332,20 +335,31 @@ func TestHostileKDC(t *testing.T) {
 
 // TestReplay answers the second request with the answer to the first one.
 func TestReplay(t *testing.T) {
-	k := newKDC()
-	k.NoPreauth = true
-	var old []byte
-	k.Tamper = func(b []byte) []byte {
-		if old == nil {
-			old = b
+	const asReply, tgsReply = 0x6b, 0x6d
+	for _, kind := range []byte{asReply, tgsReply} {
+		k := newKDC()
+		k.NoPreauth = true
+		var old []byte
+		k.Tamper = func(b []byte) []byte {
+			if b[0] == kind && old == nil {
+				old = b
+			} else if b[0] == kind {
+				return old
+			}
+			return b
 		}
-		return old
+		c := newClient(k, nil)
+		_, err := c.Ticket(t.Context(), spn)
+		require.NoError(t, err)
+		if kind == asReply {
+			c = newClient(k, nil)
+		} else {
+			c.Forget(spn)
+		}
+		_, err = c.Ticket(t.Context(), spn)
+		require.ErrorIs(t, err, rpc.ErrMalformed)
+		require.ErrorContains(t, err, "another request")
 	}
-	c := newClient(k, nil)
-	_, err := c.Ticket(t.Context(), spn)
-	require.ErrorIs(t, err, rpc.ErrMalformed, "an AS-REP is no TGS-REP")
-	_, err = newClient(k, nil).Ticket(t.Context(), spn)
-	require.ErrorIs(t, err, rpc.ErrMalformed, "of another request")
 }
 
 // TestContext has KDCs that never answer.
@@ -361,7 +375,18 @@ func TestContext(t *testing.T) {
 			c.LookUp = func(context.Context, string) ([]string, error) { return []string{"a:88", "b:88"}, nil }
 		})
 		began := time.Now()
-		_, err := c.Ticket(t.Context(), spn)
+		boasting := newClient(newKDC(), func(c *krb5.ClientConfig) {
+			c.Dial = func(_ context.Context, _, _ string) (net.Conn, error) {
+				client, server := net.Pipe()
+				go func() { _, _ = io.Copy(io.Discard, server) }()
+				go func() { _, _ = server.Write([]byte{0x7f, 0xff, 0xff, 0xff}) }()
+				return client, nil
+			}
+		})
+		_, err := boasting.Ticket(t.Context(), spn)
+		require.ErrorIs(t, err, rpc.ErrMalformed)
+		assert.Zero(t, time.Since(began), "nobody waits for two GiB")
+		_, err = c.Ticket(t.Context(), spn)
 		assert.Equal(t, krb5.ReasonNoKDC, krb5.ReasonOf(err), "%v", err)
 		assert.Equal(t, 20*time.Second, time.Since(began), "ten seconds for each")
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)

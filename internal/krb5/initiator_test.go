@@ -135,6 +135,7 @@ func TestHostileServer(t *testing.T) {
 		"not Kerberos":     {nil, func([]byte) []byte { return []byte("NTLMSSP\x00\x02") }, rpc.ErrMalformed, ""},
 		"KRB-ERROR, cut":   {nil, func([]byte) []byte { return []byte{0x7e, 0x80} }, rpc.ErrMalformed, ""},
 		"short ciphertext": {nil, func([]byte) []byte { return shortReply(t) }, rpc.ErrMalformed, ""},
+		"another type":     {nil, func(b []byte) []byte { return retyped(t, b) }, rpc.ErrMalformed, ""},
 		"another key":      {nil, func([]byte) []byte { return replyOf(t, other) }, rpc.ErrIntegrity, ""},
 		"skew":             {nil, krbError(t, errorcode.KRB_AP_ERR_SKEW), nil, krb5.ReasonClock},
 		"modified":         {nil, krbError(t, errorcode.KRB_AP_ERR_MODIFIED), nil, krb5.ReasonServiceTicket},
@@ -180,6 +181,16 @@ func krbError(t testing.TB, code int32) func([]byte) []byte {
 
 func shortReply(t testing.TB) []byte {
 	rep := messages.APRep{PVNO: 5, MsgType: 15, EncPart: types.EncryptedData{EType: 18, Cipher: []byte{1}}}
+	b, err := rep.Marshal()
+	require.NoError(t, err)
+	return b
+}
+
+// retyped is an AP-REP that says that it is encrypted in another way than it is.
+func retyped(t testing.TB, b []byte) []byte {
+	var rep messages.APRep
+	require.NoError(t, rep.Unmarshal(b))
+	rep.EncPart.EType = etypeID.AES128_CTS_HMAC_SHA1_96
 	b, err := rep.Marshal()
 	require.NoError(t, err)
 	return b

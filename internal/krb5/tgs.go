@@ -51,13 +51,11 @@ func (g *granting) run(ctx context.Context, tgt *Ticket, spn, realm string) (*Ti
 }
 
 func (g *granting) follow(ctx context.Context, tgt *Ticket, spn string) (*Ticket, error) {
-	seen := map[string]bool{}
 	for range maxHops {
 		realm, ok := tgt.Service.referral()
-		if !ok || seen[realm] {
+		if !ok {
 			break
 		}
-		seen[realm] = true
 		t, err := g.exchange(ctx, tgt, service(spn, realm))
 		if err != nil {
 			return nil, err

@@ -65,8 +65,11 @@ func TestSPNEGO(t *testing.T) {
 	modern.Sends = true
 	long := fakeA()
 	long.Legs, long.Sends = 3, true
-	old := fakeA()
-	old.Legs = 3
+	three := func() *assoc.Fake {
+		f := fakeA()
+		f.Legs = 3
+		return f
+	}
 	for name, tc := range map[string]struct {
 		mechs  []assoc.Mechanism
 		turns  []turn
@@ -78,10 +81,16 @@ func TestSPNEGO(t *testing.T) {
 		"the token as MIC":    {[]assoc.Mechanism{fakeA()}, []turn{{said(completed, 1, "a2", []byte("a2")), "", nil}}, false},
 		"they wait for ours":  {[]assoc.Mechanism{modern}, []turn{{said(incomplete, 1, "a2", a), "", a}, {said(completed, 0, "", nil), "", nil}}, true},
 		"they ask for ours":   {[]assoc.Mechanism{fakeA()}, []turn{{said(wantsMIC, 1, "a2", nil), "", a}, {said(completed, 0, "", a), "", nil}}, true},
-		"three legs":          {[]assoc.Mechanism{old}, []turn{{said(incomplete, 1, "a2", nil), "a3", nil}, {said(completed, 0, "", nil), "", nil}}, false},
+		"three legs":          {[]assoc.Mechanism{three()}, []turn{{said(incomplete, 1, "a2", nil), "a3", nil}, {said(completed, 0, "", nil), "", nil}}, false},
 		"three legs and MICs": {[]assoc.Mechanism{long}, []turn{{said(incomplete, 1, "a2", nil), "a3", a}, {said(completed, 0, "", a), "", nil}}, true},
 		"the second name":     {[]assoc.Mechanism{fakeA()}, []turn{{said(incomplete, 2, "a2", nil), "", a}, {said(completed, 0, "", a), "", nil}}, true},
 		"more were offered":   {[]assoc.Mechanism{fakeA(), fakeB()}, []turn{{said(completed, 1, "a2", both), "", nil}}, true},
+		"three legs, and they ask": {[]assoc.Mechanism{three()}, []turn{
+			{said(wantsMIC, 1, "a2", nil), "a3", a}, {said(completed, 0, "", a), "", nil},
+		}, true},
+		"three legs, second name": {[]assoc.Mechanism{three()}, []turn{
+			{said(incomplete, 2, "a2", nil), "a3", a}, {said(completed, 0, "", a), "", nil},
+		}, true},
 		"the second mechanism": {[]assoc.Mechanism{fakeA(), fakeB()}, []turn{
 			{said(wantsMIC, 3, "", nil), "b1", nil}, {said(incomplete, 0, "b2", nil), "b3", b}, {said(completed, 0, "", b), "", nil},
 		}, true},
@@ -169,10 +178,20 @@ func TestSPNEGOHostile(t *testing.T) {
 			}
 		})
 	}
-	only := assoc.SPNEGO(fakeB())
-	_, _, err := only.Step(nil)
+	long := fakeA()
+	long.Legs = 4
+	early := assoc.SPNEGO(long)
+	_, _, err := early.Step(nil)
 	require.NoError(t, err)
-	token, err := said(rejected, 0, "", nil).Marshal()
+	token, err := said(incomplete, 1, "a2", mic(t, "a", 1, 2)).Marshal()
+	require.NoError(t, err)
+	_, _, err = early.Step(token)
+	require.ErrorIs(t, err, rpc.ErrMalformed, "a MIC before there is a key")
+
+	only := assoc.SPNEGO(fakeB())
+	_, _, err = only.Step(nil)
+	require.NoError(t, err)
+	token, err = said(rejected, 0, "", nil).Marshal()
 	require.NoError(t, err)
 	_, _, err = only.Step(token)
 	require.Error(t, err)
