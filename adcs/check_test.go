@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -111,6 +112,15 @@ func TestCheck(t *testing.T) {
 		"port 135 closed": {
 			options: adcs.Options{DialContext: new(net.Dialer).DialContext, EndpointMapper: closedPort(t)},
 			step:    adcs.CheckPort, remedy: "port 135",
+		},
+		"the CA's own port closed": {
+			options: adcs.Options{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+				if !strings.HasSuffix(addr, ":135") {
+					return closedPorts(ctx, network, addr)
+				}
+				return s.DialContext(ctx, network, addr)
+			}},
+			step: adcs.CheckPort, remedy: "49152",
 		},
 		"ICertPassage not registered": {
 			server: off, step: adcs.CheckInterface, want: adcs.ErrNotRegistered, remedy: "np (port 445), dcom (",

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/adcskit/adcskit/internal/rpc"
+	"github.com/adcskit/adcskit/internal/smbpipe"
 )
 
 // RetryClass says whether it helps to try again after an error.
@@ -98,6 +99,13 @@ var mismatchRemedies = map[Mismatch]string{
 func explainLogon(err error) (Explanation, bool) {
 	if !errors.Is(err, ErrLogon) {
 		return Explanation{}, false
+	}
+	if errors.Is(err, smbpipe.ErrAnonymous) {
+		return Explanation{
+			Summary: "The CA's host takes the user for a guest, as it does with accounts that it does not know.",
+			Remedy:  "Check user name and domain.",
+			Retry:   RetryOperator,
+		}, true
 	}
 	info := rpcStatuses[ErrSecurityPackage]
 	if status, ok := errors.AsType[RPCStatus](err); ok && status.isLogon() {

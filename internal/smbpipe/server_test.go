@@ -22,6 +22,7 @@ type testServer struct {
 	status map[command]Status
 	// change alters a response before it is signed, late after.
 	change, late func(command, []byte) []byte
+	plain        bool // answers are signed where they have to be encrypted
 	interim      bool // every read is answered by an interim response first
 
 	key     []byte
@@ -171,7 +172,7 @@ func (s *testServer) response(c command, id uint64, status Status, body []byte) 
 		b = s.change(c, b)
 	}
 	switch {
-	case s.sealed:
+	case s.sealed && !s.plain:
 		b = s.keys.encrypt(b, testSession)
 	case s.keys != nil:
 		s.keys.signMessage(b)

@@ -170,6 +170,15 @@ func TestHostile(t *testing.T) {
 		{"status changed", testServer{late: on(cmdRead, flip(atStatus))}, ErrIntegrity},
 		{"negotiation changed", testServer{late: on(cmdNegotiate, flip(headerSize+8))}, ErrIntegrity},
 		{"encrypted and changed", testServer{demand: true, cipher: aes128GCM, late: on(cmdRead, flip(60))}, ErrIntegrity},
+		{"no hash", testServer{change: on(cmdNegotiate, func(b []byte) []byte { b[headerSize+6] = 0; return b })}, ErrMalformed},
+		{"contexts cut off", testServer{change: on(cmdNegotiate, flip(headerSize+6))}, ErrMalformed},
+		{"contexts elsewhere", testServer{change: on(cmdNegotiate, flip(headerSize+62))}, ErrMalformed},
+		{"cipher that was not offered", testServer{change: on(cmdNegotiate, func(b []byte) []byte {
+			b[len(b)-2] = 9
+			return b
+		})}, ErrMalformed},
+		{"not encrypted", testServer{demand: true, cipher: aes128GCM, plain: true}, ErrIntegrity},
+		{"share not encrypted", testServer{share: true, cipher: aes128CCM, plain: true}, ErrIntegrity},
 		{"guest", testServer{flags: sessionGuest}, ErrAnonymous},
 		{"nobody", testServer{flags: sessionNull}, ErrAnonymous},
 		{"encryption without a cipher", testServer{demand: true}, ErrMalformed},
@@ -209,6 +218,19 @@ func TestHostile(t *testing.T) {
 			require.ErrorIs(t, roundTrip(t, &c.server), c.want)
 		})
 	}
+}
+
+// TestSessionChanges: a logon belongs to one session.
+func TestSessionChanges(t *testing.T) {
+	n := 0
+	_, err := open(t, &testServer{dialect: smb311, change: on(cmdSessionSetup, func(b []byte) []byte {
+		if n++; n == 2 {
+			b[atSession] ^= 1
+		}
+		return b
+	})}, &testAuth{legs: 3})
+	require.ErrorIs(t, err, ErrMalformed)
+	require.ErrorContains(t, err, "changes its number")
 }
 
 func TestRefused(t *testing.T) {
