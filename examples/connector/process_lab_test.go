@@ -126,6 +126,19 @@ func (l *lab) configure(name string, change map[string]any) {
 	l.write(name, string(text))
 }
 
+// configureCA changes what the connector's configuration says about its CA.
+func (l *lab) configureCA(change map[string]any) {
+	l.t.Helper()
+	var m struct {
+		CAs []map[string]any `json:"cas"`
+	}
+	require.NoError(l.t, json.Unmarshal([]byte(l.read("connector.json")), &m))
+	for k, v := range change {
+		m.CAs[0][k] = v
+	}
+	l.configure("connector.json", map[string]any{"cas": m.CAs})
+}
+
 // start starts a command line, as one types it into a shell.
 func (l *lab) start(line string) *process {
 	l.t.Helper()

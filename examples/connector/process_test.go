@@ -208,15 +208,44 @@ func TestKillHeld(t *testing.T) {
 	assert.Equal(t, map[string]int{"held": 1}, l.rows())
 }
 
-// TestLostAnswer: the connector lives, but the connection to the CA does not.
+// TestLostAnswer: the connector lives, but the connection to the CA does not. What became of the request is looked up where
+// the account may read the CA's database, and unknown where it may not, or shall not.
 func TestLostAnswer(t *testing.T) {
-	l := newLab(t)
-	l.up()
-	l.ca.say("lose", "done lose")
-	o := l.outcome(l.order("Device", "lost", "p256"))
-	assert.Equal(t, wsproto.Unknown, o.Kind, "%+v", o)
-	assert.Equal(t, wsproto.Issued, l.outcome(l.order("Device", "next", "p256")).Kind)
-	assert.Equal(t, map[string]int{"lost": 1, "next": 1}, l.rows())
+	for _, c := range []struct {
+		name  string
+		reads bool
+		find  any
+		kind  wsproto.OutcomeKind
+	}{
+		{"looked up", true, nil, wsproto.Issued},
+		{"not allowed to", false, true, wsproto.Unknown},
+		{"not configured to", true, false, wsproto.Unknown},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := newLab(t)
+			if c.reads {
+				l.configure("testca.json", map[string]any{"readers": []string{`CORP\enroller`}})
+			}
+			timing := map[string]string{"lease": "3s", "rpcDeadline": "3s"} // nobody looks up before
+			if c.find == false {
+				timing = nil // nobody waits
+			}
+			l.configure("gateway.json", map[string]any{"timing": timing})
+			if c.find != nil {
+				l.configureCA(map[string]any{"find": c.find})
+			}
+			l.up()
+			l.ca.say("lose", "done lose")
+			o := l.outcome(l.order("Device", "lost", "p256"))
+			assert.Equal(t, c.kind, o.Kind, "%+v", o)
+			if c.kind == wsproto.Issued {
+				_, _, err := pkcs12.Decode(o.PKCS12, "secret-of-lost")
+				require.NoError(t, err)
+			}
+			assert.Equal(t, wsproto.Issued, l.outcome(l.order("Device", "next", "p256")).Kind)
+			assert.Equal(t, map[string]int{"lost": 1, "next": 1}, l.rows())
+		})
+	}
 }
 
 // TestGatewayRestart: a gateway that keeps everything in memory knows nobody when it comes back.
