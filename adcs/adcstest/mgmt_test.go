@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/adcskit/adcskit/internal/csra"
 	"github.com/adcskit/adcskit/internal/dcom"
 	"github.com/adcskit/adcskit/internal/rpc"
 )
@@ -23,6 +24,10 @@ func TestManagement(t *testing.T) {
 		s.EndpointMapper(): {
 			rpc.EndpointMapper().UUID.String(), dcom.IObjectExporter().String(), dcom.IActivation().String(),
 			dcom.IRemoteSCMActivator().String(),
+		},
+		s.ObjectAddr(): {
+			dcom.IRemUnknown().String(), dcom.IRemUnknown2().String(), dcom.ICertRequestD().String(),
+			dcom.ICertRequestD2().String(), csra.ICertAdminD().String(), csra.ICertAdminD2().String(),
 		},
 	} {
 		for name, syntax := range syntaxes() {

@@ -23,9 +23,11 @@ func TestDialContext(t *testing.T) {
 	s := newServer(t, nil)
 	_, mapperPort, _ := net.SplitHostPort(s.EndpointMapper())
 	_, caPort, _ := net.SplitHostPort(s.Addr())
+	_, objectPort, _ := net.SplitHostPort(s.ObjectAddr())
 	for addr, want := range map[string]string{
 		"ca.corp.test:135": s.EndpointMapper(), "[::1]:135": s.EndpointMapper(),
 		"elsewhere.test:" + mapperPort: s.EndpointMapper(), "ca.corp.test:" + caPort: s.Addr(),
+		"ca.corp.test:" + objectPort: s.ObjectAddr(),
 	} {
 		nc, err := s.DialContext(t.Context(), "tcp", addr)
 		require.NoError(t, err, addr)
