@@ -126,7 +126,7 @@ func (d *directory) find(domain, name string) (a Account, err error) {
 		return a, err
 	}
 	if len(found) != 1 {
-		return a, fmt.Errorf("discovery: %d accounts %q in the domain of the server", len(found), short(name))
+		return a, fmt.Errorf("%w: %d are named %q in the domain of the server", ErrUnknownAccount, len(found), short(name))
 	}
 	return a, a.set(found[0])
 }

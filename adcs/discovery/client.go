@@ -141,7 +141,7 @@ func (c *Client) session(ctx context.Context, f func(*directory) error) error {
 	defer cancel()
 	nc, err := c.opts.DialContext(ctx, "tcp", c.opts.Address)
 	if err != nil {
-		return ended(ctx, fmt.Errorf("discovery: connecting: %w", err))
+		return ended(ctx, &connectError{err})
 	}
 	defer nc.Close()
 	defer context.AfterFunc(ctx, func() { nc.Close() })()

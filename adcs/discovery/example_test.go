@@ -10,8 +10,8 @@ import (
 	"github.com/adcskit/adcskit/adcs/discovery"
 )
 
-// Which CAs there are, what they issue for, and what somebody should look at. It logs on by Kerberos, which also protects
-// the connection; for LDAP over TLS and a password set Protection and Roots.
+// Which CAs there are, what they issue for, and what somebody should look at. It logs on by Kerberos, which also
+// protects the connection; for LDAP over TLS and a password set Protection and Roots.
 func Example() {
 	cred := adcs.Keytab("connector@CORP.TEST", "/etc/connector.keytab")
 	c, err := discovery.New("dc.corp.test", cred, &discovery.Options{KRB5Conf: "/etc/krb5.conf"})
@@ -23,7 +23,7 @@ func Example() {
 	defer cancel()
 	s, err := c.Read(ctx)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err, adcs.Explain(err).Remedy)
+		fmt.Fprintln(os.Stderr, err, discovery.Explain(err).Remedy)
 		return
 	}
 	for _, ca := range s.CAs {

@@ -305,5 +305,5 @@ func (l *lab) testRefusals(t *testing.T) {
 	}), refused)
 
 	err = read(l.svc.Password, discovery.Options{Protection: discovery.ProtectTLS, Roots: l.Roots(), Account: "nobody"})
-	assert.ErrorContains(t, err, `0 accounts "nobody"`)
+	require.ErrorIs(t, err, discovery.ErrUnknownAccount)
 }

@@ -117,6 +117,6 @@ func (l *listing) conclude(err error) {
 	if errors.Is(err, adcs.ErrLogon) {
 		l.Outcome, l.ExitStatus = "logon", exitLogon
 	}
-	e := adcs.Explain(err)
+	e := discovery.Explain(err)
 	l.Summary, l.Remedy = e.Summary, e.Remedy
 }
