@@ -3,16 +3,25 @@
 package main_test
 
 import (
+	"cmp"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/json"
 	"fmt"
+	"math/big"
 	"net"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/adcskit/adcskit/examples/internal/cli"
 	"github.com/adcskit/adcskit/internal/adtest"
 )
 
@@ -110,4 +119,76 @@ func TestCheckDomain(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestCheckDirectory checks what only the directory tells: templates, rights and the CA's certificate.
+func TestCheckDirectory(t *testing.T) {
+	d, f := pipe(t)
+	issuing, err := cli.Certificates(filepath.Join(filepath.Dir(f.Roots), "issuing.pem"))
+	require.NoError(t, err)
+	d.AddTemplate(t, adtest.Template{Name: "Ours", SchemaVersion: 2, SDDL: adtest.EnrollSDDL(d.user.SID)})
+	d.AddTemplate(t, adtest.Template{Name: "Theirs", SchemaVersion: 2, SDDL: adtest.EnrollSDDL(d.Administrator().SID)})
+	d.AddTemplate(t, adtest.Template{Name: "Hidden", SchemaVersion: 2, SDDL: adtest.EnrollSDDL(d.user.SID)})
+	expired, expiredFile := expiredCA(t)
+	type faults map[string]struct{ template, ca, roots, step, text string }
+	for name, published := range map[string]struct {
+		sddl        string
+		certificate *x509.Certificate
+		faults      faults
+	}{
+		"as it is": {faults: faults{
+			"all is well":     {template: "Ours"},
+			"no right":        {template: "Theirs", step: "enroll", text: "Enroll"},
+			"not published":   {template: "Hidden", step: "template", text: `"Theirs"`},
+			"no such":         {template: "Nonesuch", step: "template", text: "display name"},
+			"name":            {template: "Ours", ca: "Forein CA", step: "ca name", text: `"Foreign CA"`},
+			"another's roots": {template: "Ours", roots: expiredFile, step: "chain", text: "roots"},
+		}},
+		"for others": {sddl: adtest.EnrollSDDL(d.Administrator().SID), faults: faults{
+			"no right at the CA": {template: "Ours", step: "enroll", text: "CA"},
+		}},
+		"expired": {certificate: expired, faults: faults{
+			"expired CA": {template: "Ours", roots: expiredFile, step: "chain", text: "Renew"},
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d.PublishCA(t, adtest.CA{
+				Name: "Foreign CA", Host: d.host, Certificates: []*x509.Certificate{cmp.Or(published.certificate, issuing[0])},
+				Templates: []string{"Ours", "Theirs"}, SDDL: published.sddl,
+			})
+			for name, tc := range published.faults {
+				status, out, stderr := enroll(t, f.dir, "-check", "-json", "-host", d.host, "-ca", cmp.Or(tc.ca, "Foreign CA"),
+					"-krb5-conf", d.KRB5Config(), "-roots", cmp.Or(tc.roots, f.Roots), "-user", d.user.Principal(),
+					"-password-file", f.secret, "-transport", "np", "-template", tc.template, "-directory", d.Host)
+				var r checked
+				require.NoError(t, json.Unmarshal([]byte(out), &r), "%s%s", out, stderr)
+				assert.Equal(t, tc.step, r.Failed, "%s: %s", name, out)
+				assert.Equal(t, tc.step != "", status == 1, "%s: %s", name, out)
+				for _, s := range r.Steps {
+					if s.Name == tc.step {
+						assert.Contains(t, s.Remedy, tc.text, name)
+					}
+					assert.True(t, s.Status != "skipped" || tc.step == "template", "%s: %s: %s", name, s.Name, s.Detail)
+				}
+			}
+		})
+	}
+}
+
+// expiredCA is the certificate of a CA that has ended, and the file that trusts it.
+func expiredCA(t *testing.T) (*x509.Certificate, string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Old CA"}, NotBefore: time.Now().Add(-48 * time.Hour),
+		NotAfter: time.Now().Add(-24 * time.Hour), IsCA: true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	require.NoError(t, err)
+	certificate, err := x509.ParseCertificate(der)
+	require.NoError(t, err)
+	file := filepath.Join(t.TempDir(), "old.der")
+	require.NoError(t, os.WriteFile(file, der, 0o600))
+	return certificate, file
 }
