@@ -152,3 +152,18 @@ func TestKerberosTicketForget(t *testing.T) {
 	write(s)
 	require.NoError(t, c.Ping(t.Context()))
 }
+
+// TestKerberosTicketDCOM does with a ticket what takes several associations: activation and the object's own.
+func TestKerberosTicketDCOM(t *testing.T) {
+	s := newServer(t, nil)
+	for _, auth := range []adcs.Auth{adcs.AuthKerberos, adcs.AuthNegotiate} {
+		c := ticketClient(t, s, s, adcstest.TicketRequest{User: "alice"}, adcs.Options{Auth: auth, Transport: adcs.TransportDCOM})
+		got, err := c.Submit(t.Context(), adcs.Request{CSR: bigCSR(t, 10), Template: "WebServer"})
+		require.NoError(t, err)
+		assert.Equal(t, adcs.Issued, got.Disposition)
+		info, err := c.Describe(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, s.Name(), info.Name)
+	}
+	assert.Equal(t, `CORP\alice`, s.Requests()[0].Requester)
+}
