@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -49,6 +50,17 @@ type Kerberos struct {
 	// minutes on it refuses every client.
 	ClockSkew time.Duration
 }
+
+// String tells what is configured, without the keys.
+func (k Kerberos) String() string {
+	return fmt.Sprintf("adcstest.Kerberos{Off: %v, Realm: %q, Keytab: %d bytes}", k.Off, k.Realm, len(k.Keytab))
+}
+
+// Format prints String whatever the verb is.
+func (k Kerberos) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(k.String())) }
+
+// LogValue is String.
+func (k Kerberos) LogValue() slog.Value { return slog.StringValue(k.String()) }
 
 // maxSkew is how much the clocks of client and server may differ (MS-KILE section 3.1.1.2 has the same default).
 const maxSkew = 5 * time.Minute

@@ -555,6 +555,18 @@ func TestKerberosKeytab(t *testing.T) {
 	assert.Less(t, len(err.Error()), 100, "the bytes of a keytab are not for logs")
 }
 
+func TestKerberosRedactsItself(t *testing.T) {
+	keys := newKeytab(t, map[int32]uint8{18: 1})
+	o := adcstest.Options{Kerberos: adcstest.Kerberos{Keytab: keys, Realm: "CORP.TEST"}}
+	raw := fmt.Sprint(keys[len(keys)-20:])
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x"} {
+		text := fmt.Sprintf(verb, o) + fmt.Sprintf(verb, o.Kerberos) + o.Kerberos.LogValue().String()
+		assert.NotContains(t, text, strings.Trim(raw, "[]"), verb)
+		assert.NotContains(t, text, fmt.Sprintf("%x", keys[len(keys)-20:]), verb)
+		assert.Contains(t, text, "CORP.TEST", verb)
+	}
+}
+
 // The credential cache, read by others.
 func TestKerberosTicketCache(t *testing.T) {
 	s := newServer(t, nil)

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -116,8 +118,8 @@ func (k *kerberos) principal(account, ownDomain string) (realm string, name type
 	if strings.EqualFold(domain, ownDomain) {
 		realm = k.realm
 	}
-	for r, d := range k.domains {
-		if realm == "" && strings.EqualFold(d, domain) {
+	for _, r := range slices.Sorted(maps.Keys(k.domains)) {
+		if realm == "" && strings.EqualFold(k.domains[r], domain) {
 			realm = r
 		}
 	}
@@ -125,10 +127,6 @@ func (k *kerberos) principal(account, ownDomain string) (realm string, name type
 		return "", name, fmt.Errorf("account %q: no user, or a domain that has no realm", account)
 	}
 	return realm, types.PrincipalName{NameType: nametype.KRB_NT_PRINCIPAL, NameString: []string{user}}, nil
-}
-
-func serviceName(spn string) types.PrincipalName {
-	return types.NewPrincipalName(nametype.KRB_NT_SRV_INST, spn)
 }
 
 // mint makes a ticket with a key of the server, and its session key.
