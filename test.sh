@@ -130,7 +130,7 @@ fuzz() {
 	for pkg in $(go list ./...); do
 		for target in $(go test -list '^Fuzz' "$pkg" | grep '^Fuzz'); do
 			printf '   %s %s\n' "${pkg#github.com/adcskit/adcskit/}" "$target"
-			go test -run '^$' -fuzz "^$target\$" -fuzztime 15s "$pkg" >"$output" 2>&1 || {
+			go test -run '^$' -fuzz "^$target\$" -fuzztime 10s "$pkg" >"$output" 2>&1 || {
 				cat "$output"
 				status=1
 			}
