@@ -80,7 +80,7 @@ func (o *dcomObject) invoke(ctx context.Context, in uint16, ipid rpc.UUID, opnum
 	out, err := o.conn.Call(ctx, assoc.Request{Context: in, Object: &ipid, Opnum: opnum, Stub: w.Stub()})
 	if err != nil {
 		o.dead = true
-		return nil, err
+		return nil, accepted(err)
 	}
 	r := ndr.NewReader(out, false)
 	var that dcom.That
@@ -93,6 +93,17 @@ func (o *dcomObject) invoke(ctx context.Context, in uint16, ipid rpc.UUID, opnum
 		return nil, &assoc.CallError{Sent: true, Err: err}
 	}
 	return out[r.Offset():], nil
+}
+
+// accepted is the error of a call on an object. A fault on a connection on which the server has proved nothing yet might be
+// about the credential (see package assoc); here it is not, since the activation has accepted it.
+func accepted(err error) error {
+	call, ok := errors.AsType[*assoc.CallError](err)
+	fault, isFault := errors.AsType[*assoc.FaultError](err)
+	if ok && isFault && errors.Is(err, assoc.ErrLogon) {
+		return &assoc.CallError{Sent: call.Sent, Err: fault}
+	}
+	return err
 }
 
 // newCausality is a causality identifier: one for each call, since none is part of another one (MS-DCOM section 1.3.5).

@@ -145,6 +145,9 @@ func (c *Client) resolve(ctx context.Context, iid rpc.UUID, opnum uint16, in, ou
 	}
 	defer conn.Close()
 	stub, err := conn.Call(ctx, assoc.Request{Opnum: opnum, Stub: encode(in)})
+	if good, _ := c.logon.state(); err != nil && good {
+		return accessError(err)
+	}
 	if err != nil {
 		return mapError(PhaseActivate, err)
 	}
@@ -152,6 +155,16 @@ func (c *Client) resolve(ctx context.Context, iid rpc.UUID, opnum uint16, in, ou
 		return mapError(PhaseActivate, fmt.Errorf("answer of the activation: %w", err))
 	}
 	return nil
+}
+
+// accessError is the error of a call under a credential that the host has accepted on another connection. A fault, which by
+// itself might be about the credential where the server has proved nothing (see package assoc), is about DCOM then: Windows
+// refuses those who may not use it by the status that a wrong password has. It must not pause the client.
+func accessError(err error) error {
+	if fault, ok := errors.AsType[*assoc.FaultError](err); ok {
+		return &RPCError{Phase: PhaseActivate, Err: RPCStatus(fault.Status), DidNotExecute: fault.DidNotExecute}
+	}
+	return mapError(PhaseActivate, err)
 }
 
 // refusedActivation is the error of an activation that was answered, or nil.

@@ -53,6 +53,8 @@ const (
 	callCreate   = "IRemoteSCMActivator 4"
 	callRequest  = "ICertRequestD 3"
 	callRequest2 = "ICertRequestD2 6"
+	callPing     = "ICertRequestD 5"
+	callPing2    = "ICertRequestD2 9"
 	callRelease  = "IRemUnknown 5"
 )
 
@@ -456,8 +458,77 @@ func TestDCOMLogonRefusedLate(t *testing.T) {
 		return nil
 	}}
 	_, client := dcomPair(t, r, adcs.Options{Auth: adcs.AuthNTLM})
-	require.ErrorIs(t, client.Ping(t.Context()), adcs.ErrLogon)
+	err := client.Ping(t.Context())
+	require.ErrorIs(t, err, adcs.ErrLogon)
 	assert.Zero(t, r.count(callCreate))
+	explained := adcs.Explain(err)
+	assert.Contains(t, explained.Remedy, "password")
+	assert.Contains(t, explained.Remedy, "Certificate Service DCOM Access")
+}
+
+// TestDCOMAccess has an account whose logon is good and which may not use DCOM, as Windows says it: with NTLM by itself it
+// looks like a wrong password. The client is not paused, and nothing is unknown.
+func TestDCOMAccess(t *testing.T) {
+	for _, auth := range auths() {
+		for _, denied := range []string{callActivate, callCreate, callPing2, callRequest2} {
+			t.Run(string(auth)+" "+denied, func(t *testing.T) {
+				r := &recorder{}
+				s := newServer(t, r.options())
+				client := newClient(t, s, &adcs.Options{Auth: auth})
+				require.NoError(t, client.Ping(t.Context()))
+				r.mu.Lock()
+				r.fault = func(call string) *adcstest.Fault {
+					if call == denied || denied == callCreate && call == callActivate {
+						return &adcstest.Fault{Status: 5, NotExecuted: true}
+					}
+					return nil
+				}
+				r.mu.Unlock()
+				_, err := client.Describe(t.Context())
+				asked := denied != callRequest2 && denied != callActivate && (denied != callPing2 || auth == adcs.AuthNTLM)
+				if asked {
+					require.ErrorIs(t, err, adcs.ErrAccessDenied)
+					require.NotErrorIs(t, err, adcs.ErrLogon)
+					assert.Contains(t, adcs.Explain(err).Remedy, "Certificate Service DCOM Access")
+				} else {
+					require.NoError(t, err)
+				}
+				require.NoError(t, client.Ping(t.Context()), "the client still works")
+			})
+		}
+	}
+}
+
+// TestDCOMPings has the harmless call that comes first where the server has proved nothing yet.
+func TestDCOMPings(t *testing.T) {
+	for _, auth := range auths() {
+		for _, old := range []bool{false, true} {
+			r := &recorder{}
+			if old {
+				r.fault = oldCA
+			}
+			_, client := dcomPair(t, r, adcs.Options{Auth: auth})
+			require.NoError(t, submitOne(t, client))
+			want := 0
+			if auth == adcs.AuthNTLM {
+				want = 1
+			}
+			call := map[bool]string{false: callPing2, true: callPing}[old]
+			assert.Equal(t, want, r.count(call), "%s, old %v", auth, old)
+		}
+	}
+	r := &recorder{fault: func(call string) *adcstest.Fault {
+		if call == callPing2 {
+			return &adcstest.Fault{Status: 5}
+		}
+		return nil
+	}}
+	s, client := dcomPair(t, r, adcs.Options{Auth: adcs.AuthNTLM})
+	err := submitOne(t, client)
+	require.ErrorIs(t, err, adcs.ErrAccessDenied)
+	require.NotErrorIs(t, err, adcs.ErrOutcomeUnknown)
+	require.NotErrorIs(t, err, adcs.ErrLogon)
+	assert.Empty(t, s.Requests())
 }
 
 // TestDCOMByTicket has a ticket for the one name that activation and object share.
@@ -517,4 +588,19 @@ func TestDCOMHalfThere(t *testing.T) {
 	require.ErrorIs(t, err, adcs.ContextInterfaceUnknown)
 	assert.EqualValues(t, 3, n.n.Load(), "both ways are tried")
 	assert.Contains(t, adcs.Explain(err).Summary, "does not offer DCOM")
+}
+
+// TestDCOMAdminAccess has the same for the CA's administration object, whose first call proves the key.
+func TestDCOMAdminAccess(t *testing.T) {
+	r := &recorder{fault: func(call string) *adcstest.Fault {
+		if strings.HasPrefix(call, "ICertAdminD") {
+			return &adcstest.Fault{Status: 5}
+		}
+		return nil
+	}}
+	client := newClient(t, newServer(t, r.options()), &adcs.Options{Auth: adcs.AuthNTLM})
+	_, err := client.Manager().Approve(t.Context(), 1)
+	require.ErrorIs(t, err, adcs.ErrAccessDenied)
+	require.NotErrorIs(t, err, adcs.ErrLogon)
+	require.NoError(t, client.Ping(t.Context()))
 }

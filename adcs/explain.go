@@ -36,7 +36,7 @@ func Explain(err error) Explanation {
 	}
 	// The order matters: what happened to the request comes before the cause, which may be wrapped in the same error.
 	for _, explain := range []func(error) (Explanation, bool){
-		explainAction, explainUnknown, explainVerify, explainLadder, explainKerberos, explainLogon, explainNotOwner,
+		explainAction, explainUnknown, explainVerify, explainLadder, explainKerberos, explainActivationLogon, explainLogon, explainNotOwner,
 		explainActivation, explainRefusal, explainLocal, explainPipe, explainRPC, explainContext, explainBroken,
 		explainNetwork,
 	} {

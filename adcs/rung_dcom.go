@@ -24,9 +24,24 @@ func (r *dcomRung) open(ctx context.Context) (session, error) {
 	return &dcomSession{o}, nil
 }
 
-// certRequest makes the object that takes certification requests: ICertRequestD2, or of old CAs ICertRequestD.
+// certRequest makes the object that takes certification requests: ICertRequestD2, or of old CAs ICertRequestD. With NTLM by
+// itself, the server has not shown yet that it has the key to the connection. A harmless call does: whether the account may
+// call the object is known then before anything is submitted, and no unsigned fault is taken for a refused logon later.
 func (c *Client) certRequest(ctx context.Context) (*dcomObject, error) {
-	return c.activate(ctx, dcom.ClassCertRequest(), dcom.ICertRequestD2(), dcom.ICertRequestD())
+	o, err := c.activate(ctx, dcom.ClassCertRequest(), dcom.ICertRequestD2(), dcom.ICertRequestD())
+	if err != nil || o.conn.Proved() {
+		return o, err
+	}
+	opnum := uint16(dcom.OpPing2)
+	if o.bound != dcom.ICertRequestD2() {
+		opnum = dcom.OpPing
+	}
+	var pong dcom.Status // whatever the CA says, it says it to this account
+	if err := o.exchange(ctx, o.bound, opnum, &dcom.Authority{}, &pong); err != nil {
+		o.Close()
+		return nil, accessError(err)
+	}
+	return o, nil
 }
 
 // dcomSession is a session on the CA's object.
