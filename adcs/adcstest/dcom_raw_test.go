@@ -149,6 +149,8 @@ func TestObjectCalls(t *testing.T) {
 	assert.Equal(t, make([]byte, 12), p.answer(), "an older client is served, and the connection lives")
 	p.callObject(1, dcom.OpPing, ipid, ping)
 	assert.Equal(t, make([]byte, 12), p.answer(), "a method of the base interface")
+	p.callObject(0, dcom.OpPing2, ipid, append(ping, 0, 0, 0, 0))
+	assert.Equal(t, make([]byte, 12), p.answer(), "clients exist that send a parameter more than there is")
 }
 
 // TestObjectLevels is the protection that objects and activations want.
