@@ -58,7 +58,8 @@ type Finding struct {
 	Remedy   string   // what to do, a sentence
 }
 
-// Findings are those of all CAs, and of the templates that a CA publishes: others issue nothing.
+// Findings are those of all CAs, and of the templates that a CA publishes: others issue nothing. Of templates that the
+// account may not enroll for, what would only keep a connector from its work is left out: they are for somebody else.
 func (s *Snapshot) Findings() []Finding { return s.findings(time.Now()) }
 
 func (s *Snapshot) findings(now time.Time) []Finding {
@@ -67,14 +68,19 @@ func (s *Snapshot) findings(now time.Time) []Finding {
 		all = append(all, ca.findings(now)...)
 	}
 	for _, t := range s.Templates {
-		if len(t.CAs) > 0 {
-			all = append(all, s.Inspect(t)...)
+		if len(t.CAs) == 0 {
+			continue
+		}
+		for _, f := range s.Inspect(t) {
+			if f.Code != FindingNoEnroll && (f.Code != FindingDirectorySubject || s.MayEnroll(t)) {
+				all = append(all, f)
+			}
 		}
 	}
 	return all
 }
 
-// Inspect are the findings of one template, published or not.
+// Inspect are the findings of one template that a connector is meant to use, published or not.
 func (s *Snapshot) Inspect(t *Template) []Finding {
 	var all []Finding
 	add := func(f Finding) {

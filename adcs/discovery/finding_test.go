@@ -2,6 +2,7 @@ package discovery
 
 import (
 	"crypto/x509"
+	"slices"
 	"testing"
 	"time"
 
@@ -114,7 +115,7 @@ func TestFindings(t *testing.T) {
 		}
 		assert.Equal(t, c.want, codes, name)
 		s.Templates = []*Template{tmpl}
-		assert.Len(t, s.Findings(), len(c.want), name)
+		assert.Len(t, s.Findings(), len(slices.DeleteFunc(codes, func(c Code) bool { return c == FindingNoEnroll })), name)
 		tmpl.CAs = nil
 		assert.Empty(t, s.Findings(), "%s: not published", name)
 	}
@@ -123,6 +124,20 @@ func TestFindings(t *testing.T) {
 // openFor lets domain users enroll for a purpose.
 func openFor(oid string) func(*Template) {
 	return func(t *Template) { t.EKUs, t.Access = []string{oid}, allow(RightEnroll, users) }
+}
+
+// TestFindingsForOthers leaves out what is no business of the connector, and nothing that is dangerous.
+func TestFindingsForOthers(t *testing.T) {
+	machine := &Template{
+		Name: "Machine", Schema: 1, NameFlags: SubjectDNSAsCN, EKUs: []string{PurposeClientAuth}, CAs: []string{"CA"},
+		EnrollmentFlags: EnrollNoSecurityExtension, Access: allow(RightEnroll, domain+"515"),
+	}
+	s := snapshot()
+	s.Templates = []*Template{machine}
+	require.Len(t, s.Inspect(machine), 3)
+	f := s.Findings()
+	require.Len(t, f, 1)
+	assert.Equal(t, FindingNoSID, f[0].Code)
 }
 
 func TestFindingText(t *testing.T) {
