@@ -157,6 +157,24 @@ func TestConnector(t *testing.T) {
 	require.Len(t, s.ca.Requests(), 2)
 }
 
+// TestKerberos logs on to the CA with a credential cache, which NTLM could do nothing with.
+func TestKerberos(t *testing.T) {
+	s := newSite(t)
+	cache, err := s.ca.Ticket(adcstest.TicketRequest{})
+	require.NoError(t, err)
+	s.write("ccache", cache)
+	s.write("krb5.conf", []byte(s.ca.KRB5Config()))
+	ca := &s.config.CAs[0]
+	ca.PasswordFile, ca.CCache, ca.KRB5Conf, ca.Auth = "", "ccache", "krb5.conf", ""
+	stop := s.run(slog.New(slog.DiscardHandler))
+	o := s.order()
+	assert.Equal(t, wsproto.Issued, o.Kind, "%+v", o)
+	require.NoError(t, stop())
+	rows := s.ca.Requests()
+	require.Len(t, rows, 1)
+	assert.Equal(t, s.ca.User().Account(), rows[0].Requester)
+}
+
 func TestShow(t *testing.T) {
 	s := newSite(t)
 	raw, err := json.Marshal(s.config)
