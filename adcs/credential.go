@@ -108,7 +108,8 @@ func (c Credential) check() error {
 	if c.bad != nil {
 		return c.bad
 	}
-	if c.ccache == "" && c.system == nil && (c.user == "" || c.hash == nil && c.keytab == nil && (c.password == nil || c.password() == "")) {
+	without := c.hash == nil && c.keytab == nil && (c.password == nil || c.password() == "")
+	if c.ccache == "" && c.system == nil && (c.user == "" || without) {
 		return fmt.Errorf("%w: credential without user or password", ErrInvalidRequest)
 	}
 	for _, s := range []string{c.user, c.domain} {

@@ -75,6 +75,11 @@ var kerberosExplanations = map[KerberosError]Explanation{
 			"account has it, and that the host takes Kerberos and lets the user log on from the network.",
 		Retry: RetryOperator,
 	},
+	ErrKRB5Conf: {
+		Summary: "The krb5.conf cannot be read, or is none.",
+		Remedy:  "Correct the file, as the error says, or give another one; for a user name@REALM whose KDC is given none is needed.",
+		Retry:   RetryOperator,
+	},
 	ErrEncryptionType: {
 		Summary: "There is no encryption type of Kerberos that both sides permit and have keys of.",
 		Remedy: "Check the types that the account supports (msDS-SupportedEncryptionTypes), those of krb5.conf and of the keytab; an " +

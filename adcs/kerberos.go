@@ -42,6 +42,8 @@ const (
 	ErrTicketRefused = KerberosError(krb5.ReasonServiceTicket)
 	// ErrEncryptionType: there is no encryption type that both sides permit and have keys of.
 	ErrEncryptionType = KerberosError(krb5.ReasonEncryption)
+	// ErrKRB5Conf: the krb5.conf cannot be read, or is none.
+	ErrKRB5Conf = KerberosError(krb5.ReasonConfig)
 )
 
 // Error is the reason.
@@ -68,7 +70,7 @@ func noTickets(err error) bool {
 		return false
 	}
 	switch KerberosError(e.reason) {
-	case ErrClockSkew, ErrUnknownPrincipal, ErrNoKDC, ErrUnknownRealm, ErrTicketExpired:
+	case ErrClockSkew, ErrUnknownPrincipal, ErrNoKDC, ErrUnknownRealm, ErrTicketExpired, ErrKRB5Conf:
 		return true
 	}
 	return false

@@ -281,6 +281,9 @@ func TestKerberosExplained(t *testing.T) {
 		assert.Zero(t, summaries[e.Summary], "%d: %s", code, e.Summary)
 		summaries[e.Summary] = code
 	}
+	err := r.client(t, adcs.Password(alicePrincipal, alicePassword), adcs.Options{KRB5Conf: "[a\n"}).Ping(t.Context())
+	require.ErrorIs(t, err, adcs.ErrKRB5Conf)
+	assert.Zero(t, summaries[adcs.Explain(err).Summary])
 }
 
 // TestKerberosEndsTheLadder tries no other transport when there can be no ticket for it either, and others when only one

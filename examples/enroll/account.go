@@ -15,7 +15,8 @@ func (f *flags) accountFlags(s *flag.FlagSet) {
 	s.StringVar(&f.user, "user", "", "`account`: DOMAIN\\name, name@realm or name; may be left out with a credential cache")
 	s.StringVar(&f.passwordFile, "password-file", "", "`file` with the account's password; $ADCS_PASSWORD if empty")
 	s.StringVar(&f.keytab, "keytab", "", "`file` with the account's keys, for Kerberos, in the place of a password")
-	s.StringVar(&f.ccache, "ccache", "", "`file` with the account's tickets, for Kerberos; $KRB5CCNAME if empty, without password and keytab")
+	s.StringVar(&f.ccache, "ccache", "",
+		"`file` with the account's tickets, for Kerberos; $KRB5CCNAME if empty, without password and keytab")
 	s.StringVar(&f.krb5Conf, "krb5-conf", "", "krb5.conf to read; the `file` that $KRB5_CONFIG names, or /etc/krb5.conf, if empty")
 	s.StringVar(&f.kdc, "kdc", "", "`host` or host:port of the KDC of the account's realm; from krb5.conf or DNS if empty")
 	s.BoolVar(&f.currentAccount, "current-account", false,

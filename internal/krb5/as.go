@@ -210,8 +210,8 @@ func (l *logon) ticket(b []byte, req *messages.ASReq) (*Ticket, error) {
 	}
 	plain, err := crypto.DecryptEncPart(rep.EncPart, key, keyusage.AS_REP_ENCPART)
 	if err != nil && l.key == nil {
-		return nil, fail(ReasonPassword, "what the KDC of %s answers is not encrypted with the key of %s", printable(l.client.Realm),
-			l.client)
+		return nil, fail(ReasonPassword, "what the KDC of %s answers is not encrypted with the key of %s",
+			printable(l.client.Realm), l.client)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("krb5: %w: AS-REP is not from who knows the key of %s", rpc.ErrIntegrity, l.client)

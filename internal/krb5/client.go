@@ -167,7 +167,7 @@ func (c *Client) config() (*Config, error) {
 	if c.conf == nil {
 		conf, err := LoadConfig(c.cfg.Conf)
 		if err != nil {
-			return nil, err
+			return nil, &Error{Reason: ReasonConfig, Err: err}
 		}
 		c.conf = conf
 	}
@@ -280,7 +280,8 @@ func (c *Client) principal(cfg *Config) (Principal, error) {
 	if !ok {
 		p.Parts, p.Realm = strings.Split(name, "/"), c.realm(cfg)
 		if p.Realm == "" {
-			return p, fail(ReasonRealm, "that of the user %q: write name@REALM, or give a krb5.conf with default_realm", c.cfg.User)
+			return p, fail(ReasonRealm, "that of the user %q: write name@REALM, or give a krb5.conf with default_realm",
+				c.cfg.User)
 		}
 		return p, nil
 	}

@@ -26,6 +26,7 @@ const (
 	ReasonRealm         Reason = "unknown realm"                 // the realm cannot be told, or nobody knows the way there
 	ReasonServiceTicket Reason = "the server refused the ticket" // mostly: the name belongs to another account's key
 	ReasonEncryption    Reason = "no common encryption type"
+	ReasonConfig        Reason = "krb5.conf cannot be used"
 )
 
 // Refused reports whether the KDC has refused the secret itself, or the account: to try again counts towards a lock-out,

@@ -15,9 +15,9 @@ import (
 
 // Limits of an exchange with KDCs.
 const (
-	maxKDCs    = 8                // that are asked for one message
-	maxPerKDC  = 10 * time.Second // for one of them
-	maxMessage = 256 << 10        // of a KDC, in bytes; tickets of Windows have at most 64 KiB
+	maxKDCs    = 6               // that are asked for one message
+	maxPerKDC  = 5 * time.Second // for one of them
+	maxMessage = 256 << 10       // of a KDC, in bytes; tickets of Windows have at most 64 KiB
 )
 
 // network sends messages to the KDCs of realms, by TCP.
@@ -51,7 +51,8 @@ func (n *network) kdcs(ctx context.Context, cfg *Config, realm string) ([]string
 	}
 	addrs, err := n.lookup(ctx, realm)
 	if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound || err == nil && len(addrs) == 0 {
-		return nil, fail(ReasonRealm, "realm %q: krb5.conf names no KDC of it, and the DNS has no _kerberos._tcp record", realm)
+		return nil, fail(ReasonRealm, "realm %q: krb5.conf names no KDC of it, and the DNS has no _kerberos._tcp record",
+			printable(realm))
 	}
 	if err != nil {
 		return nil, &Error{Reason: ReasonNoKDC, Detail: fmt.Sprintf("asking the DNS for those of realm %q", realm), Err: err}

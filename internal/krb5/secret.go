@@ -129,5 +129,5 @@ func (s keytabSecret) key(p Principal, etype int32, _ string, _ []byte) (types.E
 			return k, nil
 		}
 	}
-	return types.EncryptionKey{}, fail(ReasonEncryption, "the KDC wants a key of type %d, which the keytab has none of", etype)
+	return types.EncryptionKey{}, fail(ReasonEncryption, "the KDC wants a key of type %d, and the keytab has none", etype)
 }

@@ -87,7 +87,8 @@ func (a *Acceptor) Third(apRep []byte) error {
 		return err
 	}
 	p := rep.DecryptedEncPart
-	if !p.CTime.Equal(a.auth.CTime) || p.Cusec != a.auth.Cusec || uint32(p.SequenceNumber) != sequence || p.Subkey.KeyType != 0 {
+	if !p.CTime.Equal(a.auth.CTime) || p.Cusec != a.auth.Cusec || uint32(p.SequenceNumber) != sequence ||
+		p.Subkey.KeyType != 0 {
 		return errors.New("third leg is of another exchange")
 	}
 	return nil

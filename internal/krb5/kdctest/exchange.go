@@ -148,7 +148,8 @@ func (k *KDC) tgs(req *messages.TGSReq) ([]byte, error) {
 	}
 	rep := &messages.TGSRep{}
 	rep.MsgType = msgtype.KRB_TGS_REP
-	err := k.grant(&rep.KDCRepFields, b, tgt.CName, tgt.CRealm, k.Realm, tgt.EndTime, tgt.Key, keyusage.TGS_REP_ENCPART_SESSION_KEY)
+	err := k.grant(&rep.KDCRepFields, b, tgt.CName, tgt.CRealm, k.Realm, tgt.EndTime, tgt.Key,
+		keyusage.TGS_REP_ENCPART_SESSION_KEY)
 	if err != nil {
 		return nil, err
 	}
@@ -184,8 +185,8 @@ func (k *KDC) grant(rep *messages.KDCRepFields, b messages.KDCReqBody, cname typ
 	if i < 0 {
 		return k.refusal(b.SName, errorcode.KDC_ERR_ETYPE_NOSUPP)
 	}
-	ticket, session, err := messages.NewTicket(cname, crealm, b.SName, srealm, types.NewKrbFlags(), k.keys, b.EType[i], 1, now, now,
-		end, end)
+	ticket, session, err := messages.NewTicket(cname, crealm, b.SName, srealm, types.NewKrbFlags(), k.keys, b.EType[i], 1,
+		now, now, end, end)
 	if err != nil {
 		return err
 	}

@@ -128,7 +128,7 @@ func (s *spnegoInitiator) rejected(t *rpc.NegTokenResp) error {
 	return refusal(s.current, errRejected)
 }
 
-var errRejected = errors.New("SPNEGO reject: the server takes none of the mechanisms that were offered, or not their tokens")
+var errRejected = errors.New("SPNEGO reject: the server takes none of the mechanisms offered, or not their tokens")
 
 // choose follows the server's choice, which its first answer has. One that has none means the first of the list.
 func (s *spnegoInitiator) choose(t *rpc.NegTokenResp) error {
