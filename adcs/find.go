@@ -65,7 +65,7 @@ func (c *Client) Find(ctx context.Context, lookup Lookup) ([]*Row, error) {
 		rows, err = findOn(ctx, a, lookup)
 		return err
 	})
-	return rows, err
+	return rows, lookup.action().administered(err)
 }
 
 // findOn is Find with the object at hand.
@@ -74,8 +74,11 @@ func findOn(ctx context.Context, a *admin, lookup Lookup) ([]*Row, error) {
 	if err == nil {
 		return rows, nil
 	}
-	what := ActionError{Action: ActionFind, RequestID: lookup.RequestID, Serial: lookup.Serial}
-	return nil, what.failed(err)
+	return nil, lookup.action().failed(err)
+}
+
+func (l *Lookup) action() ActionError {
+	return ActionError{Action: ActionFind, RequestID: l.RequestID, Serial: l.Serial}
 }
 
 // Settle says what the rows of one request come to. Any of them may be the one in question, and so a certificate counts

@@ -25,6 +25,11 @@ type Manager struct {
 // Manager returns the manager's part of the client. It does no I/O.
 func (c *Client) Manager() *Manager { return &Manager{c.ca, c.administer} }
 
+// act acts with the administration object.
+func (m *Manager) act(ctx context.Context, what ActionError, f func(context.Context, *admin) error) error {
+	return what.administered(m.administer(ctx, f))
+}
+
 // Approve has the CA issue a request that it holds, whoever submitted it, who can retrieve the certificate then. The
 // disposition is Issued, or Pending if the CA's policy holds it again.
 //
@@ -83,7 +88,7 @@ func (m *Manager) onHeld(ctx context.Context, what ActionError, act func(context
 	if what.RequestID == 0 {
 		return fmt.Errorf("%w: request id 0", ErrInvalidRequest)
 	}
-	return m.administer(ctx, func(ctx context.Context, a *admin) error {
+	return m.act(ctx, what, func(ctx context.Context, a *admin) error {
 		rows, err := a.find(ctx, &Lookup{RequestID: what.RequestID})
 		switch {
 		case err != nil:
@@ -130,7 +135,7 @@ func (m *Manager) PublishCRL(ctx context.Context, opts *CRLOptions) error {
 	what := ActionError{Action: ActionPublishCRL}
 	request := publishCRLs{csra.Publish{Authority: m.ca, NextUpdate: csra.FileTime(o.NextUpdate), Flags: flags}}
 	var answer csra.Result
-	err := m.administer(ctx, func(ctx context.Context, a *admin) error {
+	err := m.act(ctx, what, func(ctx context.Context, a *admin) error {
 		return what.unknown(m.ca, a.do(ctx, csra.OpPublishCRLs, &request, &answer))
 	})
 	if err != nil {

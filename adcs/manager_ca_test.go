@@ -2,6 +2,7 @@ package adcs_test
 
 import (
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"slices"
 	"sync/atomic"
@@ -242,4 +243,30 @@ func TestManagerWithKerberos(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, held.RequestID, result.RequestID)
 	assert.Equal(t, adcs.Issued, result.Disposition)
+}
+
+// TestNoAccessToTheObject: a host that does not let the account make objects is asked for that right, and not to be
+// reached in another way.
+func TestNoAccessToTheObject(t *testing.T) {
+	s := newServer(t, &adcstest.Options{Fault: func(c adcstest.Call) *adcstest.Fault {
+		if c.Interface == "IActivation" || c.Interface == "IRemoteSCMActivator" {
+			return &adcstest.Fault{Status: 5, NotExecuted: true}
+		}
+		return nil
+	}})
+	c := newClient(t, s, nil)
+	m := c.Manager()
+	for action, act := range map[adcs.Action]func() error{
+		adcs.ActionFind:       func() error { return second(c.Find(t.Context(), adcs.Lookup{RequestID: 1})) },
+		adcs.ActionApprove:    func() error { return second(m.Approve(t.Context(), 1)) },
+		adcs.ActionRevoke:     func() error { return m.Revoke(t.Context(), "0a", nil) },
+		adcs.ActionPublishCRL: func() error { return m.PublishCRL(t.Context(), nil) },
+	} {
+		err := act()
+		checkAction(t, err, adcs.ErrAccessDenied)
+		refused, ok := errors.AsType[*adcs.ActionError](err)
+		require.True(t, ok, "%v", err)
+		assert.Equal(t, action, refused.Action)
+		assert.NotContains(t, adcs.Explain(err).Remedy, "transport")
+	}
 }

@@ -102,6 +102,16 @@ func (e ActionError) failed(err error) error {
 	return err
 }
 
+// administered is the error of what was done with an administration object. That the host does not let the account make
+// one is a missing right as well: unlike requests, this has no other way.
+func (e ActionError) administered(err error) error {
+	activation, ok := errors.AsType[*RPCError](err)
+	if ok && activation.Phase == PhaseActivate && errors.Is(activation.Err, ErrAccessDenied) {
+		return e.because(ErrAccessDenied)
+	}
+	return err
+}
+
 // unknown is the error of a call that changes something.
 func (e ActionError) unknown(ca string, err error) error {
 	if call, ok := errors.AsType[*adminError](err); ok && call.executed {

@@ -112,7 +112,7 @@ func (m *Manager) onCertificate(ctx context.Context, what ActionError, reason cs
 		effective = time.Now()
 	}
 	request := csra.Revoke{Authority: m.ca, Serial: serial, Reason: reason, Effective: csra.FileTime(effective)}
-	return m.administer(ctx, func(ctx context.Context, a *admin) error {
+	return m.act(ctx, what, func(ctx context.Context, a *admin) error {
 		state, err := a.validity(ctx, &what, serial)
 		if err != nil {
 			return err

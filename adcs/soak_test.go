@@ -267,9 +267,12 @@ func (s *soak) settle(t *testing.T) {
 		unknown, _ := errors.AsType[*adcs.OutcomeUnknownError](r.err)
 		require.NotNil(t, unknown, "%v", r.err)
 		row, executed := rows[r.hash]
-		found := s.lookUp(t, r, unknown.Time, 300*time.Millisecond)
-		if executed && len(found) == 0 { // it was held up for longer
-			found = s.lookUp(t, r, unknown.Time, time.Minute)
+		var found []*adcs.Row
+		for _, window := range []time.Duration{300 * time.Millisecond, 3 * time.Second, time.Minute} {
+			found = s.lookUp(t, r, unknown.Time, window)
+			if !executed || len(found) > 0 {
+				break // else it was held up for longer
+			}
 		}
 		if !executed {
 			assert.Empty(t, found, "the CA has no such request")
