@@ -755,6 +755,7 @@ def options():
     p.add_argument("--user", default="enroller")
     p.add_argument("--keytab", default="", help="file with the keys of the server's account: it accepts Kerberos")
     p.add_argument("--realm", default="CORP.TEST")
+    p.add_argument("--signature", type=int, default=0, help="the size that Kerberos' signatures must have, which tells RC4 from AES")
     p.add_argument("--no-header-signing", dest="header_signing", action="store_false")
     p.add_argument("--require-mic", dest="mic", action="store_true")
     p.add_argument("--without", action="append", default=[], choices=["keyexch", "56", "version", "timestamp", "dns", "sign"])

@@ -29,6 +29,8 @@ class GSSAcceptor:
         for wanted in (flag.dce_style, flag.mutual_authentication, flag.confidentiality, flag.integrity,
                        flag.replay_detection, flag.out_of_sequence_detection):
             self.need(wanted in self.context.actual_flags, "the context is without flag %s", wanted)
+        size = self.signature_size(bytes(16))
+        self.need(not self.o.signature or size == self.o.signature, "signatures of %d bytes", size)
         name = str(self.context.initiator_name)
         if name.lower() != self.o.user.lower() + "@" + self.o.realm.lower():
             raise self.refused("no user " + name)

@@ -3,6 +3,7 @@
 package main_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -81,6 +82,25 @@ func TestForeignKerberos(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestForeignKerberosTypes has the client ask for tickets of the other encryption types.
+func TestForeignKerberosTypes(t *testing.T) {
+	d := member(t, "types")
+	conf, err := os.ReadFile(d.KRB5Config())
+	require.NoError(t, err)
+	for etype, signature := range map[string]string{"aes128-cts-hmac-sha1-96": "76", "arcfour-hmac": "45"} {
+		f := d.start(t, "--signature", signature)
+		lines := "[libdefaults]\nallow_weak_crypto = true\ndefault_tgs_enctypes = " + etype + "\ndefault_tkt_enctypes = " + etype +
+			"\npermitted_enctypes = " + etype + "\n"
+		path := filepath.Join(t.TempDir(), "krb5.conf")
+		require.NoError(t, os.WriteFile(path, bytes.Replace(conf, []byte("[libdefaults]\n"), []byte(lines), 1), 0o600))
+		for _, auth := range []string{"kerberos", "negotiate"} {
+			status, r := d.enroll(t, f, "-krb5-conf", path, "-user", d.user.Principal(), "-password-file", f.secret, "-auth", auth)
+			require.Zero(t, status, "%s %s: %s", etype, auth, r.Error)
+			f.check(t, r)
+		}
 	}
 }
 

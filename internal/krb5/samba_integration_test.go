@@ -19,6 +19,7 @@ import (
 	"github.com/oiweiwei/gokrb5.fork/v9/iana/etypeID"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	//lint:ignore SA1019 the NT hash is defined with MD4 (MS-NLMP section 3.3.2)
 	"golang.org/x/crypto/md4"
 
 	"github.com/adcskit/adcskit/internal/adtest"
