@@ -104,7 +104,7 @@ func (c *Client) kerberos(ctx context.Context, spn string, dceStyle bool) (assoc
 	if err != nil {
 		return nil, err
 	}
-	return assoc.Kerberos(krb5.NewInitiator(ticket, dceStyle, c.opts.now)), nil
+	return assoc.Kerberos(c.tickets.Initiate(ticket, dceStyle)), nil
 }
 
 // fallbackPause is how long Kerberos is not tried again after NTLM had to take its place: where no KDC can be reached,

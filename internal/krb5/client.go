@@ -44,7 +44,8 @@ type Client struct {
 	busy    chan struct{} // holds a token while a call talks to a KDC
 
 	mu       sync.Mutex
-	conf     *Config // nil before it was read
+	last     time.Time // that an authenticator was made with
+	conf     *Config   // nil before it was read
 	tgt      *Ticket
 	services map[string]*Ticket
 	tries    int   // of the secret
@@ -86,6 +87,22 @@ func (c *Client) Ticket(ctx context.Context, spn string) (*Ticket, error) {
 	defer c.mu.Unlock()
 	c.services[spn] = t
 	return t, nil
+}
+
+// Initiate begins a security context with the service of a ticket, in DCE style for RPC.
+func (c *Client) Initiate(t *Ticket, dce bool) *Initiator { return NewInitiator(t, dce, c.stamp) }
+
+// stamp is the time for an authenticator. No two have the same: servers take the second one for a replay (RFC 4120
+// section 3.2.3), and clocks exist that stand still for milliseconds.
+func (c *Client) stamp() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.cfg.Now().Truncate(time.Microsecond)
+	if behind := c.last.Sub(now); behind >= 0 && behind < time.Second { // more is a clock that was set back
+		now = c.last.Add(time.Microsecond)
+	}
+	c.last = now
+	return now
 }
 
 // Forget drops the ticket for a service, which has refused it: the key of the service may have changed.
@@ -157,7 +174,7 @@ func (c *Client) grant(ctx context.Context, cfg *Config, tgt *Ticket, spn string
 		host, _, _ = strings.Cut(after, "/")
 	}
 	host, _, _ = strings.Cut(host, ":")
-	return (&granting{network: c.network, cfg: cfg, now: c.cfg.Now}).run(ctx, tgt, spn, cfg.realmOf(host))
+	return (&granting{network: c.network, cfg: cfg, now: c.stamp}).run(ctx, tgt, spn, cfg.realmOf(host))
 }
 
 // config reads the configuration once.

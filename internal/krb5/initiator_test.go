@@ -261,3 +261,27 @@ func FuzzReplyPart(f *testing.F) {
 		require.Error(t, err, "nobody guesses the time of the authenticator to the microsecond")
 	})
 }
+
+// TestNoTwoAtOnce has a clock that stands still, and one that is set back: no two authenticators have one time.
+func TestNoTwoAtOnce(t *testing.T) {
+	k := newKDC()
+	keytab := k.AddService(spn)
+	clock := time.Now()
+	c := newClient(k, func(c *krb5.ClientConfig) { c.Now = func() time.Time { return clock } })
+	ticket, err := c.Ticket(t.Context(), spn)
+	require.NoError(t, err)
+	seen := map[int64]bool{}
+	for range 100 {
+		a := &kdctest.Acceptor{Keytab: keytab}
+		first, _, err := c.Initiate(ticket, true).Step(nil)
+		require.NoError(t, err)
+		_, err = a.Accept(first)
+		require.NoError(t, err)
+		assert.Less(t, a.Time.Sub(clock).Abs(), time.Second)
+		assert.False(t, seen[a.Time.UnixMicro()])
+		seen[a.Time.UnixMicro()] = true
+		if len(seen) == 50 {
+			clock = clock.Add(-time.Minute)
+		}
+	}
+}

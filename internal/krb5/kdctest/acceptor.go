@@ -22,6 +22,7 @@ type Acceptor struct {
 
 	Flags   uint32 // of the client's checksum
 	Client  string
+	Time    time.Time // of the client's authenticator
 	Session *krb5.Session
 	Key     types.EncryptionKey // of the session
 
@@ -50,6 +51,7 @@ func (a *Acceptor) Accept(apReq []byte) ([]byte, error) {
 	if sum.CksumType != 0x8003 || len(sum.Checksum) < 24 || ap.APOptions.At(2) != 1 {
 		return nil, errors.New("AP-REQ without GSS-API's checksum or the option for mutual authentication")
 	}
+	a.Time = a.auth.CTime.Add(time.Duration(a.auth.Cusec) * time.Microsecond)
 	a.Flags = uint32(sum.Checksum[20]) | uint32(sum.Checksum[21])<<8
 	a.Client = ap.Ticket.DecryptedEncPart.CName.PrincipalNameString() + "@" + ap.Ticket.DecryptedEncPart.CRealm
 	return a.reply()
