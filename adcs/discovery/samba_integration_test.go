@@ -11,6 +11,8 @@ import (
 	"crypto/x509/pkix"
 	"math/big"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -151,6 +153,8 @@ func (l *lab) testRead(t *testing.T) {
 		"kerberos, keytab":   {keytab, discovery.Options{Auth: adcs.AuthKerberos, KRB5Conf: l.KRB5Config()}},
 		"kerberos, ccache":   {adcs.CCache("", l.Kinit(t, l.svc)), discovery.Options{KRB5Conf: l.KRB5Config()}},
 		"kerberos, a KDC":    {adcs.Password(l.svc.Principal(), l.svc.Password), discovery.Options{KDC: l.Host}},
+		"kerberos, AES 128":  {password, discovery.Options{KRB5Conf: l.krb5Conf(t, "aes128-cts-hmac-sha1-96")}},
+		"kerberos, RC4":      {password, discovery.Options{KRB5Conf: l.krb5Conf(t, "arcfour-hmac")}},
 		"ntlm":               {password, discovery.Options{Auth: adcs.AuthNTLM}},
 		"ntlm as fallback":   {password, discovery.Options{AllowNTLM: true, KDC: l.Host, SPN: "ldap/unknown.corp.test"}},
 	} {
@@ -162,6 +166,19 @@ func (l *lab) testRead(t *testing.T) {
 			checkLab(t, l, s)
 		})
 	}
+}
+
+// krb5Conf is the path of a krb5.conf that permits one encryption type.
+func (l *lab) krb5Conf(t *testing.T, encryption string) string {
+	t.Helper()
+	text, err := os.ReadFile(l.KRB5Config())
+	require.NoError(t, err)
+	const section = "[libdefaults]\n"
+	only := strings.Replace(string(text), section, section+"\tpermitted_enctypes = "+encryption+"\n", 1)
+	require.NotEqual(t, string(text), only)
+	path := filepath.Join(t.TempDir(), "krb5.conf")
+	require.NoError(t, os.WriteFile(path, []byte(only), 0o600))
+	return path
 }
 
 func checkLab(t *testing.T, l *lab, s *discovery.Snapshot) {
