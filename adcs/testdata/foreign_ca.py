@@ -513,6 +513,7 @@ class SPNEGOAcceptor:
 
 
 def kerberos(o):
+    sys.dont_write_bytecode = True  # nothing is left beside the script
     from foreign_gssapi import GSSAcceptor  # needs MIT's library, which NTLM does not
     return GSSAcceptor(o, need, Refused)
 
