@@ -14,8 +14,9 @@ const (
 	productVersion = "10.0:20348.1"
 )
 
-// Properties of cross certificates (MS-WCCE section 3.2.1.4.3.2).
+// More properties (MS-WCCE section 3.2.1.4.3.2).
 const (
+	propExchangeCRLChain   = 0x21
 	propForwardCrossCert   = 0x23
 	propBackwardCrossCert  = 0x24
 	propForwardCrossState  = 0x25
@@ -121,7 +122,9 @@ func certProperties() []caProperty {
 			func(a *authority, i int) ([]byte, uint32) { return a.chainOf(i, flagCRLs) }),
 		{dcom.PropCAXchgCert, dcom.TypeBinary, forExchange, "CA Exchange Certificate", (*authority).exchangeCert},
 		{dcom.PropCAXchgCertChain, dcom.TypeBinary, forExchange, "CA Exchange Certificate Chain",
-			(*authority).exchangeChain},
+			func(a *authority, _ int) ([]byte, uint32) { return a.exchangeChain(0) }},
+		{propExchangeCRLChain, dcom.TypeBinary, forExchange, "CA Exchange Certificate Chain and CRL",
+			func(a *authority, _ int) ([]byte, uint32) { return a.exchangeChain(flagCRLs) }},
 		certProperty(dcom.PropCACertState, dcom.TypeLong, "CA Signing Certificates State", (*authority).certStates),
 		certProperty(dcom.PropCACertStatusCode, dcom.TypeLong, "CA Signing Certificate Status",
 			func(a *authority, i int) ([]byte, uint32) {

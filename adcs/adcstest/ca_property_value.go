@@ -214,15 +214,20 @@ func (a *authority) exchangeCert(int) ([]byte, uint32) {
 	return x.cert.Raw, 0
 }
 
-// exchangeChain is the exchange certificate with those of the CAs. The specification has it as the content of the CMS; it
-// is among the certificates too, where chains are looked for.
-func (a *authority) exchangeChain(int) ([]byte, uint32) {
+// exchangeChain is the exchange certificate with those of the CAs, and with their CRLs if the flag says so. The
+// specification has it as the content of the CMS; it is among the certificates too, where chains are looked for.
+func (a *authority) exchangeChain(flags uint32) ([]byte, uint32) {
 	x, err := a.exchangeFor()
 	if err != nil {
 		return nil, hrUnexpected
 	}
 	certs := append([][]byte{x.cert.Raw}, x.issuer.certificates()...)
-	b, err := signedData{version: 1, contentType: oidData(), content: x.cert.Raw, certs: certs}.marshal()
+	crls, err := a.revocationLists(x.issuer, flags)
+	if err != nil {
+		return nil, hrUnexpected
+	}
+	d := signedData{version: 1, contentType: oidData(), content: x.cert.Raw, certs: certs, crls: crls}
+	b, err := d.marshal()
 	if err != nil {
 		return nil, hrUnexpected
 	}

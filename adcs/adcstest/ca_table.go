@@ -159,6 +159,9 @@ func (r *row) info() RequestInfo {
 		i.PublicKeyHash = sha256.Sum256(r.spki)
 	}
 	i.Serial, i.Attributes, i.Resolved = r.cert.serialText(), r.attributes, r.resolved
+	if r.cert.issuer != nil {
+		i.Issuer = int(r.cert.issuer.version.cert)
+	}
 	if v := r.revocation; !v.when.IsZero() {
 		i.Revocation = &Revocation{When: v.when, Effective: v.effective, Reason: v.reason}
 	}

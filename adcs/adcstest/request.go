@@ -35,6 +35,8 @@ type RequestInfo struct {
 	Resolved time.Time
 	// Attributes are the attributes that it came with, "Name:Value" lines.
 	Attributes string
+	// Issuer is which of [Server.CACertificates] issued the certificate.
+	Issuer int
 	// Revocation is what the CA knows about the revocation of the certificate; nil if nobody has revoked it.
 	Revocation *Revocation
 	// Raw is the request as it came in.

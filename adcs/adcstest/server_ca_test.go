@@ -19,6 +19,7 @@ func TestServerCA(t *testing.T) {
 	assert.Equal(t, first, s.CACertificates()[0])
 	assert.Equal(t, s.Certificate(), s.CACertificates()[1])
 	rows := s.Requests()
+	assert.Equal(t, [2]int{0, 1}, [2]int{rows[0].Issuer, rows[1].Issuer})
 	require.NoError(t, parse(t, rows[0].Certificate).CheckSignatureFrom(first))
 	require.NoError(t, parse(t, rows[1].Certificate).CheckSignatureFrom(s.Certificate()))
 
