@@ -80,7 +80,7 @@
 // go-msrpc, impacket, Samba and MIT's Kerberos as clients, and was never compared with a Windows CA.
 //
 // Over DCOM, go-msrpc and impacket make objects, enroll, administer and read the database, and Samba carries calls on
-// objects; RemoteCreateInstance and RemQueryInterface have been used by impacket alone, RemQueryInterface2 by go-msrpc alone.
-// CRLs are read by OpenSSL. Pings, RemAddRef, the CRL table, default columns, and properties but for a few follow the
+// objects; RemQueryInterface has been used by impacket alone, RemQueryInterface2 by go-msrpc alone. CRLs
+// are read by OpenSSL. Pings, RemAddRef, the CRL table, default columns, and properties but for a few follow the
 // specifications alone.
 package adcstest
