@@ -68,7 +68,8 @@ type DirectoryFacts struct {
 	TemplateExists bool
 	// Account is whose rights MayEnroll and MayEnrollAtCA are.
 	Account string
-	// MayEnroll says whether the account has the right Enroll on the template; MayEnrollAtCA, whether it has it on the CA.
+	// MayEnroll says whether the account has the right Enroll on the template; MayEnrollAtCA, whether it has it on the
+	// CA.
 	MayEnroll, MayEnrollAtCA bool
 	// Certificates are the CA's, the current one first, as far as they are known.
 	Certificates []*x509.Certificate
@@ -93,7 +94,7 @@ type CheckStep struct {
 
 // Report is what [Client.Check] found.
 type Report struct {
-	Steps []CheckStep // in the order in which they were made; with TransportAuto, those of one transport after another's
+	Steps []CheckStep // in the order in which they were made, with TransportAuto of one transport after another
 	// Transport is the one that leads to the CA; empty if none does.
 	Transport Transport
 }
@@ -109,8 +110,8 @@ func (r *Report) Err() error {
 	return errors.Join(all...)
 }
 
-// Failed returns the step that is to be mended first: the logon, if it was refused, or else the first that failed and is
-// not bypassed. It is nil if there is none.
+// Failed returns the step that is to be mended first: the logon, if it was refused, or else the first that failed and
+// is not bypassed. It is nil if there is none.
 func (r *Report) Failed() *CheckStep {
 	var first *CheckStep
 	for i := range r.Steps {

@@ -147,8 +147,9 @@ func (k *checker) checkName(s *CheckStep, f *caFacts, unreached error) {
 	case k.named == nil && right:
 		s.Detail = fmt.Sprintf("the directory knows %q on this host", clean(k.ca))
 	default:
-		s.fail(&CheckError{Step: s.Name, Detail: fmt.Sprintf("the CA on this host is not called %q", clean(k.ca)), Err: k.named})
-		s.Summary = fmt.Sprintf("The CA on this host is not called %q.", clean(k.ca))
+		wrong := fmt.Sprintf("he CA on this host is not called %q", clean(k.ca))
+		s.fail(&CheckError{s.Name, "t" + wrong, k.named})
+		s.Summary = "T" + wrong + "."
 		s.Remedy = "Give its common name, without the host: certutil -config - -ping on the host tells it."
 		if known && !right {
 			s.Remedy = "Use the right name: " + quoted(f.names) + "."
@@ -173,10 +174,12 @@ func (k *checker) checkTemplate(s *CheckStep, f *caFacts) {
 		s.Summary = fmt.Sprintf("There is no template %q in the directory.", clean(name))
 		s.Remedy = "Give the template's name, not its display name (certtmpl.msc shows both)." + issuesFor(f.templates)
 	default:
-		s.fail(&CheckError{s.Name, fmt.Sprintf("the CA does not issue for template %q", clean(name)), ErrUnsupportedCertType})
+		s.fail(&CheckError{
+			s.Name, fmt.Sprintf("the CA does not issue for template %q", clean(name)), ErrUnsupportedCertType,
+		})
 		s.Summary = fmt.Sprintf("The CA does not issue for the template %q.", clean(name))
-		s.Remedy = "Publish it (certsrv.msc, Certificate Templates, New, Certificate Template to Issue), or give the name of " +
-			"one that is published; a display name is not a name." + issuesFor(f.templates)
+		s.Remedy = "Publish it (certsrv.msc, Certificate Templates, New, Certificate Template to Issue), or give the name " +
+			"of one that is published; a display name is not a name." + issuesFor(f.templates)
 	}
 }
 
@@ -202,7 +205,7 @@ func (k *checker) checkEnroll(s *CheckStep, f *caFacts) {
 			clean(k.opts.Template)), ErrTemplateDenied})
 		s.Summary = fmt.Sprintf("%s may not enroll for the template %q.", clean(d.Account), clean(k.opts.Template))
 	case len(d.Templates) > 0 && !d.MayEnrollAtCA:
-		s.fail(&CheckError{s.Name, fmt.Sprintf("%s has no right to enroll at this CA", clean(d.Account)), ErrEnrollDenied})
+		s.fail(&CheckError{s.Name, clean(d.Account) + " has no right to enroll at this CA", ErrEnrollDenied})
 		s.Summary = clean(d.Account) + " may not enroll at this CA."
 	default:
 		s.Detail = clean(d.Account) + " may enroll"
@@ -224,7 +227,8 @@ func (k *checker) checkChain(s *CheckStep, f *caFacts) {
 		pool.AddCert(c)
 	}
 	_, err := current.Verify(x509.VerifyOptions{
-		Roots: k.opts.Roots, Intermediates: pool, CurrentTime: k.Client.opts.now(), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
+		Roots: k.opts.Roots, Intermediates: pool, CurrentTime: k.Client.opts.now(),
+		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
 	})
 	if err != nil {
 		failChain(s, current, err)
@@ -240,12 +244,13 @@ func failChain(s *CheckStep, current *x509.Certificate, err error) {
 	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
 		s.Summary = fmt.Sprintf("The certificate of the CA, or of one above it, is not valid now (the CA's: %s to %s).",
 			current.NotBefore.UTC().Format(time.DateOnly), current.NotAfter.UTC().Format(time.DateOnly))
-		s.Remedy = "Renew the CA's certificate (certsrv.msc, All Tasks, Renew CA Certificate), or set the clock of this host."
+		s.Remedy = "Renew the CA's certificate (certsrv.msc, All Tasks, Renew CA Certificate), or set the clock of this " +
+			"host."
 		return
 	}
 	s.Summary = "The CA's certificate is not below a root that is trusted here."
-	s.Remedy = "Check that the configured roots are those of this CA (certutil -ca.cert on its host writes its certificate), " +
-		"and that a CA between them is known."
+	s.Remedy = "Check that the configured roots are those of this CA (certutil -ca.cert on its host writes its " +
+		"certificate), and that a CA between them is known."
 }
 
 // maxListed bounds the names that a remedy lists.

@@ -98,8 +98,8 @@ func (k *checker) ask(ctx context.Context, s session) error {
 	return nil
 }
 
-// waySteps are the steps to the CA's answer, in their order. The endpoint mapper tells anybody about ICertPassage; whether
-// there is a pipe or an object is told to those who have logged on.
+// waySteps are the steps to the CA's answer, in their order. The endpoint mapper tells anybody about ICertPassage;
+// whether there is a pipe or an object is told to those who have logged on.
 func waySteps(t Transport) []CheckName {
 	if t == TransportTCP {
 		return []CheckName{CheckHost, CheckPort, CheckInterface, CheckClock, CheckLogon, CheckPrivacy, CheckAnswer}
@@ -177,7 +177,8 @@ func (k *checker) advise(s *CheckStep, r rung) {
 	switch s.Name {
 	case CheckPort:
 		if r.transport() == TransportNamedPipe {
-			s.Remedy = "Check that the host is up, that its service LanmanServer (Server) runs, and that a firewall lets port 445 through."
+			s.Remedy = "Check that the host is up, that its service LanmanServer (Server) runs, and that a firewall lets port " +
+				"445 through."
 		}
 	case CheckClock:
 		if e, ok := errors.AsType[*krb5.Error](s.Err); ok && e.Skew != 0 {

@@ -11,9 +11,9 @@ import (
 	"github.com/adcskit/adcskit/internal/smbpipe"
 )
 
-// npRung reaches ICertPassage over the named pipe \pipe\cert, which is SMB on port 445 (MS-ICPR section 2.1). It needs no
-// endpoint mapper and no other port. The credential is presented twice: to SMB, as to the service cifs, and inside of the
-// pipe to RPC, which seals every call whether SMB encrypts or not.
+// npRung reaches ICertPassage over the named pipe \pipe\cert, which is SMB on port 445 (MS-ICPR section 2.1). It needs
+// no endpoint mapper and no other port. The credential is presented twice: to SMB, as to the service cifs, and inside
+// of the pipe to RPC, which seals every call whether SMB encrypts or not.
 type npRung struct{ *Client }
 
 const (
@@ -96,8 +96,9 @@ func (l *pipeLogon) Step(token []byte) (out []byte, complete bool, err error) {
 	return out, complete, err
 }
 
-// mapError makes an error of this package of one of smbpipe. The server has seen a password once the second leg was sent.
-// Who logs on with a ticket has a password that is right, and nothing is locked when a server does not take the ticket.
+// mapError makes an error of this package of one of smbpipe. The server has seen a password once the second leg was
+// sent. Who logs on with a ticket has a password that is right, and nothing is locked when a server does not take the
+// ticket.
 func (l *pipeLogon) mapError(err error) error {
 	var refused *smbpipe.StatusError
 	switch {

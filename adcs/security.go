@@ -51,7 +51,11 @@ func (c *Client) initiator(ctx context.Context, service string) (assoc.Initiator
 // smbInitiator is a new logon of the client's credential to the file service on the CA's host. It is SPNEGO whatever
 // Options.Auth says, which then has the one mechanism that is allowed: SMB takes nothing else.
 func (c *Client) smbInitiator(ctx context.Context) (assoc.Initiator, error) {
-	return c.spnegoInitiator(ctx, serviceSMB)
+	i, err := c.spnegoInitiator(ctx, serviceSMB)
+	if err != nil {
+		return nil, err
+	}
+	return assoc.InSMB(i), nil
 }
 
 // spnegoInitiator is a new logon to a service that takes SPNEGO only, and not in DCE style.

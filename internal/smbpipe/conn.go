@@ -24,7 +24,8 @@ type Conn struct {
 
 var _ net.Conn = (*Conn)(nil)
 
-// ServerTime is the clock of the server, as it said before the logon, which nobody has signed. Zero means it said nothing.
+// ServerTime is the clock of the server, as it said before the logon, which nobody has signed. Zero means it said
+// nothing.
 func (c *Conn) ServerTime() time.Time { return c.serverTime }
 
 // Read reads what the server has written. It returns io.EOF when the other end of the pipe was closed.
@@ -107,7 +108,8 @@ func (c *Conn) took(m message) error {
 	return err
 }
 
-// Write writes a message. With an error it returns zero if it is certain that the server has not taken the last part of p.
+// Write writes a message. With an error it returns zero if it is certain that the server has not taken the last part
+// of p.
 func (c *Conn) Write(p []byte) (int, error) {
 	if c.err != nil {
 		return 0, c.err

@@ -8,12 +8,12 @@ import (
 // maxIO is the most that is read or written by one request, in bytes: what one credit pays for.
 const maxIO = 64 << 10
 
-// maxMessage bounds a message of the server, in bytes: the largest read that is asked for, and room for headers, tokens and
-// the contexts of a negotiation.
+// maxMessage bounds a message of the server, in bytes: the largest read that is asked for, and room for headers,
+// tokens and the contexts of a negotiation.
 const maxMessage = maxIO + 16<<10
 
-// frames reads messages in the framing of direct TCP (MS-SMB2 section 2.1). A read that fails in the middle of a message,
-// at a deadline for instance, is taken up by the next one.
+// frames reads messages in the framing of direct TCP (MS-SMB2 section 2.1). A read that fails in the middle of a
+// message, at a deadline for instance, is taken up by the next one.
 type frames struct {
 	r    io.Reader
 	head [4]byte

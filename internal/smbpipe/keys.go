@@ -37,8 +37,8 @@ type keys struct {
 	sequence uint64 // the last nonce
 }
 
-// newKeys derives the keys of a session (MS-SMB2 section 3.2.5.3.1). Session key is that of the authentication; preauth is
-// the hash over negotiation and session setup, of dialect 3.1.1 only.
+// newKeys derives the keys of a session (MS-SMB2 section 3.2.5.3.1). Session key is that of the authentication;
+// preauth is the hash over negotiation and session setup, of dialect 3.1.1 only.
 func newKeys(d dialect, chosen uint16, sessionKey []byte, preauth []byte) (*keys, error) {
 	if len(sessionKey) == 0 {
 		return nil, fmt.Errorf("the authentication of the SMB session has no session key")
@@ -53,7 +53,9 @@ func newKeys(d dialect, chosen uint16, sessionKey []byte, preauth []byte) (*keys
 			return sum
 		}}, nil
 	}
-	names := [6]string{"SMB2AESCMAC\x00", "SmbSign\x00", "SMB2AESCCM\x00", "ServerIn \x00", "SMB2AESCCM\x00", "ServerOut\x00"}
+	names := [6]string{
+		"SMB2AESCMAC\x00", "SmbSign\x00", "SMB2AESCCM\x00", "ServerIn \x00", "SMB2AESCCM\x00", "ServerOut\x00",
+	}
 	if d == smb311 {
 		h := string(preauth)
 		names = [6]string{"SMBSigningKey\x00", h, "SMBC2SCipherKey\x00", h, "SMBS2CCipherKey\x00", h}

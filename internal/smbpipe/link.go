@@ -34,7 +34,8 @@ type link struct {
 // maxCredits bounds what a server can make of the count of credits.
 const maxCredits = 1 << 16
 
-// request sends a request whose body is given and returns its message id. Sent says whether anything of it may have left.
+// request sends a request whose body is given and returns its message id. Sent says whether anything of it may have
+// left.
 func (l *link) request(c command, body []byte) (id uint64, sent bool, err error) {
 	if l.credits < 1 {
 		return 0, false, malformed("server grants no credits")

@@ -99,8 +99,8 @@ func (m message) tree() uint32      { return binary.LittleEndian.Uint32(m[atTree
 func (m message) session() uint64   { return binary.LittleEndian.Uint64(m[atSession:]) }
 func (m message) body() []byte      { return m[headerSize:] }
 
-// fixed is the fixed part of a body, if the body begins with its structure size. The size counts one byte of what follows
-// when something can.
+// fixed is the fixed part of a body, if the body begins with its structure size. The size counts one byte of what
+// follows when something can.
 func (m message) fixed(structure uint16) ([]byte, error) {
 	b := m.body()
 	if size := int(structure &^ 1); len(b) < size || binary.LittleEndian.Uint16(b) != structure {

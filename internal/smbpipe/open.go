@@ -20,8 +20,8 @@ type Config struct {
 const maxNameUnits = 512 // UTF-16 code units of a path
 
 // Open logs on to the server at the other end of nc and opens a pipe. On an error nc has been closed. Errors are
-// *[StatusError] when the server refuses, [ErrAnonymous], [ErrMalformed], [ErrIntegrity], those of the Authenticator and
-// those of nc; when ctx ends, nc is closed, and the error is whatever that looks like.
+// *[StatusError] when the server refuses, [ErrAnonymous], [ErrMalformed], [ErrIntegrity], those of the Authenticator
+// and those of nc; when ctx ends, nc is closed, and the error is whatever that looks like.
 func Open(ctx context.Context, nc net.Conn, cfg Config) (*Conn, error) {
 	c := &Conn{link: link{nc: nc, in: frames{r: nc}}}
 	release := watch(ctx, nc)
@@ -37,8 +37,8 @@ func Open(ctx context.Context, nc net.Conn, cfg Config) (*Conn, error) {
 	return c, nil
 }
 
-// watch makes reads and writes on nc end with ctx, by closing nc: connections exist that know no deadlines. The function
-// that it returns ends that.
+// watch makes reads and writes on nc end with ctx, by closing nc: connections exist that know no deadlines. The
+// function that it returns ends that.
 func watch(ctx context.Context, nc net.Conn) (release func()) {
 	deadline, _ := ctx.Deadline() // the zero time is no deadline
 	_ = nc.SetDeadline(deadline)
@@ -57,7 +57,8 @@ func watch(ctx context.Context, nc net.Conn) (release func()) {
 
 func (c *Conn) open(cfg Config) error {
 	share, pipe := utf16le(`\\`+cfg.Host+`\IPC$`), utf16le(cfg.Pipe)
-	if cfg.Host == "" || cfg.Pipe == "" || len(share) > 2*maxNameUnits || len(pipe) > 2*maxNameUnits || cfg.Auth == nil {
+	named := cfg.Host != "" && cfg.Pipe != "" && len(share) <= 2*maxNameUnits && len(pipe) <= 2*maxNameUnits
+	if !named || cfg.Auth == nil {
 		return errors.New("name of the host or the pipe")
 	}
 	var err error

@@ -48,7 +48,8 @@ func (s Status) LogonRefused() bool {
 	switch s {
 	case StatusAccessDenied, StatusNoSuchUser, StatusWrongPassword, StatusLogonFailure, StatusAccountRestriction,
 		StatusInvalidLogonHours, StatusInvalidWorkstation, StatusPasswordExpired, StatusAccountDisabled,
-		StatusLogonTypeNotGranted, StatusAccountExpired, StatusPasswordMustChange, StatusAccountLockedOut, StatusNTLMBlocked:
+		StatusLogonTypeNotGranted, StatusAccountExpired, StatusPasswordMustChange, StatusAccountLockedOut,
+		StatusNTLMBlocked:
 		return true
 	}
 	return false
