@@ -45,12 +45,6 @@ type handle struct {
 // errNoInterface is a call on an interface that the object does not have.
 var errNoInterface = errors.New("the object does not have the interface")
 
-// has reports whether the object has an interface.
-func (o *dcomObject) has(iid rpc.UUID) bool {
-	_, ok := o.ipids[iid]
-	return ok
-}
-
 // old reports whether the object is too old to be used.
 func (o *dcomObject) old() bool { return time.Since(o.made) > maxObjectAge }
 

@@ -2,7 +2,6 @@ package adcs
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -165,13 +164,6 @@ func (o *Options) checkKerberos() error {
 	}
 	return nil
 }
-
-// unsupported is the error for what a later version will understand. It matches errors.ErrUnsupported, without its text,
-// which would say the same again.
-type unsupported string
-
-func (u unsupported) Error() string      { return "adcs: " + string(u) + ": not supported yet" }
-func (unsupported) Is(target error) bool { return target == errors.ErrUnsupported }
 
 // checkName checks the name of a host or a CA.
 func checkName(what, s string) error {
