@@ -3,7 +3,6 @@ package adtest
 import (
 	"crypto/rand"
 	"encoding/binary"
-	"fmt"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -146,6 +145,6 @@ func (d *Domain) Attribute(t testing.TB, dn, name string) string {
 			return strings.TrimSpace(value)
 		}
 	}
-	t.Fatal(fmt.Sprintf("adtest: %s has no %s", dn, name))
+	t.Fatalf("adtest: %s has no %s", dn, name)
 	return ""
 }

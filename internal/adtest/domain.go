@@ -34,7 +34,6 @@ type Domain struct {
 	samba  *samba
 
 	mu    sync.Mutex
-	names int // made so far
 	hosts map[string]netip.Addr
 }
 
