@@ -112,3 +112,6 @@ func (c *Client) AgeObjects(by time.Duration) (n int) {
 
 // MaxObjectAge is how long an object is used.
 const MaxObjectAge = maxObjectAge
+
+// AcceptedCall calls accepted.
+func AcceptedCall(err error) error { return accepted(err) }

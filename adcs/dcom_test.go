@@ -17,6 +17,7 @@ import (
 	"github.com/adcskit/adcskit/internal/dcom"
 	"github.com/adcskit/adcskit/internal/ndr"
 	"github.com/adcskit/adcskit/internal/rpc"
+	"github.com/adcskit/adcskit/internal/rpc/assoc"
 )
 
 // recorder counts the calls of a server by interface and operation, and lets a test change their answers.
@@ -603,4 +604,20 @@ func TestDCOMAdminAccess(t *testing.T) {
 	require.ErrorIs(t, err, adcs.ErrAccessDenied)
 	require.NotErrorIs(t, err, adcs.ErrLogon)
 	require.NoError(t, client.Ping(t.Context()))
+}
+
+// TestDCOMFaultsAreNoLogons has the errors of a call on an object: the credential was accepted before it.
+func TestDCOMFaultsAreNoLogons(t *testing.T) {
+	fault := &assoc.FaultError{Status: rpc.StatusAccessDenied}
+	err := adcs.AcceptedCall(&assoc.CallError{Sent: true, Err: fmt.Errorf("%w (%w)", assoc.ErrLogon, fault)})
+	require.NotErrorIs(t, err, assoc.ErrLogon)
+	require.ErrorIs(t, err, rpc.StatusAccessDenied)
+	var call *assoc.CallError
+	require.ErrorAs(t, err, &call)
+	assert.True(t, call.Sent)
+	for _, other := range []error{
+		&assoc.CallError{Err: context.Canceled}, &assoc.CallError{Sent: true, Err: fmt.Errorf("%w (bind_nak)", assoc.ErrLogon)},
+	} {
+		assert.Equal(t, other, adcs.AcceptedCall(other))
+	}
 }
