@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/adcskit/adcskit/internal/krb5"
+	"github.com/adcskit/adcskit/internal/smbpipe"
 )
 
 // checker makes the steps of one check.
@@ -232,7 +233,7 @@ func stepOf(err error) CheckName {
 		return CheckLogon
 	case errors.As(err, &dns):
 		return CheckHost
-	case errors.As(err, &connecting), errors.As(err, &rpcError) && rpcError.Phase == PhaseMap && !isNotServed(err):
+	case errors.As(err, &connecting), errors.Is(err, smbpipe.ErrMalformed), errors.As(err, &rpcError) && rpcError.Phase == PhaseMap && !isNotServed(err):
 		return CheckPort
 	case errors.Is(err, ErrUnsupportedAuthnLevel), errors.Is(err, ErrUnknownAuthnLevel):
 		return CheckPrivacy

@@ -212,12 +212,18 @@ func explainLocal(err error) (Explanation, bool) {
 // explainBroken is for peers that do not speak the protocol, or not as the one that knows the session's key.
 func explainBroken(err error) (Explanation, bool) {
 	switch {
-	case errors.Is(err, rpc.ErrIntegrity):
+	case errors.Is(err, rpc.ErrIntegrity), errors.Is(err, smbpipe.ErrIntegrity):
 		return Explanation{
 			Summary: "What arrived is not what the CA's host signed and encrypted.",
 			Remedy: "Something between here and the CA changes traffic, or the other side is not the CA: find out which. Nothing of " +
 				"the answer was used.",
 			Retry: RetryOperator,
+		}, true
+	case errors.Is(err, smbpipe.ErrMalformed):
+		return Explanation{
+			Summary: "The other side does not speak SMB 2 as a Windows host does.",
+			Remedy:  "Check that port 445 belongs to the CA's host and not to something else, such as a proxy.",
+			Retry:   RetryOperator,
 		}, true
 	case errors.Is(err, rpc.ErrMalformed):
 		return Explanation{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/adcskit/adcskit/internal/krb5"
 	"github.com/adcskit/adcskit/internal/rpc"
@@ -76,8 +77,11 @@ func (c *Client) openPipe(ctx context.Context, name string) (*smbpipe.Conn, erro
 	if err == nil {
 		return pipe, nil
 	}
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
 		err = fmt.Errorf("%w (%v)", assoc.Ended(ctx), err)
+	case errors.Is(err, os.ErrDeadlineExceeded): // which the connection noticed before the context did
+		err = fmt.Errorf("%w (%v)", context.DeadlineExceeded, err)
 	}
 	c.refusedTicket(serviceSMB)
 	return nil, c.withoutKerberos(logon.mapError(err))
