@@ -10,8 +10,9 @@ const (
 	roleEnroll        uint32 = 0x200
 )
 
-// rolesOf are the roles that a caller has: managers are officers and administrators, and all of these read. Other than in
-// MS-CSRA section 3.1.1.7, who may enroll may not read the database for that alone: a test of access would test nothing.
+// rolesOf are the roles that a caller has: managers are officers and administrators, and all of these read. Other than
+// in MS-CSRA section 3.1.1.7, who may enroll may not read the database for that alone: a test of access would test
+// nothing.
 func (a *authority) rolesOf(c caller) uint32 {
 	var roles uint32
 	who := a.directory.lookup(c)
@@ -104,8 +105,8 @@ const (
 	publishRepublish = 0x10
 )
 
-// publishCRLs does PublishCRL and PublishCRLs (MS-CSRA sections 3.1.4.1.6 and 3.1.4.2.1). A next update of zero means the
-// usual periods. There is no place to publish to again, so that republishing does nothing.
+// publishCRLs does PublishCRL and PublishCRLs (MS-CSRA sections 3.1.4.1.6 and 3.1.4.2.1). A next update of zero means
+// the usual periods. There is no place to publish to again, so that republishing does nothing.
 func (a *authority) publishCRLs(by string, next time.Time, flags uint32) uint32 {
 	const known = publishBase | publishDelta | publishRepublish
 	switch {

@@ -50,8 +50,8 @@ const (
 // anyReader are the roles of which one is enough to read (MS-CSRA section 3.1.1.7).
 const anyReader = roleAdministrator | roleOfficer | roleRead
 
-// allowed says why a caller may not do what any of the roles may, or that another CA was meant. It is 0 for a caller who
-// may.
+// allowed says why a caller may not do what any of the roles may, or that another CA was meant. It is 0 for a caller
+// who may.
 func (s *Server) allowed(c *callContext, authority string, roles uint32) uint32 {
 	switch {
 	case s.authority.rolesOf(c.caller)&roles == 0:

@@ -44,7 +44,8 @@ func newAdministered(t testing.TB) *adcstest.Server {
 		users = append(users, adcstest.User{Name: name, Password: "pw"})
 	}
 	return newServer(t, &adcstest.Options{
-		Users: users, Managers: []string{`CORP\manager`}, Officers: []string{`CORP\officer`}, Readers: []string{`CORP\reader`},
+		Users: users, Managers: []string{`CORP\manager`}, Officers: []string{`CORP\officer`},
+		Readers: []string{`CORP\reader`},
 	})
 }
 
@@ -109,8 +110,9 @@ func TestMSRPCAdministration(t *testing.T) {
 	require.NoError(t, err)
 	list, err := wire.DecodeAttributes(elements.Out.Buffer, elements.Fetched)
 	require.NoError(t, err)
-	assert.Equal(t, []wire.Attribute{{Name: "ccm", Value: "desk.corp.test"}, {Name: "CertificateTemplate", Value: "DeviceHeld"}},
-		list)
+	assert.Equal(t, []wire.Attribute{
+		{Name: "ccm", Value: "desk.corp.test"}, {Name: "CertificateTemplate", Value: "DeviceHeld"},
+	}, list)
 }
 
 func filetime(t time.Time) *dtyp.Filetime {

@@ -35,7 +35,8 @@ func propertyBytes(t testing.TB, ca *adcstest.Authority, id, index int32) []byte
 // TestPropertyTexts are the properties of a CA that are strings (MS-WCCE section 3.2.1.4.3.2).
 func TestPropertyTexts(t *testing.T) {
 	ca, _ := newRevoker(t, adcstest.Profile{
-		CDP: []string{"http://pki.corp.test/1.crl", "http://pki.corp.test/2.crl"}, AIA: []string{"http://pki.corp.test/ca.crt"},
+		CDP:  []string{"http://pki.corp.test/1.crl", "http://pki.corp.test/2.crl"},
+		AIA:  []string{"http://pki.corp.test/ca.crt"},
 		OCSP: []string{"http://ocsp.corp.test/"},
 	})
 	for id, want := range map[int32]string{
@@ -123,7 +124,8 @@ func TestExchangeCert(t *testing.T) {
 	cert := parse(t, first)
 	require.NoError(t, cert.CheckSignatureFrom(ca.Certificate()))
 	assert.Equal(t, caName+"-Xchg", cert.Subject.CommonName)
-	assert.Equal(t, first, propertyBytes(t, ca, dcom.PropCAXchgCert, dcom.PropertyNewest), "the same as long as it is valid")
+	assert.Equal(t, first, propertyBytes(t, ca, dcom.PropCAXchgCert, dcom.PropertyNewest),
+		"the same as long as it is valid")
 	assert.True(t, bytes.Contains(propertyBytes(t, ca, dcom.PropCAXchgCertChain, 0), ca.Certificate().Raw))
 	lists, err := ca.CRLs(false)
 	require.NoError(t, err)

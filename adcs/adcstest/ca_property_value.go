@@ -127,8 +127,8 @@ func crlBytes(r *crlRow) []byte { return r.list.Raw }
 
 func crlStatus(r *crlRow) []byte { return longValue(r.flags) }
 
-// crlProperty is something of the newest CRL that goes by the number of a certificate: that of the first one with a key.
-// The newest certificate stands for its key, whichever it is.
+// crlProperty is something of the newest CRL that goes by the number of a certificate: that of the first one with a
+// key. The newest certificate stands for its key, whichever it is.
 func (a *authority) crlProperty(index int, delta bool, value func(*crlRow) []byte) ([]byte, uint32) {
 	list := a.signingCerts()
 	v := list[index].version
@@ -152,8 +152,8 @@ func oidCAExchange() asn1.ObjectIdentifier {
 	return asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 311, 21, 5}
 }
 
-// exchange is the CA's exchange certificate. Other than on Windows it is not a row of the request table, where a test that
-// counts requests would stumble over it, and nothing is ever decrypted with its key.
+// exchange is the CA's exchange certificate. Other than on Windows it is not a row of the request table, where a test
+// that counts requests would stumble over it, and nothing is ever decrypted with its key.
 type exchange struct {
 	cert   *x509.Certificate
 	issuer *pki

@@ -57,8 +57,10 @@ func TestRevoke(t *testing.T) {
 		"for good, then on hold":                 {{0, 0, revoked}, {6, hrInvalid, revoked}},
 		"released without hold":                  {{released, hrInvalid, issued}},
 		"removed from CRLs":                      {{8, 0, revoked}},
-		"no reason of RFC 5280":                  {{7, hrInvalidArg, issued}, {9, hrInvalidArg, issued}, {11, hrInvalidArg, issued}},
-		"in CRLs when expired, and not":          {{0xfffffffe, 0, issued}, {0xfffffffd, 0, issued}},
+		"no reason of RFC 5280": {
+			{7, hrInvalidArg, issued}, {9, hrInvalidArg, issued}, {11, hrInvalidArg, issued},
+		},
+		"in CRLs when expired, and not": {{0xfffffffe, 0, issued}, {0xfffffffd, 0, issued}},
 	}
 	for name, steps := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -93,7 +93,8 @@ func TestCRL(t *testing.T) {
 
 	*now = now.Add(7 * 24 * time.Hour)
 	base = crlOf(t, ca, false)
-	assert.Equal(t, map[string]int{gone: 1, later: 4, plain: 0}, reasons(base), "a base CRL does not speak of what was released")
+	assert.Equal(t, map[string]int{gone: 1, later: 4, plain: 0}, reasons(base),
+		"a base CRL does not speak of what was released")
 	assert.True(t, base.NextUpdate.After(*now))
 }
 
@@ -126,7 +127,9 @@ func TestCRLOfExpired(t *testing.T) {
 // TestPublishCRLs is what PublishCRLs answers (MS-CSRA section 3.1.4.2.1).
 func TestPublishCRLs(t *testing.T) {
 	ca, now := newRevoker(t, adcstest.Profile{})
-	for flags, want := range map[uint32]uint32{0: hrInvalidArg, 0x10: hrInvalidArg, 0x20: hrInvalidArg, 0x11: 0, 1: 0, 2: 0, 3: 0} {
+	for flags, want := range map[uint32]uint32{
+		0: hrInvalidArg, 0x10: hrInvalidArg, 0x20: hrInvalidArg, 0x11: 0, 1: 0, 2: 0, 3: 0,
+	} {
 		assert.Equal(t, want, ca.PublishCRLs(time.Time{}, flags), "flags %#x", flags)
 	}
 	assert.Equal(t, hrInvalidArg, ca.PublishCRLs(now.Add(-time.Second), 1))
@@ -181,8 +184,8 @@ func TestRenew(t *testing.T) {
 	}
 }
 
-// serialIndexes are the indexes of the CA's certificates in two serial numbers, newest first, and how many forward cross
-// certificates the oldest one has.
+// serialIndexes are the indexes of the CA's certificates in two serial numbers, newest first, and how many forward
+// cross certificates the oldest one has.
 func serialIndexes(t testing.TB, first, second []byte, ca *adcstest.Authority) []byte {
 	t.Helper()
 	forward, _ := ca.CrossCertificates(0)

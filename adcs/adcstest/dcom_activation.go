@@ -51,7 +51,10 @@ func (s *Server) remoteActivation(c *callContext, r *ndr.Reader) (answerer, erro
 // failedActivation has a NULL pointer and zero for every interface.
 func failedActivation(interfaces int, hr uint32) *dcom.RemoteActivated {
 	return &dcom.RemoteActivated{
-		Activated: dcom.Activated{Version: dcom.CurrentVersion(), Interfaces: make([]dcom.Interfaced, interfaces)}, Result: hr,
+		Activated: dcom.Activated{
+			Version: dcom.CurrentVersion(), Interfaces: make([]dcom.Interfaced, interfaces),
+		},
+		Result: hr,
 	}
 }
 
@@ -71,8 +74,8 @@ func (s *Server) remoteCreateInstance(c *callContext, r *ndr.Reader) (answerer, 
 	return &dcom.CreatedInstance{Activated: a, IIDs: m.IIDs}, nil
 }
 
-// supported says whether a client of a version is served: of the same major version and a minor version that is not newer
-// (MS-DCOM section 1.7).
+// supported says whether a client of a version is served: of the same major version and a minor version that is not
+// newer (MS-DCOM section 1.7).
 func supported(v dcom.Version) bool {
 	have := dcom.CurrentVersion()
 	return v.Major == have.Major && v.Minor <= have.Minor

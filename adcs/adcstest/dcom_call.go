@@ -76,8 +76,8 @@ func (s *Server) ofObject(iid rpc.UUID, m objectMethod) method {
 	}
 }
 
-// findObject compares the object that a call names with the interface that it is for, which may be one that the object's
-// is derived from: go-msrpc calls the methods of ICertAdminD so.
+// findObject compares the object that a call names with the interface that it is for, which may be one that the
+// object's is derived from: go-msrpc calls the methods of ICertAdminD so.
 func (s *Server) findObject(ipid *rpc.UUID, iid rpc.UUID) (*comObject, rpc.Status) {
 	if ipid == nil {
 		return nil, rpc.Status(hrInvalidIPID)

@@ -39,8 +39,8 @@ func (t *ObjectTable) Ping(set uint64) uint32                           { return
 func (t *ObjectTable) ChangeSet(m *dcom.ComplexPing) dcom.ComplexPinged { return t.t.changeSet(m) }
 func (t *ObjectTable) Count() int                                       { return t.t.count() }
 
-// CallObject runs a method of one of the interfaces at the port of the objects, or of the endpoint mapper's, as a caller
-// who manages the CA. It returns the answer's stub, or the status of a fault.
+// CallObject runs a method of one of the interfaces at the port of the objects, or of the endpoint mapper's, as a
+// caller who manages the CA. It returns the answer's stub, or the status of a fault.
 func (s *Server) CallObject(mapper bool, iface, opnum uint16, object *rpc.UUID, stub []byte) ([]byte, error) {
 	list := s.objectInterfaces()
 	if mapper {

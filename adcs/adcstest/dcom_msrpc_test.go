@@ -201,7 +201,8 @@ func TestMSRPCOverDCOM(t *testing.T) {
 			unknown := cli.IPID(p.ctx, p.act.RemoteUnknown).RemoteUnknown()
 			_, err = unknown.RemoteRelease(p.ctx, &iremunknown.RemoteReleaseRequest{
 				This: p.this(), InterfaceReferences: []*dcom.RemoteInterfaceReference{
-					{IPID: p.act.InterfaceData[0].IPID(), PublicReferencesCount: 5}, {IPID: p.act.InterfaceData[1].IPID(), PublicReferencesCount: 10},
+					{IPID: p.act.InterfaceData[0].IPID(), PublicReferencesCount: 5},
+					{IPID: p.act.InterfaceData[1].IPID(), PublicReferencesCount: 10},
 				},
 			})
 			require.NoError(t, err)
@@ -226,7 +227,8 @@ func TestMSRPCProperties(t *testing.T) {
 	})
 	require.NoError(t, err)
 	assert.Equal(t, s.Certificate().Raw, value.PropertyValue.Buffer)
-	info, err := two.GetCAPropertyInfo(p.ctx, &icertrequestd2.GetCAPropertyInfoRequest{This: p.this(), Authority: s.Name()})
+	info, err := two.GetCAPropertyInfo(p.ctx,
+		&icertrequestd2.GetCAPropertyInfoRequest{This: p.this(), Authority: s.Name()})
 	require.NoError(t, err)
 	list, err := wire.ParseProperties(info.PropertyInfo.Buffer, info.PropertyCount)
 	require.NoError(t, err)

@@ -95,8 +95,8 @@ func (t *objectTable) takeFromSet(s *pingSet, oid uint64) {
 	}
 }
 
-// sweep drops what nobody has pinged or called for three ping periods (MS-DCOM sections 3.1.1.6.2 and 3.1.2.6). It looks
-// at most once a second, since it looks at everything. The caller holds the lock.
+// sweep drops what nobody has pinged or called for three ping periods (MS-DCOM sections 3.1.1.6.2 and 3.1.2.6). It
+// looks at most once a second, since it looks at everything. The caller holds the lock.
 func (t *objectTable) sweep() {
 	now := t.now()
 	if now.Sub(t.swept) < time.Second {

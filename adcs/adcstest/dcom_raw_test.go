@@ -126,8 +126,10 @@ func TestObjectCalls(t *testing.T) {
 		"of another interface": {0, dcom.OpPing2, &other, ping, 0x80010113},
 		"the counting object":  {0, dcom.OpPing2, &unknown, ping, 0x80010113},
 		"object that counts":   {2, dcom.OpRemRelease, ipid, orpc(&dcom.RemReferences{}), 0x80010113},
-		"newer version":        {0, dcom.OpPing2, ipid, with(dcom.This{Version: dcom.Version{Major: 5, Minor: 8}}), 0x80010110},
-		"other version":        {0, dcom.OpPing2, ipid, with(dcom.This{Version: dcom.Version{Major: 6}}), 0x80010110},
+		"newer version": {
+			0, dcom.OpPing2, ipid, with(dcom.This{Version: dcom.Version{Major: 5, Minor: 8}}), 0x80010110,
+		},
+		"other version": {0, dcom.OpPing2, ipid, with(dcom.This{Version: dcom.Version{Major: 6}}), 0x80010110},
 		"flags": {
 			0, dcom.OpPing2, ipid, with(dcom.This{Version: dcom.CurrentVersion(), Flags: 1}), 0x80010111,
 		},
@@ -165,7 +167,8 @@ func TestObjectLevels(t *testing.T) {
 	p.wantFault(0x80070005)
 	assert.Empty(t, s.Requests())
 
-	activation := logOnTo(t, s.EndpointMapper(), s.User(), rpc.LevelConnect, dcom.IActivation(), dcom.IRemoteSCMActivator())
+	activation := logOnTo(t, s.EndpointMapper(), s.User(), rpc.LevelConnect,
+		dcom.IActivation(), dcom.IRemoteSCMActivator())
 	for i, opnum := range []uint16{dcom.OpRemoteActivation, dcom.OpRemoteCreateInstance} {
 		activation.callObject(uint16(i), opnum, nil, make([]byte, 100))
 		activation.wantFault(rpc.StatusAccessDenied)
@@ -253,7 +256,8 @@ func TestResolver(t *testing.T) {
 	var alive2 dcom.ServerAlive2
 	call(dcom.OpServerAlive2, nil, &alive2)
 	assert.Equal(t, dcom.CurrentVersion(), alive2.Version)
-	assert.Equal(t, []dcom.StringBinding{{Tower: 7, Address: "CA"}, {Tower: 7, Address: "127.0.0.1"}}, alive2.Bindings.Strings)
+	assert.Equal(t, []dcom.StringBinding{{Tower: 7, Address: "CA"}, {Tower: 7, Address: "127.0.0.1"}},
+		alive2.Bindings.Strings)
 	assert.Equal(t, []dcom.SecurityBinding{{Service: 9}, {Service: 10}, {Service: 16}}, alive2.Bindings.Security)
 
 	resolved := dcom.ResolvedOxid{Two: true}
@@ -273,8 +277,8 @@ func TestResolver(t *testing.T) {
 	assert.Zero(t, alive.Status)
 }
 
-// TestFaultsOverDCOM is every fault of a test on a submission over DCOM: what the client sees, what the CA did, and that the
-// next call is served.
+// TestFaultsOverDCOM is every fault of a test on a submission over DCOM: what the client sees, what the CA did, and
+// that the next call is served.
 func TestFaultsOverDCOM(t *testing.T) {
 	closed := func(p *rawPeer) {
 		_, err := rpc.ReadPDU(p.nc, rpc.MaxFragment)
@@ -293,13 +297,15 @@ func TestFaultsOverDCOM(t *testing.T) {
 		rows  int
 		want  func(p *rawPeer)
 	}{
-		"answer lost":         {adcstest.Fault{Cut: adcstest.CutBeforeAnswer}, 0, 1, closed},
-		"cut in the answer":   {adcstest.Fault{Cut: adcstest.CutInAnswer}, 0, 1, closed},
-		"request lost":        {adcstest.Fault{Cut: adcstest.CutAfterRequest}, 0, 0, closed},
-		"cut in the request":  {adcstest.Fault{Cut: adcstest.CutBeforeLastFragment}, 20000, 0, closed},
-		"fault, executed":     {adcstest.Fault{Status: 0x6ba}, 0, 1, func(p *rawPeer) { p.wantFault(0x6ba) }},
-		"fault, not executed": {adcstest.Fault{Status: 0x6ba, NotExecuted: true}, 0, 0, func(p *rawPeer) { p.wantFault(0x6ba) }},
-		"bad NDR":             {adcstest.Fault{BadNDR: true}, 0, 1, undecodable},
+		"answer lost":        {adcstest.Fault{Cut: adcstest.CutBeforeAnswer}, 0, 1, closed},
+		"cut in the answer":  {adcstest.Fault{Cut: adcstest.CutInAnswer}, 0, 1, closed},
+		"request lost":       {adcstest.Fault{Cut: adcstest.CutAfterRequest}, 0, 0, closed},
+		"cut in the request": {adcstest.Fault{Cut: adcstest.CutBeforeLastFragment}, 20000, 0, closed},
+		"fault, executed":    {adcstest.Fault{Status: 0x6ba}, 0, 1, func(p *rawPeer) { p.wantFault(0x6ba) }},
+		"fault, not executed": {
+			adcstest.Fault{Status: 0x6ba, NotExecuted: true}, 0, 0, func(p *rawPeer) { p.wantFault(0x6ba) },
+		},
+		"bad NDR": {adcstest.Fault{BadNDR: true}, 0, 1, undecodable},
 		"wrong request id": {
 			adcstest.Fault{Forge: adcstest.Forgery{RequestIDOffset: 7}}, 0, 1,
 			func(p *rawPeer) { assert.EqualValues(p.t, 8, p.answered().RequestID) },
@@ -409,8 +415,8 @@ func TestDCOMOff(t *testing.T) {
 	p.answer()
 }
 
-// FuzzObjectCall calls every method of every interface with any bytes: it ends in an answer that begins as it should, or in
-// a fault, and nothing is issued but to requests that can be read.
+// FuzzObjectCall calls every method of every interface with any bytes: it ends in an answer that begins as it should,
+// or in a fault, and nothing is issued but to requests that can be read.
 func FuzzObjectCall(f *testing.F) {
 	s, err := adcstest.NewUnlistened(&adcstest.Options{Managers: []string{`CORP\manager`}, Now: func() time.Time {
 		return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)

@@ -10,8 +10,8 @@ import (
 	"github.com/adcskit/adcskit/internal/rpc"
 )
 
-// resolverInterface is IObjectExporter, at the endpoint mapper's port. It serves everybody, as ServerAlive2 must: what it
-// reveals is a port number, and what it keeps alive are objects of which the caller has to know a random number.
+// resolverInterface is IObjectExporter, at the endpoint mapper's port. It serves everybody, as ServerAlive2 must: what
+// it reveals is a port number, and what it keeps alive are objects of which the caller has to know a random number.
 func (s *Server) resolverInterface() *rpcInterface {
 	return &rpcInterface{
 		name: "IObjectExporter", syntax: dcom.Interface(dcom.IObjectExporter()), noNDR64: true, minLevel: levelNone,
@@ -107,8 +107,8 @@ func (s *Server) resolve(c *callContext, r *ndr.Reader, two bool) (answerer, err
 	}, nil
 }
 
-// bindings are where the server listens, as a client sees it that has connected to addr: by the NetBIOS name of the host
-// and by that address, as Windows has them. Port 0 leaves the endpoints out, for the object resolver.
+// bindings are where the server listens, as a client sees it that has connected to addr: by the NetBIOS name of the
+// host and by that address, as Windows has them. Port 0 leaves the endpoints out, for the object resolver.
 func (s *Server) bindings(addr netip.Addr, port uint16) dcom.Bindings {
 	endpoint := ""
 	if port != 0 {

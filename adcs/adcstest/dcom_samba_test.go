@@ -50,8 +50,9 @@ func call(iid rpc.UUID, opnum int, object *rpc.UUID, stub []byte) sambaCall {
 	return c
 }
 
-// TestSambaOverDCOM has Samba carry calls to the resolver, an activation and calls on the object. It has no stubs of DCOM:
-// binding, logon, protection, several interfaces on a connection and the object of a call are Samba's, the rest is not.
+// TestSambaOverDCOM has Samba carry calls to the resolver, an activation and calls on the object. It has no stubs of
+// DCOM: binding, logon, protection, several interfaces on a connection and the object of a call are Samba's, the rest
+// is not.
 func TestSambaOverDCOM(t *testing.T) {
 	requirePeer(t, "samba.dcerpc.base")
 	s := newServer(t, nil)
@@ -67,7 +68,8 @@ func TestSambaOverDCOM(t *testing.T) {
 		This: dcom.This{Version: answer.Version}, Class: dcom.ClassCertRequest(), Protseqs: []uint16{dcom.TowerTCP},
 		IIDs: []rpc.UUID{dcom.ICertRequestD2(), dcom.ICertRequestD()},
 	}).Write(w)
-	made := sambaCalls(t, s, s.EndpointMapper(), "ntlm,sign", call(dcom.IActivation(), dcom.OpRemoteActivation, nil, w.Stub()))
+	made := sambaCalls(t, s, s.EndpointMapper(), "ntlm,sign",
+		call(dcom.IActivation(), dcom.OpRemoteActivation, nil, w.Stub()))
 	var activated dcom.RemoteActivated
 	r = ndr.NewReader(made[0], false)
 	activated.Read(r)

@@ -16,8 +16,8 @@ import (
 	"github.com/adcskit/adcskit/internal/x500"
 )
 
-// Dispositions in the database of a Windows CA. MS-CSRA (section 3.1.1.1.1, note 5) has those of requests in their place,
-// and these where it speaks of messages (section 3.1.4.1.3).
+// Dispositions in the database of a Windows CA. MS-CSRA (section 3.1.1.1.1, note 5) has those of requests in their
+// place, and these where it speaks of messages (section 3.1.4.1.3).
 const (
 	dbActive  = 8
 	dbPending = 9

@@ -2,8 +2,8 @@ package adcstest
 
 import "github.com/adcskit/adcskit/internal/csra"
 
-// The columns of the CA's database, as Windows Server 2022 has them (MS-CSRA section 3.1.1, note 4). Columns that this CA
-// keeps nothing for are NULL in every row.
+// The columns of the CA's database, as Windows Server 2022 has them (MS-CSRA section 3.1.1, note 4). Columns that this
+// CA keeps nothing for are NULL in every row.
 
 // dbColumn is a column of a table.
 type dbColumn struct {

@@ -120,7 +120,8 @@ func (s *Server) enumElements(c *callContext, r *ndr.Reader) (answerer, error) {
 	return &csra.Table{Count: uint32(len(list)), Data: csra.EncodeAttributes(list), Return: hr}, nil
 }
 
-// after is what comes behind the element with a name, all of it without a name. It is false if there is no such element.
+// after is what comes behind the element with a name, all of it without a name. It is false if there is no such
+// element.
 func after[E any](list []E, last string, name func(E) string) ([]E, bool) {
 	if last == "" {
 		return list, true
@@ -159,8 +160,8 @@ const (
 	extensionFromServer  = 0x40000
 )
 
-// extensions are the rows of the extension table that belong to a request: those of its certificate, or else those that a
-// PKCS#10 request asks for.
+// extensions are the rows of the extension table that belong to a request: those of its certificate, or else those that
+// a PKCS#10 request asks for.
 func (r *row) extensions() []csra.Extension {
 	var found []pkix.Extension
 	origin := uint32(extensionFromServer)

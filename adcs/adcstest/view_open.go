@@ -147,8 +147,8 @@ func (s *schema) query(a *authority, m *csra.OpenView) (*dbView, bool) {
 	return v, true
 }
 
-// tableOf is the table that all columns of a view belong to, which must be that of requests or of CRLs. Without columns it
-// is that of requests.
+// tableOf is the table that all columns of a view belong to, which must be that of requests or of CRLs. Without columns
+// it is that of requests.
 func (s *schema) tableOf(m *csra.OpenView) (uint32, bool) {
 	ids := slices.Clone(m.Columns)
 	for _, r := range m.Restrictions {
@@ -254,7 +254,8 @@ func (c *condition) holds(r tableRow) bool {
 	return order == 0
 }
 
-// compareValues orders two values of a column. Text is compared without regard to case, as the database of Windows does.
+// compareValues orders two values of a column. Text is compared without regard to case, as the database of Windows
+// does.
 func compareValues(x, y csra.Value) int {
 	switch x.Type.Kind() {
 	case csra.TypeInteger:

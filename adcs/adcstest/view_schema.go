@@ -45,8 +45,8 @@ func (s *schema) columns(table, first, count uint32) csra.Table {
 	return csra.Table{Count: uint32(len(columns)), Data: csra.EncodeColumns(columns)}
 }
 
-// defaultColumns does GetViewDefaultColumnSet (MS-CSRA section 3.1.4.1.10, notes 49 to 55). The set of all bits is that of
-// pending requests, and so on downwards.
+// defaultColumns does GetViewDefaultColumnSet (MS-CSRA section 3.1.4.1.10, notes 49 to 55). The set of all bits is that
+// of pending requests, and so on downwards.
 func defaultColumns(set uint32) ([]uint32, bool) {
 	pending := []uint32{
 		0x1000, 0x1010, 0x100b, 0x1008, 0x100a, 0x2003, 0x101a, 0x1022, 0x1019, 0x1018, 0x101b, 0x101c, 0x1017, 0x1001,
