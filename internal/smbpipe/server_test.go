@@ -17,7 +17,6 @@ type testServer struct {
 	flags   uint16
 	legs    int // of the logon
 	small   int // bytes of a read, 0 for all
-	mode    byte
 	// status, where it is set, is the answer to a command.
 	status map[command]Status
 	// change alters a response before it is signed, late after.

@@ -20,7 +20,6 @@ const (
 
 // Statuses that tell a caller what is wrong.
 const (
-	StatusInvalidParameter    Status = 0xC000000D
 	StatusAccessDenied        Status = 0xC0000022
 	StatusObjectNameNotFound  Status = 0xC0000034 // there is no such pipe
 	StatusNoSuchUser          Status = 0xC0000064
@@ -39,7 +38,6 @@ const (
 	StatusAccountExpired      Status = 0xC0000193
 	StatusPasswordMustChange  Status = 0xC0000224
 	StatusAccountLockedOut    Status = 0xC0000234
-	StatusSessionExpired      Status = 0xC000035C
 	StatusNTLMBlocked         Status = 0xC0000418
 )
 

@@ -199,6 +199,27 @@ func TestSPNEGOHostile(t *testing.T) {
 	require.Empty(t, krb5.ReasonOf(err))
 }
 
+// TestInSMB does without the server's MIC where SMB proves the server, but not where the server has chosen.
+func TestInSMB(t *testing.T) {
+	negotiate := func(i assoc.Initiator, turns ...*rpc.NegTokenResp) error {
+		_, _, err := i.Step(nil)
+		for _, turn := range turns {
+			require.NoError(t, err)
+			token, marshalErr := turn.Marshal()
+			require.NoError(t, marshalErr)
+			_, _, err = i.Step(token)
+		}
+		return err
+	}
+	end := []*rpc.NegTokenResp{said(incomplete, 3, "b2", nil), said(completed, 0, "", nil)}
+	require.ErrorIs(t, negotiate(assoc.SPNEGO(fakeB()), end...), rpc.ErrIntegrity)
+	require.NoError(t, negotiate(assoc.InSMB(assoc.SPNEGO(fakeB())), end...))
+	end[1].MechListMIC = mic(t, "b", 1)
+	require.ErrorIs(t, negotiate(assoc.InSMB(assoc.SPNEGO(fakeB())), end...), rpc.ErrIntegrity, "a wrong one")
+	chosen := []*rpc.NegTokenResp{said(wantsMIC, 3, "", nil), said(incomplete, 0, "b2", nil), said(completed, 0, "", nil)}
+	require.ErrorIs(t, negotiate(assoc.InSMB(assoc.SPNEGO(fakeA(), fakeB())), chosen...), rpc.ErrIntegrity)
+}
+
 func FuzzSPNEGO(f *testing.F) {
 	for _, r := range []*rpc.NegTokenResp{
 		said(completed, 1, "a2", nil), said(wantsMIC, 3, "", nil), said(incomplete, 0, "b2", nil), said(rejected, 2, "x", []byte("x")),
