@@ -89,9 +89,8 @@ func (e *adminError) Error() string { return e.err.Error() }
 func (e *adminError) Unwrap() error { return e.err }
 
 // mayHaveRun reports whether a failed call may have been executed. Unlike for a submit (see notExecuted), a fault with
-// which servers refuse to run a call is believed without a signature: whoever makes one up makes somebody repeat
-// what may be
-// repeated.
+// which servers refuse to run a call is believed without a signature: whoever makes one up makes somebody repeat what
+// may be repeated.
 func mayHaveRun(err error) bool {
 	if not, _ := notExecuted(err); not {
 		return false

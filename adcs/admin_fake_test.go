@@ -17,9 +17,8 @@ import (
 	"github.com/adcskit/adcskit/internal/rpc"
 )
 
-// database is an administration object with the rows of a request table, that does what a test says in place of
-// any of its
-// operations. It has the dispositions of Windows.
+// database is an administration object with the rows of a request table, that does what a test says in place of any of
+// its operations. It has the dispositions of Windows.
 type database struct {
 	t       testing.TB
 	rows    []adcs.Row

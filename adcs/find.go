@@ -24,17 +24,15 @@ type Lookup struct {
 	Serial string
 
 	// Request is the request itself, DER, compared byte for byte. Requests are read and compared here: a CA has no
-	// index of
-	// them. Requester and Time keep down how many.
+	// index of them. Requester and Time keep down how many.
 	Request []byte
 
 	// Requester is the account that submitted the request. Only in the form DOMAIN\name can the CA compare it, without
 	// regard to case; any other form says nothing, and every account's requests are looked at.
 	Requester string
 
-	// Time is when the request was submitted, by this host's clock, and Window how much earlier or later the CA's
-	// clock may
-	// have said it was. The zero Time means any time, the zero Window a quarter of an hour.
+	// Time is when the request was submitted, by this host's clock, and Window how much earlier or later the CA's clock
+	// may have said it was. The zero Time means any time, the zero Window a quarter of an hour.
 	Time   time.Time
 	Window time.Duration
 }
@@ -44,18 +42,15 @@ const (
 	maxFound      = 64 // rows that are returned; a request is submitted once
 )
 
-// Find looks for requests in the CA's database, over DCOM ([MS-CSRA], sections 3.1.4.1.12 to 3.1.4.1.14). The
-// account needs
-// the right Read on the CA, which every right to enroll or manage implies there. It returns every row that is as the
-// Lookup says, oldest first: [Settle] says what they come to.
+// Find looks for requests in the CA's database, over DCOM ([MS-CSRA], sections 3.1.4.1.12 to 3.1.4.1.14). The account
+// needs the right Read on the CA, which every right to enroll or manage implies there. It returns every row that is as
+// the Lookup says, oldest first: [Settle] says what they come to.
 //
-// No row proves nothing: the CA may not have got to it yet, or has lost it. What was found may change, as long as
-// the CA's
-// manager can decide.
+// No row proves nothing: the CA may not have got to it yet, or has lost it. What was found may change, as long as the
+// CA's manager can decide.
 //
-// Errors: [ErrInvalidRequest]; *[ActionError] if the CA refused; [ErrTooManyRows], if more than 20,000 rows would
-// have to be
-// looked at or more than 64 fit; *[AnswerError]; and those of [Client.Retrieve].
+// Errors: [ErrInvalidRequest]; *[ActionError] if the CA refused; [ErrTooManyRows], if more than 20,000 rows would have
+// to be looked at or more than 64 fit; *[AnswerError]; and those of [Client.Retrieve].
 func (c *Client) Find(ctx context.Context, lookup Lookup) ([]*Row, error) {
 	if err := lookup.check(); err != nil {
 		return nil, err

@@ -33,11 +33,10 @@ func (m *Manager) act(ctx context.Context, what ActionError, f func(context.Cont
 // Approve has the CA issue a request that it holds, whoever submitted it, who can retrieve the certificate then. The
 // disposition is Issued, or Pending if the CA's policy holds it again.
 //
-// If the policy refuses now, the error is a *[RequestError]. A request that is not held is left alone, with an
-// error that
-// matches [ErrBadRequestStatus]: the CA itself would issue one that was denied if an administrator asked so. One that
-// does not exist matches [ErrPropertyEmpty]. To approve twice issues once: the second time the request is not held any
-// more.
+// If the policy refuses now, the error is a *[RequestError]. A request that is not held is left alone, with an error
+// that matches [ErrBadRequestStatus]: the CA itself would issue one that was denied if an administrator asked so. One
+// that does not exist matches [ErrPropertyEmpty]. To approve twice issues once: the second time the request is not held
+// any more.
 func (m *Manager) Approve(ctx context.Context, requestID uint32) (Disposition, error) {
 	what := ActionError{Action: ActionApprove, RequestID: requestID}
 	var answer csra.Number
@@ -50,9 +49,8 @@ func (m *Manager) Approve(ctx context.Context, requestID uint32) (Disposition, e
 	return approved(what, &answer)
 }
 
-// approved is the answer to ResubmitRequest ([MS-CSRA], section 3.1.4.1.3). That there is no such request is said
-// by the
-// return value since Windows Server 2008, and before that by the disposition, as everything else.
+// approved is the answer to ResubmitRequest ([MS-CSRA], section 3.1.4.1.3). That there is no such request is said by
+// the return value since Windows Server 2008, and before that by the disposition, as everything else.
 func approved(what ActionError, answer *csra.Number) (Disposition, error) {
 	disposition := Disposition(answer.Number)
 	code := hresultFromWin32(answer.Return)
@@ -68,9 +66,8 @@ func approved(what ActionError, answer *csra.Number) (Disposition, error) {
 	return 0, &RequestError{RequestID: what.RequestID, Disposition: disposition, Code: code}
 }
 
-// Deny has the CA refuse a request that it holds. Errors are those of [Manager.Approve]; a request that was
-// denied before is
-// not held any more.
+// Deny has the CA refuse a request that it holds. Errors are those of [Manager.Approve]; a request that was denied
+// before is not held any more.
 func (m *Manager) Deny(ctx context.Context, requestID uint32) error {
 	what := ActionError{Action: ActionDeny, RequestID: requestID}
 	var answer csra.Result
@@ -103,9 +100,8 @@ func (m *Manager) onHeld(ctx context.Context, what ActionError, act func(context
 	})
 }
 
-// CRLOptions say which certificate revocation lists [Manager.PublishCRL] publishes. Nil and the zero value of
-// each field
-// mean the defaults.
+// CRLOptions say which certificate revocation lists [Manager.PublishCRL] publishes. Nil and the zero value of each
+// field mean the defaults.
 type CRLOptions struct {
 	// Delta publishes new delta CRLs only. Without it there are new base CRLs, and delta CRLs as well if the CA has
 	// any.

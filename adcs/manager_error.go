@@ -27,9 +27,8 @@ var (
 	ErrAlreadyRevoked = errors.New("the certificate is revoked already")
 )
 
-// ActionError is returned when the CA refused what a [Manager] or [Client.Find] asked for, or when there is
-// nothing to act
-// on. Nothing was changed. Err is matched by [errors.Is]:
+// ActionError is returned when the CA refused what a [Manager] or [Client.Find] asked for, or when there is nothing to
+// act on. Nothing was changed. Err is matched by [errors.Is]:
 //
 //	errors.Is(err, adcs.ErrAccessDenied)     // the account lacks a right on the CA
 //	errors.Is(err, adcs.ErrBadRequestStatus) // the request is not held
@@ -120,9 +119,8 @@ func (e ActionError) unknown(ca string, err error) error {
 	return e.failed(err)
 }
 
-// ActionUnknownError is returned when the CA may have done what a [Manager] asked for, and its answer did not
-// arrive or cannot
-// be used. It matches [ErrOutcomeUnknown]. The action may be repeated.
+// ActionUnknownError is returned when the CA may have done what a [Manager] asked for, and its answer did not arrive or
+// cannot be used. It matches [ErrOutcomeUnknown]. The action may be repeated.
 type ActionUnknownError struct {
 	CA        string
 	Action    Action

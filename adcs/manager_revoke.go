@@ -50,13 +50,10 @@ type Revocation struct {
 	Replace bool
 }
 
-// Revoke revokes the certificate with a serial number, in hexadecimal, as x509.Certificate.SerialNumber.Text(16)
-// is. It is
-// idempotent: a certificate that is revoked for the same reason already is left alone, and there is no error. One
-// that is
-// revoked for another reason is left alone too, with an error that matches [ErrAlreadyRevoked]; but one on hold
-// is revoked.
-// A serial number under which the CA has issued nothing matches [ErrUnknownSerial].
+// Revoke revokes the certificate with a serial number, in hexadecimal, as x509.Certificate.SerialNumber.Text(16) is. It
+// is idempotent: a certificate that is revoked for the same reason already is left alone, and there is no error. One
+// that is revoked for another reason is left alone too, with an error that matches [ErrAlreadyRevoked]; but one on hold
+// is revoked. A serial number under which the CA has issued nothing matches [ErrUnknownSerial].
 //
 // A revocation with an effective date to come counts from then on: until then it can be changed by another one. Clients
 // learn of it with the next CRL: see [Manager.PublishCRL].
@@ -82,9 +79,9 @@ func (m *Manager) Revoke(ctx context.Context, serial string, opts *Revocation) e
 	})
 }
 
-// Release takes a certificate off hold: it is valid again. It is idempotent: nothing is done about a certificate
-// that is
-// not revoked. One that was revoked for good matches [ErrAlreadyRevoked]. Other errors are those of [Manager.Revoke].
+// Release takes a certificate off hold: it is valid again. It is idempotent: nothing is done about a certificate that
+// is not revoked. One that was revoked for good matches [ErrAlreadyRevoked]. Other errors are those of
+// [Manager.Revoke].
 func (m *Manager) Release(ctx context.Context, serial string) error {
 	what := ActionError{Action: ActionRelease, Serial: serial}
 	valid := false
@@ -151,9 +148,8 @@ func (a *admin) validity(ctx context.Context, what *ActionError, serial string) 
 // maxSerial bounds a serial number in hexadecimal digits. RFC 5280 allows 40; Windows allows more.
 const maxSerial = 128
 
-// databaseSerial is a serial number as a CA's database has it: an even number of lower-case hexadecimal digits,
-// with one
-// leading zero at most ([MS-CSRA], section 3.1.4.1.5). The CA compares texts.
+// databaseSerial is a serial number as a CA's database has it: an even number of lower-case hexadecimal digits, with
+// one leading zero at most ([MS-CSRA], section 3.1.4.1.5). The CA compares texts.
 func databaseSerial(serial string) (string, error) {
 	digits := strings.TrimLeft(strings.ToLower(serial), "0")
 	if digits == "" || len(digits) > maxSerial || strings.Trim(digits, "0123456789abcdef") != "" {

@@ -17,14 +17,12 @@ const (
 	schemaColumns = 1024   // of a table, at most
 )
 
-// ErrTooManyRows is matched when a [Lookup] leaves too many rows of the CA's database to be looked at. Whether
-// the request
-// is among the others is not known.
+// ErrTooManyRows is matched when a [Lookup] leaves too many rows of the CA's database to be looked at. Whether the
+// request is among the others is not known.
 var ErrTooManyRows = errors.New("too many rows of the CA's database are in question")
 
-// schema is the columns of the request table by their names in lower case. Their identifiers differ between CAs,
-// and only
-// the CA may tell them ([MS-CSRA], section 3.2.4.1.12).
+// schema is the columns of the request table by their names in lower case. Their identifiers differ between CAs, and
+// only the CA may tell them ([MS-CSRA], section 3.2.4.1.12).
 type schema map[string]csra.Column
 
 // schema asks for the columns of the request table.

@@ -8,9 +8,8 @@ import (
 	"github.com/adcskit/adcskit/internal/csra"
 )
 
-// Row is what the CA's database says about one request: a row of its request table ([MS-CSRA], section 3.1.1.1).
-// What it
-// does not say is zero.
+// Row is what the CA's database says about one request: a row of its request table ([MS-CSRA], section 3.1.1.1). What
+// it does not say is zero.
 type Row struct {
 	RequestID   uint32
 	Requester   string      // the account that submitted it, DOMAIN\name

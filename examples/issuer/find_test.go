@@ -15,9 +15,8 @@ import (
 // enroller is the account of the path's connector.
 const enroller = `CORP\enroller`
 
-// TestPathFindsLostAnswers: an answer that is lost after the CA has decided is looked up in its database, and
-// nothing is
-// submitted a second time.
+// TestPathFindsLostAnswers: an answer that is lost after the CA has decided is looked up in its database, and nothing
+// is submitted a second time.
 func TestPathFindsLostAnswers(t *testing.T) {
 	lost := adcstest.Fault{Cut: adcstest.CutBeforeAnswer}
 	cases := []struct {

@@ -6,8 +6,7 @@ import "github.com/adcskit/adcskit/internal/ndr"
 // what they have returned.
 
 // EndOfData is the return value of an enumeration that has come to the end: what the answer holds is valid. It is
-// S_FALSE,
-// which the specification has as ERROR_ARITHMETIC_OVERFLOW (section 2.2.5).
+// S_FALSE, which the specification has as ERROR_ARITHMETIC_OVERFLOW (section 2.2.5).
 const EndOfData = 1
 
 // Result is the answer of operations that return nothing else.

@@ -78,9 +78,8 @@ func (t *table) text(s string) { t.bytesAt(Text(s)) }
 
 func (t *table) bytes() []byte { return append(t.fixed, t.data...) }
 
-// textAt reads the string at an offset of a table: on a multiple of 4, behind the fixed part, ended by a NUL, and
-// at most
-// so many code units long. Many offsets may point to one string, so it is this bound that limits what they cost.
+// textAt reads the string at an offset of a table: on a multiple of 4, behind the fixed part, ended by a NUL, and at
+// most so many code units long. Many offsets may point to one string, so it is this bound that limits what they cost.
 func textAt(b []byte, offset, fixed uint32, longest int) (string, error) {
 	if offset%4 != 0 || offset < fixed || uint64(offset) > uint64(len(b)) {
 		return "", malformed("a string at %d of %d bytes", offset, len(b))

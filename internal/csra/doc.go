@@ -1,6 +1,5 @@
-// Package csra encodes and decodes the messages of the Certificate Services Remote Administration Protocol
-// (MS-CSRA), for
-// both sides: requests and answers of ICertAdminD and ICertAdminD2, and the tables that they carry as bytes.
+// Package csra encodes and decodes the messages of the Certificate Services Remote Administration Protocol (MS-CSRA),
+// for both sides: requests and answers of ICertAdminD and ICertAdminD2, and the tables that they carry as bytes.
 //
 // A message writes and reads the parameters that come after ORPCTHIS and ORPCTHAT (MS-DCOM section 2.2.13), which are
 // those of every object. Calls go to ICertAdminD2, which inherits the operations of ICertAdminD.

@@ -200,9 +200,8 @@ func answers() []pair {
 	}
 }
 
-// TestAgreesWithGenerated encodes every message with one implementation and decodes it with the other, both ways,
-// in both
-// syntaxes.
+// TestAgreesWithGenerated encodes every message with one implementation and decodes it with the other, both ways, in
+// both syntaxes.
 func TestAgreesWithGenerated(t *testing.T) {
 	for _, wide := range []bool{false, true} {
 		codec, suffix := genndr.NDR20, ", NDR20"

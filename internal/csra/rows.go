@@ -74,9 +74,8 @@ func (r *Row) append(b []byte) []byte {
 // padded rounds a length up to whole DWORDs.
 func padded(n int) int { return (n + 3) &^ 3 }
 
-// DecodeRows reads the content of pctbResultRows: as many rows as pceltFetched says. The data of the values lies
-// in b. If
-// the extra row follows that ends a view, total is the count that it holds and end is true; what else follows is not
+// DecodeRows reads the content of pctbResultRows: as many rows as pceltFetched says. The data of the values lies in b.
+// If the extra row follows that ends a view, total is the count that it holds and end is true; what else follows is not
 // looked at.
 func DecodeRows(b []byte, fetched uint32) (rows []Row, total uint32, end bool, err error) {
 	if uint64(fetched)*rowHeader > uint64(len(b)) {

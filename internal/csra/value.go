@@ -6,9 +6,8 @@ import (
 	"unicode/utf16"
 )
 
-// Type is the type of a column (MS-CSRA section 2.2.1.7): the low byte says what its values are, and the flag
-// Indexed that
-// the database looks them up quickly.
+// Type is the type of a column (MS-CSRA section 2.2.1.7): the low byte says what its values are, and the flag Indexed
+// that the database looks them up quickly.
 type Type uint32
 
 // The types of columns.
@@ -117,9 +116,8 @@ const epoch = 116444736000000000
 // ticks are the units of a FILETIME in a second: 100 nanoseconds each.
 const ticks = 10_000_000
 
-// FileTime is a time as a FILETIME, without what is finer than 100 nanoseconds. Times before 1601, and the zero
-// time, are
-// 0.
+// FileTime is a time as a FILETIME, without what is finer than 100 nanoseconds. Times before 1601, and the zero time,
+// are 0.
 func FileTime(t time.Time) uint64 {
 	if t.IsZero() || t.Unix() < -epoch/ticks {
 		return 0
