@@ -37,10 +37,11 @@
 //
 // # Conventions
 //
-// Functions named New do no I/O and start nothing; Run and Serve own their goroutines; Close can be called twice, waits,
-// and makes later calls return [net.ErrClosed]. Libraries do not log, read no environment and change no global state.
-// Errors that a program may want to tell apart match a documented value or type with [errors.Is] or [errors.AsType]; no
-// error text holds a key, a password or a payload. Everything that a peer sends is bounded before it is stored.
+// Functions named New do no I/O and start nothing; Run and Serve own their goroutines; Close can be called twice,
+// waits, and makes later calls return [net.ErrClosed]. Libraries do not log, read no environment and change no global
+// state. Errors that a program may want to tell apart match a documented value or type with [errors.Is] or
+// [errors.AsType]; no error text holds a key, a password or a payload. Everything that a peer sends is bounded before
+// it is stored.
 //
 // # Compatibility
 //

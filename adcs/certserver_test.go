@@ -22,8 +22,8 @@ func unhex(t testing.TB, s string) []byte {
 	return b
 }
 
-// The vectors were made by another implementation and checked by hand. They hold CERTTRANSBLOBs with the attribute "A:B"
-// and the request 300100, and an answer "ok" that is pending.
+// The vectors were made by another implementation and checked by hand. They hold CERTTRANSBLOBs with the attribute
+// "A:B" and the request 300100, and an answer "ok" that is pending.
 const (
 	requestNDR = `00010000 04000200 03000000 00000000 03000000 4300 4100 0000 0000  07000000
 		08000000 08000200 08000000 4100 3a00 4200 0000  03000000 0c000200 03000000 300100`

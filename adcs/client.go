@@ -11,8 +11,8 @@ import (
 // Client submits requests to one CA as one user. It is safe for concurrent use. Make one with [New] and close it.
 //
 // Until the CA's host has accepted the credential, one call at a time tries it, and when it is refused, the calls that
-// wait fail with it, and so does every call for an hour, without asking: accounts are locked after a few wrong passwords.
-// A new client tries again at once; whether there should be one is for a person to decide.
+// wait fail with it, and so does every call for an hour, without asking: accounts are locked after a few wrong
+// passwords. A new client tries again at once; whether there should be one is for a person to decide.
 type Client struct {
 	host, ca string
 	cred     Credential
@@ -98,8 +98,8 @@ func (c *Client) Submit(ctx context.Context, r Request) (*Result, error) {
 // had been at rest was dead.
 //
 // Errors are those of [Client.Submit], without ErrOutcomeUnknown. A request that the CA does not know is a
-// *[RequestError] that matches [ErrPropertyEmpty]. [ErrNotOwner] is for one that it does not show to this account: nothing
-// is known about it then.
+// *[RequestError] that matches [ErrPropertyEmpty]. [ErrNotOwner] is for one that it does not show to this account:
+// nothing is known about it then.
 func (c *Client) Retrieve(ctx context.Context, requestID uint32) (*Result, error) {
 	if requestID == 0 {
 		return nil, fmt.Errorf("%w: request id 0", ErrInvalidRequest)

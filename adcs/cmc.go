@@ -40,9 +40,9 @@ func (s CMCStatus) String() string {
 	return fmt.Sprintf("CMC status %d", int(s))
 }
 
-// CMCResponse is what a CA says in a CMC full response (RFC 5272, section 4.2; [MS-WCCE], section 3.2.1.4.2.1.4.8.2), for
-// which [Request.FullResponse] asks. Its signature is not verified, and nothing in it is trusted more than the rest of
-// the answer, which came over an authenticated connection; whether a certificate is good is for [Verify] to say. The
+// CMCResponse is what a CA says in a CMC full response (RFC 5272, section 4.2; [MS-WCCE], section 3.2.1.4.2.1.4.8.2),
+// for which [Request.FullResponse] asks. Its signature is not verified, and nothing in it is trusted more than the rest
+// of the answer, which came over an authenticated connection; whether a certificate is good is for [Verify] to say. The
 // certificates in the response are in [Result.Chain].
 type CMCResponse struct {
 	// Status is what became of the request. An answer with a certificate in which it is not CMCSuccess is an

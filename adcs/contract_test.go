@@ -19,7 +19,8 @@ import (
 	"github.com/adcskit/adcskit/adcs/adcstest"
 )
 
-// The error contracts of the calls of a client: what the comments of Submit, Retrieve and Ping promise, against a CA that behaves.
+// The error contracts of the calls of a client: what the comments of Submit, Retrieve and Ping promise, against a CA
+// that behaves.
 
 func TestSubmitErrors(t *testing.T) {
 	s := newServer(t, &adcstest.Options{

@@ -15,8 +15,8 @@ import (
 )
 
 // Credential is who a client logs on as. It is a value: it is never stored anywhere but in the clients that it is given
-// to. It does not show its secret when it is printed or logged. The ones that there are: [Password], [NTHash], [Keytab],
-// [KeytabBytes], [CCache] and, on Windows, [CurrentAccount].
+// to. It does not show its secret when it is printed or logged. The ones that there are: [Password], [NTHash],
+// [Keytab], [KeytabBytes], [CCache] and, on Windows, [CurrentAccount].
 type Credential struct {
 	user   string // name, or name@realm
 	domain string
@@ -41,8 +41,8 @@ func Password(user, password string) Credential {
 	return c
 }
 
-// NTHash is a user with the NT hash of a password, 32 hexadecimal digits, as a keytab for RC4 has it: for Kerberos, which
-// then uses RC4 with the KDC, and for NTLM. User is as for [Password].
+// NTHash is a user with the NT hash of a password, 32 hexadecimal digits, as a keytab for RC4 has it: for Kerberos,
+// which then uses RC4 with the KDC, and for NTLM. User is as for [Password].
 func NTHash(user, hash string) Credential {
 	c := account(user)
 	b, err := hex.DecodeString(strings.TrimSpace(hash))
@@ -54,8 +54,8 @@ func NTHash(user, hash string) Credential {
 	return c
 }
 
-// Keytab is a principal, name@REALM, with its keys in a keytab (version 2). It is for Kerberos only. The file is read for
-// every logon, about twice a day, so that it may be replaced when the keys change.
+// Keytab is a principal, name@REALM, with its keys in a keytab (version 2). It is for Kerberos only. The file is read
+// for every logon, about twice a day, so that it may be replaced when the keys change.
 func Keytab(principal, path string) Credential {
 	c := account(principal)
 	c.keytab = func() krb5.Secret { return krb5.KeytabFile(path) }
@@ -76,9 +76,9 @@ func KeytabBytes(principal string, keytab []byte) Credential {
 	return c
 }
 
-// CCache is a principal, name@REALM, with its tickets in a credential cache of type FILE, as kinit makes it and KRB5CCNAME
-// names it; "FILE:" in front of the path is understood. An empty principal is whoever the cache is of. It is for Kerberos
-// only. The file is read again whenever a ticket has ended: somebody else has to renew what is in it.
+// CCache is a principal, name@REALM, with its tickets in a credential cache of type FILE, as kinit makes it and
+// KRB5CCNAME names it; "FILE:" in front of the path is understood. An empty principal is whoever the cache is of. It is
+// for Kerberos only. The file is read again whenever a ticket has ended: somebody else has to renew what is in it.
 func CCache(principal, path string) Credential {
 	c := account(principal)
 	c.ccache = strings.TrimPrefix(path, "FILE:")
@@ -123,8 +123,8 @@ func (c Credential) check() error {
 	return nil
 }
 
-// User is the user as DOMAIN\name, name@realm or name; empty for whoever a [CCache] is of, which is not read before it is
-// used.
+// User is the user as DOMAIN\name, name@realm or name; empty for whoever a [CCache] is of, which is not read before it
+// is used.
 func (c Credential) User() string {
 	if c.domain == "" {
 		return c.user

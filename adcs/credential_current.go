@@ -5,7 +5,8 @@ import (
 	"github.com/adcskit/adcskit/internal/sspi"
 )
 
-// currentInitiator is a new logon of the account that this process runs as. SMB takes SPNEGO only, and not in DCE style.
+// currentInitiator is a new logon of the account that this process runs as. SMB takes SPNEGO only, and not in DCE
+// style.
 func (c *Client) currentInitiator(spn string, forRPC bool) assoc.Initiator {
 	cfg := sspi.Config{Package: sspi.Negotiate, Target: spn, AllowNTLM: c.opts.AllowNTLM, DCEStyle: forRPC}
 	switch {

@@ -51,12 +51,13 @@ func (o *dcomObject) old() bool { return time.Since(o.made) > maxObjectAge }
 // Proved reports whether the server has accepted the credential. It has: activation is a call under the same one.
 func (o *dcomObject) Proved() bool { return true }
 
-// Alive reports whether the object is worth a call: the connection is there, and the server cannot have thrown the object
-// away.
+// Alive reports whether the object is worth a call: the connection is there, and the server cannot have thrown the
+// object away.
 func (o *dcomObject) Alive(ctx context.Context) bool { return !o.dead && !o.old() && o.conn.Alive(ctx) }
 
-// call calls an operation of the interface that the object was bound to, and returns what follows ORPCTHAT in the answer.
-// The stub is in NDR 2.0 and without ORPCTHIS. Its errors are *assoc.CallError; after one the object is of no use.
+// call calls an operation of the interface that the object was bound to, and returns what follows ORPCTHAT in the
+// answer. The stub is in NDR 2.0 and without ORPCTHIS. Its errors are *assoc.CallError; after one the object is of no
+// use.
 func (o *dcomObject) call(ctx context.Context, iid rpc.UUID, opnum uint16, stub []byte) ([]byte, error) {
 	h, ok := o.ipids[iid]
 	if !ok || iid != o.bound {
@@ -89,8 +90,8 @@ func (o *dcomObject) invoke(ctx context.Context, in uint16, ipid rpc.UUID, opnum
 	return out[r.Offset():], nil
 }
 
-// accepted is the error of a call on an object. A fault on a connection on which the server has proved nothing yet might be
-// about the credential (see package assoc); here it is not, since the activation has accepted it.
+// accepted is the error of a call on an object. A fault on a connection on which the server has proved nothing yet
+// might be about the credential (see package assoc); here it is not, since the activation has accepted it.
 func accepted(err error) error {
 	call, ok := errors.AsType[*assoc.CallError](err)
 	fault, isFault := errors.AsType[*assoc.FaultError](err)
@@ -126,8 +127,8 @@ func (o *dcomObject) release(ctx context.Context) error {
 	return err
 }
 
-// hold asks for a reference to each interface of which the server gave none: it would not keep the object for it (MS-DCOM
-// section 3.2.4.4).
+// hold asks for a reference to each interface of which the server gave none: it would not keep the object for it
+// (MS-DCOM section 3.2.4.4).
 func (o *dcomObject) hold(ctx context.Context) error {
 	var refs dcom.RemReferences
 	for iid, h := range o.ipids {

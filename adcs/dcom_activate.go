@@ -38,8 +38,8 @@ func (c *Client) activate(ctx context.Context, class rpc.UUID, iids ...rpc.UUID)
 	return c.bindObject(ctx, made, iids)
 }
 
-// notThere reports whether a host does not offer an interface or operation, or not to this user; the other way to make an
-// object may be open then. A refused logon is never tried again.
+// notThere reports whether a host does not offer an interface or operation, or not to this user; the other way to make
+// an object may be open then. A refused logon is never tried again.
 func notThere(err error) bool {
 	if err == nil || errors.Is(err, ErrLogon) {
 		return false
@@ -89,8 +89,8 @@ func (c *Client) comVersion(ctx context.Context) (dcom.Version, error) {
 	return v, nil
 }
 
-// silent reports whether a host does not tell its version: it does not know the operation, or takes no calls of those who
-// have not logged on (the Windows policy Restrict Unauthenticated RPC clients).
+// silent reports whether a host does not tell its version: it does not know the operation, or takes no calls of those
+// who have not logged on (the Windows policy Restrict Unauthenticated RPC clients).
 func silent(err error) bool {
 	fault, ok := errors.AsType[*assoc.FaultError](err)
 	if !ok {
@@ -129,8 +129,8 @@ func (c *comVersion) set(v dcom.Version) {
 	c.v = v
 }
 
-// resolve calls an operation of the object resolver under the client's credential, at level privacy: since CVE-2021-26414
-// hosts refuse activation below integrity.
+// resolve calls an operation of the object resolver under the client's credential, at level privacy: since
+// CVE-2021-26414 hosts refuse activation below integrity.
 func (c *Client) resolve(ctx context.Context, iid rpc.UUID, opnum uint16, in, out message) error {
 	nc, err := c.dial(ctx, c.opts.EndpointMapper)
 	if err != nil {
@@ -157,9 +157,9 @@ func (c *Client) resolve(ctx context.Context, iid rpc.UUID, opnum uint16, in, ou
 	return nil
 }
 
-// accessError is the error of a call under a credential that the host has accepted on another connection. A fault, which by
-// itself might be about the credential where the server has proved nothing (see package assoc), is about DCOM then: Windows
-// refuses those who may not use it by the status that a wrong password has. It must not pause the client.
+// accessError is the error of a call under a credential that the host has accepted on another connection. A fault,
+// which by itself might be about the credential where the server has proved nothing (see package assoc), is about DCOM
+// then: Windows refuses those who may not use it by the status that a wrong password has. It must not pause the client.
 func accessError(err error) error {
 	if fault, ok := errors.AsType[*assoc.FaultError](err); ok {
 		return &RPCError{Phase: PhaseActivate, Err: RPCStatus(fault.Status), DidNotExecute: fault.DidNotExecute}
@@ -191,8 +191,8 @@ func (c *Client) remoteActivation(ctx context.Context, v dcom.Version, class rpc
 	return &made.Activated, refusedActivation(made.Status, made.Result)
 }
 
-// remoteCreateInstance makes an object by IRemoteSCMActivator, which hosts have since version 5.6. It is experimental: no
-// server but adcstest has answered it.
+// remoteCreateInstance makes an object by IRemoteSCMActivator, which hosts have since version 5.6. It is experimental:
+// no server but adcstest has answered it.
 func (c *Client) remoteCreateInstance(ctx context.Context, v dcom.Version, class rpc.UUID,
 	iids []rpc.UUID) (*dcom.Activated, error) {
 	var made dcom.CreatedInstance

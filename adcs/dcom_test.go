@@ -369,8 +369,8 @@ func TestDCOMOddActivations(t *testing.T) {
 	}
 }
 
-// TestDCOMChangedAnswers has each answer of a server that knows the key changed in one byte after the other, and cut off:
-// an error or not, it ends soon, and the next call works.
+// TestDCOMChangedAnswers has each answer of a server that knows the key changed in one byte after the other, and cut
+// off: an error or not, it ends soon, and the next call works.
 func TestDCOMChangedAnswers(t *testing.T) {
 	for _, target := range []string{callAlive, callActivate, callCreate, callRequest2, callRelease} {
 		t.Run(target, func(t *testing.T) {
@@ -467,8 +467,8 @@ func TestDCOMLogonRefusedLate(t *testing.T) {
 	assert.Contains(t, explained.Remedy, "Certificate Service DCOM Access")
 }
 
-// TestDCOMAccess has an account whose logon is good and which may not use DCOM, as Windows says it: with NTLM by itself it
-// looks like a wrong password. The client is not paused, and nothing is unknown.
+// TestDCOMAccess has an account whose logon is good and which may not use DCOM, as Windows says it: with NTLM by itself
+// it looks like a wrong password. The client is not paused, and nothing is unknown.
 func TestDCOMAccess(t *testing.T) {
 	for _, auth := range auths() {
 		for _, denied := range []string{callActivate, callCreate, callPing2, callRequest2} {

@@ -55,8 +55,8 @@ type Description struct {
 	// Properties is what the CA can be asked for.
 	Properties []CAProperty
 
-	// Missing is what could not be learnt, and why: what an older CA does not know, a root has not got, or this account may
-	// not see.
+	// Missing is what could not be learnt, and why: what an older CA does not know, a root has not got, or this account
+	// may not see.
 	Missing []MissingProperty
 }
 
@@ -160,8 +160,9 @@ func (d *Description) Current() *CACertificate {
 	return nil
 }
 
-// Issuer is the one of the CA's certificates by which a certificate was issued, or nil. Of several with the same key it is
-// the last one that was there when the certificate began to be valid; a CA lets that be some minutes before it was issued.
+// Issuer is the one of the CA's certificates by which a certificate was issued, or nil. Of several with the same key it
+// is the last one that was there when the certificate began to be valid; a CA lets that be some minutes before it was
+// issued.
 func (d *Description) Issuer(issued *x509.Certificate) *CACertificate {
 	var found *CACertificate
 	for i := range d.Certificates {
@@ -177,16 +178,17 @@ func (d *Description) Issuer(issued *x509.Certificate) *CACertificate {
 	return found
 }
 
-// maxBackdate is how long before its issue a certificate begins to be valid: ClockSkewMinutes, of which the default is 10.
+// maxBackdate is how long before its issue a certificate begins to be valid: ClockSkewMinutes, of which the default is
+// 10.
 const maxBackdate = 15 * time.Minute
 
-// Describe asks the CA about itself, over DCOM whatever Options.Transport says. It makes some thirty calls, one after the
-// other, on one connection of its own, which counts as one of Options.Connections.
+// Describe asks the CA about itself, over DCOM whatever Options.Transport says. It makes some thirty calls, one after
+// the other, on one connection of its own, which counts as one of Options.Connections.
 //
 // What the CA does not know or does not tell is left out and listed in Description.Missing. Errors: *[RequestError] if
-// the CA refuses to say its name, above all because it goes by another one ([ErrInvalidArg]) or takes no remote requests
-// ([ErrEnrollDenied]); [ErrLogon]; *[RPCError], if DCOM is closed for instance; *[AnswerError], and errors of the network
-// and of ctx.
+// the CA refuses to say its name, above all because it goes by another one ([ErrInvalidArg]) or takes no remote
+// requests ([ErrEnrollDenied]); [ErrLogon]; *[RPCError], if DCOM is closed for instance; *[AnswerError], and errors of
+// the network and of ctx.
 func (c *Client) Describe(ctx context.Context) (*Description, error) {
 	var d *Description
 	err := c.inspect(ctx, func(ctx context.Context, q *caQuery) (err error) {
@@ -196,8 +198,9 @@ func (c *Client) Describe(ctx context.Context) (*Description, error) {
 	return d, err
 }
 
-// CRL returns the newest CRL of the CA that goes by an index of Description.Certificates, -1 for the one that the CA signs
-// with: the base CRL, or the delta CRL. It is signed by the CA, but nothing about it was checked. It has at most 4 MiB.
+// CRL returns the newest CRL of the CA that goes by an index of Description.Certificates, -1 for the one that the CA
+// signs with: the base CRL, or the delta CRL. It is signed by the CA, but nothing about it was checked. It has at most
+// 4 MiB.
 //
 // Errors are those of [Client.Describe]; *[RequestError] if there is none.
 func (c *Client) CRL(ctx context.Context, index int, delta bool) (*x509.RevocationList, error) {

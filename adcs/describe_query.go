@@ -76,8 +76,8 @@ func (q *caQuery) value(ctx context.Context, id, index, kind int32) ([]byte, err
 	return answeredValue(&out, err)
 }
 
-// getCACert asks for a property by the operation that ICertRequestD has. The name of the CA (dcom.CACertName) is what it
-// tells who does not know it: authority may be empty then (MS-WCCE section 3.2.1.4.2.2).
+// getCACert asks for a property by the operation that ICertRequestD has. The name of the CA (dcom.CACertName) is what
+// it tells who does not know it: authority may be empty then (MS-WCCE section 3.2.1.4.2.2).
 func (q *caQuery) getCACert(ctx context.Context, what uint32, authority string) ([]byte, error) {
 	var out dcom.Value
 	err := q.object.exchange(ctx, q.object.bound, dcom.OpGetCACert, &dcom.GetCACert{What: what, Authority: authority}, &out)
@@ -114,8 +114,8 @@ func (q *caQuery) list(ctx context.Context) ([]dcom.Property, error) {
 	return list, nil
 }
 
-// legacyProperty is how GetCACert is asked for a property (MS-WCCE section 3.2.1.4.2.2). Ok is false for those that it does
-// not know.
+// legacyProperty is how GetCACert is asked for a property (MS-WCCE section 3.2.1.4.2.2). Ok is false for those that it
+// does not know.
 func legacyProperty(id, index int32) (what uint32, ok bool) {
 	byIndex := map[int32]uint32{
 		dcom.PropCASigCert: 0x6374, dcom.PropBaseCRL: 0x636c, dcom.PropCACertState: 0x7374, dcom.PropCRLState: 0x736c,

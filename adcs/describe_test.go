@@ -293,7 +293,8 @@ func TestDescribeTemplates(t *testing.T) {
 	}
 }
 
-// TestDescribeBreaks has each call of it fail in turn: an error within a moment, nothing is left, and the next one works.
+// TestDescribeBreaks has each call of it fail in turn: an error within a moment, nothing is left, and the next one
+// works.
 func TestDescribeBreaks(t *testing.T) {
 	for name, fault := range map[string]adcstest.Fault{
 		"cut": {Cut: adcstest.CutBeforeAnswer}, "fault": {Status: 0x80010108}, "NDR": {BadNDR: true},

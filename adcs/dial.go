@@ -39,8 +39,8 @@ func (c *Client) dial(ctx context.Context, addr string) (net.Conn, error) {
 	return nc, nil
 }
 
-// dialPort connects to a port of the CA's host. The host is reached where its endpoint mapper is: a mapper knows the ports
-// of its own host only, and the name of the host, which the logon is bound to, need not resolve.
+// dialPort connects to a port of the CA's host. The host is reached where its endpoint mapper is: a mapper knows the
+// ports of its own host only, and the name of the host, which the logon is bound to, need not resolve.
 func (c *Client) dialPort(ctx context.Context, port uint16) (net.Conn, error) {
 	host, _, err := net.SplitHostPort(c.opts.EndpointMapper)
 	if err != nil {

@@ -39,8 +39,8 @@ func (e *notOwnerError) Error() string {
 // Unwrap returns ErrNotOwner and the code.
 func (e *notOwnerError) Unwrap() []error { return []error{ErrNotOwner, e.code} }
 
-// notOwner reports whether the return value of a retrieval is about the caller. A CA returns the same code for a request
-// that was denied and for one that it does not show to the caller: the first comes with the disposition denied
+// notOwner reports whether the return value of a retrieval is about the caller. A CA returns the same code for a
+// request that was denied and for one that it does not show to the caller: the first comes with the disposition denied
 // ([MS-WCCE], section 3.2.1.4.2.1.3), the second without one, so that the field holds zero, an error or the code again.
 func notOwner(code HResult, disposition Disposition) bool {
 	return code.canonical() == ErrAdminDeniedRequest && disposition != Denied

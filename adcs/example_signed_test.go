@@ -14,7 +14,8 @@ import (
 	"github.com/adcskit/adcskit/adcs/adcstest"
 )
 
-// A certificate is renewed with a new key: the old one signs the request, and the new certificate is for the same names.
+// A certificate is renewed with a new key: the old one signs the request, and the new certificate is for the same
+// names.
 func ExampleRenewalRequest() {
 	server, err := adcstest.NewServer(nil)
 	if err != nil {

@@ -73,8 +73,8 @@ type Expect struct {
 }
 
 // ExpectRequest returns what a certification request (DER, at most 1 MiB) asks for: its key, its subject, its subject
-// alternative names and its SID. It takes what [Request.CSR] takes. Roots and the like are for the caller to add; if the
-// template takes the subject from the directory, so is FromDirectory, with Subject set to nil. Errors match
+// alternative names and its SID. It takes what [Request.CSR] takes. Roots and the like are for the caller to add; if
+// the template takes the subject from the directory, so is FromDirectory, with Subject set to nil. Errors match
 // [ErrInvalidRequest].
 func ExpectRequest(csr []byte) (Expect, error) {
 	if len(csr) > maxRequest {

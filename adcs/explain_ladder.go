@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// explainLadder explains a ladder that led nowhere by each of its steps. A logon that failed, which ended it, is explained
-// by itself: it is what has to be mended.
+// explainLadder explains a ladder that led nowhere by each of its steps. A logon that failed, which ended it, is
+// explained by itself: it is what has to be mended.
 func explainLadder(err error) (Explanation, bool) {
 	e, ok := errors.AsType[*LadderError](err)
 	if !ok || len(e.Steps) == 0 {

@@ -14,8 +14,8 @@ import (
 	"github.com/adcskit/adcskit/internal/csra"
 )
 
-// TestFindMeetsFaults has each fault in each call that a look-up makes. It ends in an error before the deadline, and says
-// nothing about the request; after it the client works again, and nothing is left of it when it is closed.
+// TestFindMeetsFaults has each fault in each call that a look-up makes. It ends in an error before the deadline, and
+// says nothing about the request; after it the client works again, and nothing is left of it when it is closed.
 func TestFindMeetsFaults(t *testing.T) {
 	calls := map[string]func(adcstest.Call) bool{
 		"making the object": func(c adcstest.Call) bool { return c.Interface == "IActivation" },

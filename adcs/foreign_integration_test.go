@@ -18,7 +18,8 @@ import (
 	"github.com/adcskit/adcskit/adcs"
 )
 
-// foreignCA starts the CA of testdata/foreign_ca.py, whose user is alice, and returns the address of its endpoint mapper.
+// foreignCA starts the CA of testdata/foreign_ca.py, whose user is alice, and returns the address of its endpoint
+// mapper.
 func foreignCA(t *testing.T, options ...string) string {
 	t.Helper()
 	folder := t.TempDir()

@@ -49,8 +49,8 @@ const (
 // Error is the reason.
 func (e KerberosError) Error() string { return "Kerberos: " + string(e) }
 
-// kerberosFailure adds the reason, by which it can be recognized, to an error of package krb5. What the KDC refused is a
-// failed logon: definite, and not to be repeated.
+// kerberosFailure adds the reason, by which it can be recognized, to an error of package krb5. What the KDC refused is
+// a failed logon: definite, and not to be repeated.
 type kerberosFailure struct {
 	reason krb5.Reason
 	err    error
@@ -135,8 +135,8 @@ func (f *fallback) note(err error) {
 	}
 }
 
-// mechanisms are what SPNEGO may choose from: Kerberos, and NTLM where it is allowed. NTLM alone is left when Kerberos is
-// impossible, but for a password that the KDC has just refused: the domain would count that twice.
+// mechanisms are what SPNEGO may choose from: Kerberos, and NTLM where it is allowed. NTLM alone is left when Kerberos
+// is impossible, but for a password that the KDC has just refused: the domain would count that twice.
 func (c *Client) mechanisms(ctx context.Context, spn string, dceStyle bool) (first assoc.Mechanism, more []assoc.Mechanism,
 	err error) {
 	ntlm := c.opts.AllowNTLM && c.cred.forNTLM()

@@ -286,8 +286,8 @@ func TestKerberosExplained(t *testing.T) {
 	assert.Zero(t, summaries[adcs.Explain(err).Summary])
 }
 
-// TestKerberosEndsTheLadder tries no other transport when there can be no ticket for it either, and others when only one
-// service is not known.
+// TestKerberosEndsTheLadder tries no other transport when there can be no ticket for it either, and others when only
+// one service is not known.
 func TestKerberosEndsTheLadder(t *testing.T) {
 	for code, steps := range map[int32]int{
 		errorcode.KRB_AP_ERR_SKEW: 1, errorcode.KDC_ERR_C_PRINCIPAL_UNKNOWN: 1, errorcode.KDC_ERR_S_PRINCIPAL_UNKNOWN: 3,

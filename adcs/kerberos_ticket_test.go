@@ -14,8 +14,8 @@ import (
 	"github.com/adcskit/adcskit/adcs/adcstest"
 )
 
-// ticketClient is a client that logs on to a server with tickets that another, or the same, has made. It does not ask for
-// any KDC, and NTLM is not allowed.
+// ticketClient is a client that logs on to a server with tickets that another, or the same, has made. It does not ask
+// for any KDC, and NTLM is not allowed.
 func ticketClient(t testing.TB, s, kdc *adcstest.Server, r adcstest.TicketRequest, o adcs.Options) *adcs.Client {
 	t.Helper()
 	cache, err := kdc.Ticket(r)
@@ -29,7 +29,8 @@ func ticketClient(t testing.TB, s, kdc *adcstest.Server, r adcstest.TicketReques
 	return c
 }
 
-// TestKerberosTicket gets certificates with tickets of the server, of every encryption type, in every form of the calls.
+// TestKerberosTicket gets certificates with tickets of the server, of every encryption type, in every form of the
+// calls.
 func TestKerberosTicket(t *testing.T) {
 	s := newServer(t, nil)
 	small := newServer(t, &adcstest.Options{Wire: adcstest.Wire{MaxFragment: 1432, NoHeaderSigning: true}})

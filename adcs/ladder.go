@@ -17,8 +17,8 @@ type rung interface {
 	open(ctx context.Context) (session, error)
 }
 
-// maxStep bounds the time that one step of the ladder may take, so that a firewall that drops packets does not use up the
-// time of the steps after it. Windows gives up connecting after 21 seconds.
+// maxStep bounds the time that one step of the ladder may take, so that a firewall that drops packets does not use up
+// the time of the steps after it. Windows gives up connecting after 21 seconds.
 const maxStep = 20 * time.Second
 
 // errNoAnswer ends a step that took too long.
@@ -74,7 +74,8 @@ func (l *ladder) forget(r rung) {
 	}
 }
 
-// connect opens a session on the rung that is known to lead to the CA, or climbs. The probe is what a rung has to carry.
+// connect opens a session on the rung that is known to lead to the CA, or climbs. The probe is what a rung has to
+// carry.
 func (l *ladder) connect(ctx context.Context, probe func(context.Context, session) error) (session, error) {
 	if s, err := l.reuse(ctx); s != nil || err != nil {
 		return s, err

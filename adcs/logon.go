@@ -12,8 +12,8 @@ import (
 
 // logon lets one call at a time try a credential that is not known to be good. Each refused try counts towards the
 // lock-out of the account, and a client that is given a wrong password mostly has many calls waiting: those share the
-// failure of the first, and for a while afterwards no call tries again. Once the server has accepted the credential, calls
-// do not wait for one another.
+// failure of the first, and for a while afterwards no call tries again. Once the server has accepted the credential,
+// calls do not wait for one another.
 type logon struct {
 	trying chan struct{} // holds a token while a call tries the credential
 
@@ -25,8 +25,8 @@ type logon struct {
 
 func newLogon() *logon { return &logon{trying: make(chan struct{}, 1)} }
 
-// logonPause is how long a client does not use a credential that the server has refused. Domains forget failed logons after
-// some ten minutes to an hour.
+// logonPause is how long a client does not use a credential that the server has refused. Domains forget failed logons
+// after some ten minutes to an hour.
 const logonPause = time.Hour
 
 // trial is one call's part in a logon.

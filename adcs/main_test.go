@@ -23,8 +23,8 @@ func runTests(m *testing.M) int {
 	return code
 }
 
-// leftGoroutines returns the stacks of goroutines that run code of this project, those of tests aside, once they have had
-// time to end.
+// leftGoroutines returns the stacks of goroutines that run code of this project, those of tests aside, once they have
+// had time to end.
 func leftGoroutines() string {
 	var left []string
 	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); runtime.Gosched() {

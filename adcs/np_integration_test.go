@@ -21,8 +21,8 @@ import (
 	"github.com/adcskit/adcskit/internal/rpc/assoc"
 )
 
-// pipeCA is a CA whose named pipe is that of the domain's file server, Samba's smbd, and which has no port of its own that
-// the client knows. Its accounts are those of the domain.
+// pipeCA is a CA whose named pipe is that of the domain's file server, Samba's smbd, and which has no port of its own
+// that the client knows. Its accounts are those of the domain.
 func pipeCA(t *testing.T, d *adtest.Domain, users ...adtest.Account) *adcstest.Server {
 	t.Helper()
 	keytab, err := os.ReadFile(d.Keytab(t, "host/"+d.Host))

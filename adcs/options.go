@@ -18,8 +18,8 @@ type Auth string
 
 // The ways to log on.
 const (
-	// AuthNegotiate lets SPNEGO choose. It is the default. Kerberos is preferred; NTLM is among what it may choose only with
-	// Options.AllowNTLM.
+	// AuthNegotiate lets SPNEGO choose. It is the default. Kerberos is preferred; NTLM is among what it may choose only
+	// with Options.AllowNTLM.
 	AuthNegotiate Auth = "negotiate"
 	// AuthKerberos is Kerberos by itself, always with mutual authentication.
 	AuthKerberos Auth = "kerberos"
@@ -44,22 +44,23 @@ type Options struct {
 	// Auth says how to log on. Empty means AuthNegotiate.
 	Auth Auth
 
-	// AllowNTLM lets AuthNegotiate use NTLM where Kerberos is impossible: no KDC can be reached, say, or the CA's host has no
-	// service principal name, or takes no Kerberos. It is never tried with a password that the KDC has refused. Without it,
-	// AuthNegotiate is Kerberos or an error.
+	// AllowNTLM lets AuthNegotiate use NTLM where Kerberos is impossible: no KDC can be reached, say, or the CA's host
+	// has no service principal name, or takes no Kerberos. It is never tried with a password that the KDC has refused.
+	// Without it, AuthNegotiate is Kerberos or an error.
 	AllowNTLM bool
 
-	// KRB5Conf is the krb5.conf: a path, a list of paths as the environment variable KRB5_CONFIG has it (which is not read
-	// here), or the text itself, if it has more than one line. Empty means /etc/krb5.conf, if it is there. Without any, the
-	// realm is the one of name@REALM or the domain of the CA's host, and KDCs are found by DNS. The first call reads it.
+	// KRB5Conf is the krb5.conf: a path, a list of paths as the environment variable KRB5_CONFIG has it (which is not
+	// read here), or the text itself, if it has more than one line. Empty means /etc/krb5.conf, if it is there. Without
+	// any, the realm is the one of name@REALM or the domain of the CA's host, and KDCs are found by DNS. The first call
+	// reads it.
 	KRB5Conf string
 
-	// KDC is host or host:port of the KDC of the user's realm, for TCP. Empty means those of krb5.conf, or else the records
-	// _kerberos._tcp of the realm in the DNS, which is asked through DialContext if there is one.
+	// KDC is host or host:port of the KDC of the user's realm, for TCP. Empty means those of krb5.conf, or else the
+	// records _kerberos._tcp of the realm in the DNS, which is asked through DialContext if there is one.
 	KDC string
 
-	// SPN is the service principal name of RPC on the CA's host, service/host. Empty means host/ and the CA's host. SMB's is
-	// cifs/ and the host in it.
+	// SPN is the service principal name of RPC on the CA's host, service/host. Empty means host/ and the CA's host.
+	// SMB's is cifs/ and the host in it.
 	SPN string
 
 	// Transport says how to reach the CA. Empty means TransportAuto.

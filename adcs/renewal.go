@@ -22,8 +22,8 @@ import (
 // with PKCS #1 v1.5 and SHA-256, or ECDSA keys, which sign with the hash of their size. oldKey is that of old. Both may
 // be in hardware.
 //
-// A CA refuses the request if the old certificate has expired or was revoked, is from another template than is asked for
-// now, or, where subjects come from the directory, belongs to another account than the one that submits it.
+// A CA refuses the request if the old certificate has expired or was revoked, is from another template than is asked
+// for now, or, where subjects come from the directory, belongs to another account than the one that submits it.
 //
 // Errors match [ErrInvalidRequest], or are those of the keys.
 func RenewalRequest(csr []byte, key crypto.Signer, old *x509.Certificate, oldKey crypto.Signer) ([]byte, error) {

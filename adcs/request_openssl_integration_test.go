@@ -16,8 +16,8 @@ import (
 	"github.com/adcskit/adcskit/adcs"
 )
 
-// TestOpenSSLReadsSignedRequests has OpenSSL verify both kinds of signed requests, with every kind of key, and the PKCS#10
-// request inside of them.
+// TestOpenSSLReadsSignedRequests has OpenSSL verify both kinds of signed requests, with every kind of key, and the
+// PKCS#10 request inside of them.
 func TestOpenSSLReadsSignedRequests(t *testing.T) {
 	openssl, err := exec.LookPath("openssl")
 	require.NoError(t, err, "install openssl")

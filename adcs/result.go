@@ -136,8 +136,8 @@ func (a *answer) refusal(asked uint32, code HResult) error {
 	}
 }
 
-// fullResponse is the CMC full response of an answer without a certificate. The rest of the answer says all that is acted
-// on, so that one that cannot be read, or says something else, is none.
+// fullResponse is the CMC full response of an answer without a certificate. The rest of the answer says all that is
+// acted on, so that one that cannot be read, or says something else, is none.
 func (a *answer) fullResponse(want CMCStatus) *CMCResponse {
 	if len(a.chain) == 0 || len(a.chain) > maxChain {
 		return nil
@@ -181,9 +181,9 @@ func (a *answer) certificates(result *Result) error {
 }
 
 // parseChain parses pctbCert, in either of its forms, and returns its certificates without the leaf and without
-// doubles. Where they are says nothing, since they are a SET. A CA need not send a chain with a retrieval, it may send only
-// its own certificates, and some servers put the certificate alone into both places. None of it is trusted: Verify looks
-// for a chain, and refuses what does not belong in one.
+// doubles. Where they are says nothing, since they are a SET. A CA need not send a chain with a retrieval, it may send
+// only its own certificates, and some servers put the certificate alone into both places. None of it is trusted: Verify
+// looks for a chain, and refuses what does not belong in one.
 func parseChain(data []byte, leaf *x509.Certificate) ([]*x509.Certificate, *CMCResponse, error) {
 	if len(data) == 0 || bytes.Equal(data, leaf.Raw) {
 		return nil, nil, nil
@@ -229,8 +229,8 @@ func checkFullResponse(content []byte, leaf *x509.Certificate) (*CMCResponse, er
 	return response, nil
 }
 
-// otherCertificates leaves out the leaf and doubles. Where the leaf is missing, the others must be those of CAs: another
-// certificate in its place would contradict the rest of the answer.
+// otherCertificates leaves out the leaf and doubles. Where the leaf is missing, the others must be those of CAs:
+// another certificate in its place would contradict the rest of the answer.
 func otherCertificates(all [][]byte, leaf *x509.Certificate) ([]*x509.Certificate, error) {
 	found := slices.ContainsFunc(all, func(der []byte) bool { return bytes.Equal(der, leaf.Raw) })
 	seen := map[string]bool{string(leaf.Raw): true}

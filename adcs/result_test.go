@@ -145,8 +145,8 @@ func TestAnswerRefused(t *testing.T) {
 	}
 }
 
-// TestAnswerNotOwner: CERTSRV_E_ADMIN_DENIED_REQUEST as the return value of a retrieval, without the disposition denied,
-// is about the caller and says nothing about the request.
+// TestAnswerNotOwner: CERTSRV_E_ADMIN_DENIED_REQUEST as the return value of a retrieval, without the disposition
+// denied, is about the caller and says nothing about the request.
 func TestAnswerNotOwner(t *testing.T) {
 	for _, disposition := range []uint32{0, 1, 3, 5, 0x80094014} {
 		result, err := adcs.ParseAnswer(adcs.Answer{

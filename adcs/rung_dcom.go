@@ -24,9 +24,10 @@ func (r *dcomRung) open(ctx context.Context) (session, error) {
 	return &dcomSession{o}, nil
 }
 
-// certRequest makes the object that takes certification requests: ICertRequestD2, or of old CAs ICertRequestD. With NTLM by
-// itself, the server has not shown yet that it has the key to the connection. A harmless call does: whether the account may
-// call the object is known then before anything is submitted, and no unsigned fault is taken for a refused logon later.
+// certRequest makes the object that takes certification requests: ICertRequestD2, or of old CAs ICertRequestD. With
+// NTLM by itself, the server has not shown yet that it has the key to the connection. A harmless call does: whether the
+// account may call the object is known then before anything is submitted, and no unsigned fault is taken for a refused
+// logon later.
 func (c *Client) certRequest(ctx context.Context) (*dcomObject, error) {
 	o, err := c.activate(ctx, dcom.ClassCertRequest(), dcom.ICertRequestD2(), dcom.ICertRequestD())
 	if err != nil || o.conn.Proved() {

@@ -15,8 +15,8 @@ const serviceRPC = "host"
 // serviceSMB is the class of the service principal name of SMB servers.
 const serviceSMB = "cifs"
 
-// spn is the service principal name of a service on the CA's host. What Options.SPN says about the class is for RPC; the
-// host in it is for all.
+// spn is the service principal name of a service on the CA's host. What Options.SPN says about the class is for RPC;
+// the host in it is for all.
 func (c *Client) spn(service string) string {
 	if c.opts.SPN == "" {
 		return service + "/" + c.host

@@ -9,8 +9,8 @@ import (
 
 // session is an open, authenticated connection over which the CA serves requests, one at a time.
 type session interface {
-	// request asks the CA for one thing. Its errors are a *assoc.CallError, which says whether the CA can have executed the
-	// request, and those of decoding the answer, in which case it has. After an error the session must be closed.
+	// request asks the CA for one thing. Its errors are a *assoc.CallError, which says whether the CA can have executed
+	// the request, and those of decoding the answer, in which case it has. After an error the session must be closed.
 	request(ctx context.Context, r *certServerRequest) (*answer, error)
 	// Proved reports whether the server has shown that it accepts the credential.
 	Proved() bool

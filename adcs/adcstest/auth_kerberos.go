@@ -19,9 +19,9 @@ import (
 	"github.com/adcskit/adcskit/internal/rpc"
 )
 
-// The Kerberos acceptor (RFC 4120 section 3.2, RFC 4121 section 4.1, MS-KILE section 3.4). It is our own: go-msrpc's does
-// not repeat the client's time in its AP-REP, which others take for a failed mutual authentication, and does not choose
-// a key of its own.
+// The Kerberos acceptor (RFC 4120 section 3.2, RFC 4121 section 4.1, MS-KILE section 3.4). It is our own: go-msrpc's
+// does not repeat the client's time in its AP-REP, which others take for a failed mutual authentication, and does not
+// choose a key of its own.
 
 // Flags of the authenticator's checksum (RFC 4121 section 4.1.1.1, MS-KILE section 3.2.5.2).
 const (

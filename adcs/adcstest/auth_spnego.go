@@ -140,8 +140,8 @@ func (a *spnegoAcceptor) marshal(out *rpc.NegTokenResp, complete bool) ([]byte, 
 	return b, complete, err
 }
 
-// refusal carries what the mechanism has to say about its refusal. The state does not say that it is one, as Windows has
-// it: the initiators that Windows talks to look into the token only then.
+// refusal carries what the mechanism has to say about its refusal. The state does not say that it is one, as Windows
+// has it: the initiators that Windows talks to look into the token only then.
 func (a *spnegoAcceptor) refusal(out *rpc.NegTokenResp) []byte {
 	if len(out.ResponseToken) == 0 {
 		return nil
@@ -153,8 +153,8 @@ func (a *spnegoAcceptor) refusal(out *rpc.NegTokenResp) []byte {
 	return b
 }
 
-// exchangeMICs verifies the initiator's MIC of the list of mechanisms and puts ours into the answer. The list could have
-// been shortened on the way otherwise. It is not complete if the last token of the mechanism is ours, so that the
+// exchangeMICs verifies the initiator's MIC of the list of mechanisms and puts ours into the answer. The list could
+// have been shortened on the way otherwise. It is not complete if the last token of the mechanism is ours, so that the
 // initiator can make its MIC only now (RFC 4178 section 5). A context without integrity has none to exchange.
 func (a *spnegoAcceptor) exchangeMICs(out *rpc.NegTokenResp, theirs []byte) (complete bool, err error) {
 	l := a.logon()

@@ -94,8 +94,8 @@ func TestFlippedBits(t *testing.T) {
 	}
 }
 
-// What a trailer says of identity counts for nothing: each call has the identity of the context that it was signed with,
-// and the fragments of a call have one identity.
+// What a trailer says of identity counts for nothing: each call has the identity of the context that it was signed
+// with, and the fragments of a call have one identity.
 func TestIdentityOfContexts(t *testing.T) {
 	alice := adcstest.User{Name: "alice", Domain: "CORP", Password: "a"}
 	bob := adcstest.User{Name: "bob", Domain: "CORP", Password: "b"}

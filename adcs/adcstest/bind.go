@@ -143,7 +143,8 @@ func (c *conn) features(e rpc.Context) (rpc.Features, bool) {
 	return f, true
 }
 
-// bindRefusal is why a logon in a bind or alter_context is not accepted: the reason of a bind_nak, the status of a fault.
+// bindRefusal is why a logon in a bind or alter_context is not accepted: the reason of a bind_nak, the status of a
+// fault.
 type bindRefusal struct {
 	nak    uint16
 	status rpc.Status

@@ -164,8 +164,8 @@ func signedParts(t testing.TB, content []byte, certs, signers [][]byte) []byte {
 	return raw(0, 16, marshal(cms.OIDSignedData()), raw(2, 0, body))
 }
 
-// lenientRequest is made as some clients make them: version 3, no content type among the signed attributes, strings with
-// a NUL at the end.
+// lenientRequest is made as some clients make them: version 3, no content type among the signed attributes, strings
+// with a NUL at the end.
 func lenientRequest(t testing.TB, csr []byte, agent *x509.Certificate, key crypto.Signer) []byte {
 	t.Helper()
 	bmp := func(s string) asn1.RawValue {

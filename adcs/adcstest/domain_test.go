@@ -48,8 +48,8 @@ func withType(t *testing.T, d *adtest.Domain, etype string) string {
 	return path
 }
 
-// serviceTicket is a credential cache with a ticket for a service. MIT's Kerberos gets it: this KDC wants a checksum that
-// impacket leaves out.
+// serviceTicket is a credential cache with a ticket for a service. MIT's Kerberos gets it: this KDC wants a checksum
+// that impacket leaves out.
 func serviceTicket(t *testing.T, d *adtest.Domain, u adtest.Account, spn string) string {
 	t.Helper()
 	cache := d.Kinit(t, u)

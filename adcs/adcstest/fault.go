@@ -11,8 +11,8 @@ type Call struct {
 	// N counts the calls of the interface since the server was started, this one included: the first one is 1.
 	N int
 	// Interface is the name of the interface that was called: ICertPassage, or over DCOM ICertRequestD, ICertRequestD2,
-	// ICertAdminD, ICertAdminD2, IRemUnknown, IRemUnknown2, and at the endpoint mapper's port IObjectExporter, IActivation,
-	// IRemoteSCMActivator, epm.
+	// ICertAdminD, ICertAdminD2, IRemUnknown, IRemUnknown2, and at the endpoint mapper's port IObjectExporter,
+	// IActivation, IRemoteSCMActivator, epm.
 	Interface string
 	// EndpointMapper says that the call is for the endpoint mapper (epm) and not for the CA.
 	EndpointMapper bool
@@ -102,15 +102,15 @@ func (f Forgery) tampering() tampering {
 // neither do those of DCOM itself: see [Options.Fault], [Server.SetInterface] and [Server.SetDCOM] for these.
 func (s *Server) InjectFault(f Fault) { s.faults.push(f) }
 
-// SetInterface switches the CA's interface ICertPassage off and on. While it is off, the endpoint mapper does not know it
-// (ept_s_not_registered) and the CA's port refuses to bind it, as on a CA that has been told so
-// (IF_NORPCICERTREQUEST) or, with [Server.SetDCOM], one whose service has stopped. Connections that have bound it already
-// get nca_s_unk_if for every call.
+// SetInterface switches the CA's interface ICertPassage off and on. While it is off, the endpoint mapper does not know
+// it (ept_s_not_registered) and the CA's port refuses to bind it, as on a CA that has been told so
+// (IF_NORPCICERTREQUEST) or, with [Server.SetDCOM], one whose service has stopped. Connections that have bound it
+// already get nca_s_unk_if for every call.
 func (s *Server) SetInterface(on bool) { s.interfaceOff.Store(!on) }
 
 // SetDCOM switches the CA's objects off and on. While they are off, activations fail with CO_E_SERVER_EXEC_FAILURE
-// (0x80080005), as those of a service that does not start, and the port of the objects refuses to bind their interfaces;
-// connections that have bound one already get nca_s_unk_if for every call.
+// (0x80080005), as those of a service that does not start, and the port of the objects refuses to bind their
+// interfaces; connections that have bound one already get nca_s_unk_if for every call.
 func (s *Server) SetDCOM(on bool) { s.dcomOff.Store(!on) }
 
 // faultQueue holds the faults that wait for a call, and counts the calls.

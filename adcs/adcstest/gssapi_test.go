@@ -9,7 +9,8 @@ import (
 	"github.com/adcskit/adcskit/adcs/adcstest"
 )
 
-// TestGSSAPI has MIT's Kerberos log on and protect messages. With RC4 a sealed message keeps its length only in DCE style.
+// TestGSSAPI has MIT's Kerberos log on and protect messages. With RC4 a sealed message keeps its length only in DCE
+// style.
 func TestGSSAPI(t *testing.T) {
 	requirePeer(t, "gssapi.raw")
 	for name, encryption := range encryptions() {

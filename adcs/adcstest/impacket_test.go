@@ -60,8 +60,8 @@ func runPeer(t *testing.T, s *adcstest.Server, script, account, password string,
 	return peer{password: password}.run(t, s, script, account, csr, args...)
 }
 
-// run runs it against the server's endpoint mapper. Debian's Python packages belong to /usr/bin/python3; another one may
-// come first in PATH.
+// run runs it against the server's endpoint mapper. Debian's Python packages belong to /usr/bin/python3; another one
+// may come first in PATH.
 func (p peer) run(t *testing.T, s *adcstest.Server, script, account string, csr []byte, args ...string) peerAnswer {
 	t.Helper()
 	return p.runAt(t, s.EndpointMapper(), s, script, account, csr, args...)

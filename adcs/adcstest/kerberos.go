@@ -20,8 +20,8 @@ type NTLMPolicy uint8
 const (
 	// NTLMAllowed lets users log on.
 	NTLMAllowed NTLMPolicy = iota
-	// NTLMBlocked negotiates NTLM and then refuses every user, as Windows does under the policy "Restrict NTLM: Incoming NTLM
-	// traffic": to the client it looks like a wrong password.
+	// NTLMBlocked negotiates NTLM and then refuses every user, as Windows does under the policy "Restrict NTLM:
+	// Incoming NTLM traffic": to the client it looks like a wrong password.
 	NTLMBlocked
 	// NTLMAbsent is a server that does not know NTLM: it refuses a bind with it, and SPNEGO does not choose it.
 	NTLMAbsent
@@ -33,21 +33,21 @@ type Kerberos struct {
 	// Off makes the server refuse a bind with Kerberos, and SPNEGO does not choose it.
 	Off bool
 	// Keytab is the contents of a keytab file (MIT's format, version 1 or 2): the keys of the account that the service
-	// principal name belongs to, say of the CA's computer account. A ticket is good if one of them decrypts it, whatever name
-	// it was made out to, as on Windows. Keys of other types than AES128, AES256 (with HMAC-SHA1) and RC4 are left out. Nil
-	// for keys of the server's own.
+	// principal name belongs to, say of the CA's computer account. A ticket is good if one of them decrypts it,
+	// whatever name it was made out to, as on Windows. Keys of other types than AES128, AES256 (with HMAC-SHA1) and RC4
+	// are left out. Nil for keys of the server's own.
 	Keytab []byte
 	// Realm is the realm of [Options.Domain] and of the tickets that the server makes; "" for the domain of [Options.Host]
 	// in upper case, say "CORP.TEST".
 	Realm string
-	// Domains gives NetBIOS names for other realms, whose users may log on with their tickets too: "OTHER.TEST" to "OTHER".
-	// Users of realms that are not in it are refused.
+	// Domains gives NetBIOS names for other realms, whose users may log on with their tickets too: "OTHER.TEST" to
+	// "OTHER". Users of realms that are not in it are refused.
 	Domains map[string]string
 	// ListedOnly refuses users who are not in [Options.Users]. Without it whoever has a ticket may log on, since it is the
 	// KDC that knows the accounts; users in the list who are disabled are refused in any case.
 	ListedOnly bool
-	// ClockSkew is how far the server's clock is ahead of [Options.Now] in Kerberos; negative for one that is slow. From five
-	// minutes on it refuses every client.
+	// ClockSkew is how far the server's clock is ahead of [Options.Now] in Kerberos; negative for one that is slow.
+	// From five minutes on it refuses every client.
 	ClockSkew time.Duration
 }
 

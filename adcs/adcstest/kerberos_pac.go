@@ -17,9 +17,9 @@ const (
 	upnDNSInfoSize = 20
 )
 
-// pacSID is the user's SID as the PAC of a ticket has it in UPN_DNS_INFO (MS-PAC section 2.10), where domain controllers
-// have put it since 2021; "" without one. The PAC is inside of the ticket, which only the KDC can have made: its signatures
-// add nothing for the service itself.
+// pacSID is the user's SID as the PAC of a ticket has it in UPN_DNS_INFO (MS-PAC section 2.10), where domain
+// controllers have put it since 2021; "" without one. The PAC is inside of the ticket, which only the KDC can have
+// made: its signatures add nothing for the service itself.
 func pacSID(data types.AuthorizationData) string {
 	for _, outer := range data {
 		var list types.AuthorizationData

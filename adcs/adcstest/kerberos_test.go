@@ -50,8 +50,8 @@ func TestKerberosForms(t *testing.T) {
 	}
 }
 
-// refusedWith logs on with the first token only and returns the code of the KRB-ERROR that comes back. The connection is
-// of no use then.
+// refusedWith logs on with the first token only and returns the code of the KRB-ERROR that comes back. The connection
+// is of no use then.
 func (p *rawPeer) refusedWith(i *initiator) int32 {
 	p.t.Helper()
 	p.send(p.encode(rpc.TypeBind, whole|rpc.FlagSignHeader, bindBody(), trailer(rpc.AuthKerberos, i.apReq())))

@@ -37,7 +37,8 @@ type TicketRequest struct {
 	SPNs []string
 	// Encryption is the type of the session key and of the server's key; 0 for AES256.
 	Encryption Encryption
-	// Start is when the ticket becomes valid, and Lifetime for how long it is; 0 for now, by [Options.Now], and for ten hours.
+	// Start is when the ticket becomes valid, and Lifetime for how long it is; 0 for now, by [Options.Now], and for ten
+	// hours.
 	Start    time.Time
 	Lifetime time.Duration
 }
@@ -45,13 +46,13 @@ type TicketRequest struct {
 // kerberosTicketLifetime is the default of domains: ten hours.
 const kerberosTicketLifetime = 10 * time.Hour
 
-// Ticket makes tickets as a KDC would, encrypted with the key of the service that the server itself has, and returns them
-// in a credential cache of type FILE (version 4): the contents of a file that KRB5CCNAME can name. There is no
-// ticket-granting ticket in it; [Server.KRB5Config] is the configuration that goes with it. It fails if the user's domain
-// has no realm, or if the server has no key of this type.
+// Ticket makes tickets as a KDC would, encrypted with the key of the service that the server itself has, and returns
+// them in a credential cache of type FILE (version 4): the contents of a file that KRB5CCNAME can name. There is no
+// ticket-granting ticket in it; [Server.KRB5Config] is the configuration that goes with it. It fails if the user's
+// domain has no realm, or if the server has no key of this type.
 //
-// A ticket of another server has the wrong key for this one, and one with a Lifetime that is over, or a Start to come, is
-// what its clients will be told.
+// A ticket of another server has the wrong key for this one, and one with a Lifetime that is over, or a Start to come,
+// is what its clients will be told.
 func (s *Server) Ticket(r TicketRequest) ([]byte, error) {
 	b, err := s.ticket(r)
 	if err != nil {

@@ -283,9 +283,9 @@ func (s *Server) Addr() string { return s.ca.ln.Addr().String() }
 // ObjectAddr returns the address of the CA's DCOM objects, IP:port. Clients learn it when they activate one.
 func (s *Server) ObjectAddr() string { return s.exporter.ln.Addr().String() }
 
-// DialContext connects to the server whatever the host in addr: port 135 and the mapper's own port lead to the
-// endpoint mapper, the CA's port to the CA, and the objects' port to its objects. Any other port is refused. It is meant
-// for a client's DialContext option, so that the client can use the CA's real host name.
+// DialContext connects to the server whatever the host in addr: port 135 and the mapper's own port lead to the endpoint
+// mapper, the CA's port to the CA, and the objects' port to its objects. Any other port is refused. It is meant for a
+// client's DialContext option, so that the client can use the CA's real host name.
 func (s *Server) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
 	_, port, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -334,8 +334,8 @@ func (s *Server) CACertificates() []*x509.Certificate { return s.authority.certi
 func (s *Server) RenewCA(newKey bool) error { return s.authority.renew(newKey) }
 
 // Revoke revokes a certificate by its serial number, as [RequestInfo.Serial] has it, as the manager's RevokeCertificate
-// does (MS-CSRA section 3.1.4.1.8). Reason is that of RFC 5280, section 5.3.1, or 0xffffffff to release a certificate that
-// is on hold. The certificate is in CRLs that are published when effective has passed.
+// does (MS-CSRA section 3.1.4.1.8). Reason is that of RFC 5280, section 5.3.1, or 0xffffffff to release a certificate
+// that is on hold. The certificate is in CRLs that are published when effective has passed.
 func (s *Server) Revoke(serial string, reason uint32, effective time.Time) error {
 	if hr := s.authority.revoke(s.opts.Domain+`\Administrator`, serial, reason, effective); hr != 0 {
 		return fmt.Errorf("adcstest: revoking %q with reason %d: %s", serial, reason, describe(hr))
@@ -343,8 +343,8 @@ func (s *Server) Revoke(serial string, reason uint32, effective time.Time) error
 	return nil
 }
 
-// PublishCRLs makes a new base CRL and a new delta CRL of every key of the CA. The CA does so itself when they are due, a
-// week or a day after the last ones.
+// PublishCRLs makes a new base CRL and a new delta CRL of every key of the CA. The CA does so itself when they are due,
+// a week or a day after the last ones.
 func (s *Server) PublishCRLs() error { return s.authority.publish(crlOrder{base: true}) }
 
 // CRLs returns the newest base CRL of every key that the CA has had, oldest key first, and those of the CAs above it.

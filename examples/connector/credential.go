@@ -29,8 +29,8 @@ func (ca *caConfig) validate(i int) error {
 	return nil
 }
 
-// credential is the account with the one secret that is configured. Files of Kerberos are read again by every logon; that
-// they can be read is found out now.
+// credential is the account with the one secret that is configured. Files of Kerberos are read again by every logon;
+// that they can be read is found out now.
 func (ca *caConfig) credential() (adcs.Credential, error) {
 	readable := func(key, path string) error {
 		if _, err := cli.ReadFile(path, maxKerberosFile); err != nil {

@@ -188,7 +188,8 @@ func TestKill(t *testing.T) {
 	assert.GreaterOrEqual(t, len(rows), 4+ends[wsproto.Issued])
 }
 
-// TestKillHeld kills the connector while the CA holds a request: the key is in the checkpoint, which the next one opens.
+// TestKillHeld kills the connector while the CA holds a request: the key is in the checkpoint, which the next one
+// opens.
 func TestKillHeld(t *testing.T) {
 	l := newLab(t)
 	l.configure("connector.json", map[string]any{"heldSeconds": 1})
@@ -208,8 +209,8 @@ func TestKillHeld(t *testing.T) {
 	assert.Equal(t, map[string]int{"held": 1}, l.rows())
 }
 
-// TestLostAnswer: the connector lives, but the connection to the CA does not. What became of the request is looked up where
-// the account may read the CA's database, and unknown where it may not, or shall not.
+// TestLostAnswer: the connector lives, but the connection to the CA does not. What became of the request is looked up
+// where the account may read the CA's database, and unknown where it may not, or shall not.
 func TestLostAnswer(t *testing.T) {
 	for _, c := range []struct {
 		name  string

@@ -13,8 +13,8 @@ import (
 	"github.com/adcskit/adcskit/adcs/adcstest"
 )
 
-// TestEnvironment takes the credential cache and krb5.conf of the environment when nothing else is given, as the tools of
-// Kerberos do.
+// TestEnvironment takes the credential cache and krb5.conf of the environment when nothing else is given, as the tools
+// of Kerberos do.
 func TestEnvironment(t *testing.T) {
 	server, err := adcstest.NewServer(&adcstest.Options{NTLM: adcstest.NTLMAbsent})
 	require.NoError(t, err)

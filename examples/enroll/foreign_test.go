@@ -28,8 +28,8 @@ type foreign struct {
 	secret string // file with the password
 }
 
-// startForeign runs the server until the end of the test, and fails the test if it had to complain about enroll. Debian's
-// Python packages belong to /usr/bin/python3; another one may come first in PATH.
+// startForeign runs the server until the end of the test, and fails the test if it had to complain about enroll.
+// Debian's Python packages belong to /usr/bin/python3; another one may come first in PATH.
 func startForeign(t *testing.T, options ...string) *foreign {
 	t.Helper()
 	folder, f := t.TempDir(), &foreign{dir: t.TempDir()}

@@ -56,8 +56,8 @@ func (d *foreignDomain) enroll(t *testing.T, f *foreign, args ...string) (int, r
 	return status, r
 }
 
-// TestForeignKerberos enrolls with a password, a keytab and a credential cache, with Kerberos by itself and in SPNEGO, at
-// servers that make different use of what is left to them.
+// TestForeignKerberos enrolls with a password, a keytab and a credential cache, with Kerberos by itself and in SPNEGO,
+// at servers that make different use of what is left to them.
 func TestForeignKerberos(t *testing.T) {
 	d := member(t, "foreign")
 	for name, options := range map[string][]string{

@@ -4,18 +4,19 @@
 //	    -subject CN=device,O=Corp -dns device.corp.test -roots corp-root.pem -out device.p12
 //
 // It logs on with Kerberos, inside of SPNEGO, by a password, a keytab (-keytab) or a credential cache (-ccache, or what
-// KRB5CCNAME names). The realm is that of -user or of krb5.conf; KDCs come from krb5.conf, -kdc or DNS. NTLM, which does not
-// prove who the CA is, is used only where that is allowed: -allow-ntlm, where Kerberos is impossible, or -auth ntlm.
+// KRB5CCNAME names). The realm is that of -user or of krb5.conf; KDCs come from krb5.conf, -kdc or DNS. NTLM, which
+// does not prove who the CA is, is used only where that is allowed: -allow-ntlm, where Kerberos is impossible, or -auth
+// ntlm.
 //
-// With -renew, the old certificate and its key sign the request for the new one. With -on-behalf-of, an enrollment agent
-// signs one for another account (-agent-cert):
+// With -renew, the old certificate and its key sign the request for the new one. With -on-behalf-of, an enrollment
+// agent signs one for another account (-agent-cert):
 //
 //	enroll -renew device.p12 -signer-password-file device.password -host … -ca … -user … -out renewed.p12
 //	enroll -on-behalf-of 'CORP\bob' -agent-cert agent.p12 -template User -host … -ca … -user … -out bob.p12
 //
-// Passwords come from files or from the environment (ADCS_PASSWORD, P12_PASSWORD, SIGNER_PASSWORD), never from the command line. Without
-// a password for the .p12, one is made and written beside it. A .p12 or a password that is there already is replaced
-// with -force only: it may hold the only copy of a key.
+// Passwords come from files or from the environment (ADCS_PASSWORD, P12_PASSWORD, SIGNER_PASSWORD), never from the
+// command line. Without a password for the .p12, one is made and written beside it. A .p12 or a password that is there
+// already is replaced with -force only: it may hold the only copy of a key.
 //
 // The private key is on the disk before the request leaves (-key-file, mode 0600). Where a manager has to approve the
 // request, the CA's answer was lost, or what it issued was rejected, it stays there, and enroll prints the command that
@@ -27,18 +28,18 @@
 // synced and opened again. One that enroll did not write, or that somebody changed, is never removed. enroll says which
 // file it removed, and which stays.
 //
-// With -discover it reads, in the place of all that, which CAs and templates the directory has, who may enroll, and what is
-// dangerous about them:
+// With -discover it reads, in the place of all that, which CAs and templates the directory has, who may enroll, and
+// what is dangerous about them:
 //
 //	enroll -discover -directory dc.corp.test -user … -password-file …
 //
-// With -json the result is one JSON object: outcome and exit_status, request_id, serial, sha256 and thumbprint, the files,
-// the error with its remedy, and the commands that may come next.
+// With -json the result is one JSON object: outcome and exit_status, request_id, serial, sha256 and thumbprint, the
+// files, the error with its remedy, and the commands that may come next.
 //
-// With -check nothing is submitted: it prints a table of what stands between this account and a certificate, from the name
-// of the host to the CA's chain, each step with its remedy if it failed. -template, -roots and -directory add steps. The
-// exit status is 0 if no step failed that matters (what was skipped is in the table), 7 if the logon did, else 1, and 2 for
-// wrong use; a wrong password is tried once.
+// With -check nothing is submitted: it prints a table of what stands between this account and a certificate, from the
+// name of the host to the CA's chain, each step with its remedy if it failed. -template, -roots and -directory add
+// steps. The exit status is 0 if no step failed that matters (what was skipped is in the table), 7 if the logon did,
+// else 1, and 2 for wrong use; a wrong password is tried once.
 //
 // The exit status tells what became of the request. Build the program for it, with go build ./examples/enroll: go run
 // makes 1 of every status but 0.

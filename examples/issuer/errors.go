@@ -27,7 +27,8 @@ func result(r *adcs.Result, err error) (*connector.CAResult, error) {
 	return out, nil
 }
 
-// caError translates an error of [adcs.Client]. What the client does not call unknown was not sent: that is its contract.
+// caError translates an error of [adcs.Client]. What the client does not call unknown was not sent: that is its
+// contract.
 func caError(err error) error {
 	explained := adcs.Explain(err)
 	e := &connector.CAError{
@@ -66,8 +67,8 @@ func retrieved(r *adcs.Result, err error) (*connector.CAResult, error) {
 }
 
 // decides reports whether a refused retrieval says that the CA has decided against the request or does not have it. The
-// disposition is that of the request; a return value without one is of the call: the CA is suspended, or its database is
-// busy. That the account may not read the request is [adcs.ErrNotOwner], which is no refusal.
+// disposition is that of the request; a return value without one is of the call: the CA is suspended, or its database
+// is busy. That the account may not read the request is [adcs.ErrNotOwner], which is no refusal.
 func decides(refusal *adcs.RequestError) bool {
 	for _, passing := range []adcs.HResult{adcs.ErrServerSuspended, adcs.ErrNoDBSessions, adcs.ErrServerUnavailable} {
 		if errors.Is(refusal, passing) {

@@ -40,8 +40,8 @@ func startPath(tb testing.TB, capacity int) *path {
 	return startPathWith(tb, capacity, nil, "")
 }
 
-// startPathWith is startPath for another CA, and for a password that is not the right one. Lost answers are looked up at a
-// CA that lets somebody read its database, when lease and deadline are over.
+// startPathWith is startPath for another CA, and for a password that is not the right one. Lost answers are looked up
+// at a CA that lets somebody read its database, when lease and deadline are over.
 func startPathWith(tb testing.TB, capacity int, opts *adcstest.Options, password string) *path {
 	tb.Helper()
 	ca, err := adcstest.NewServer(opts)

@@ -25,8 +25,8 @@ func refusal(disposition, returned adcs.HResult) adcstest.Fault {
 	return adcstest.Fault{Stub: func([]byte) []byte { return stub }}
 }
 
-// TestRetrieveTellsDecisionsFromFailures: a job ends by the CA's decision about its request, not by a bad day of the CA.
-// The same answers to a submission are refusals.
+// TestRetrieveTellsDecisionsFromFailures: a job ends by the CA's decision about its request, not by a bad day of the
+// CA. The same answers to a submission are refusals.
 func TestRetrieveTellsDecisionsFromFailures(t *testing.T) {
 	ca, err := adcstest.NewServer(nil)
 	require.NoError(t, err)
@@ -85,8 +85,8 @@ func TestRetrieveTellsDecisionsFromFailures(t *testing.T) {
 	}
 }
 
-// TestRetrieveOfAnotherAccount: a job whose request the CA does not show to this account stays pending, and says why. One
-// that was denied ends.
+// TestRetrieveOfAnotherAccount: a job whose request the CA does not show to this account stays pending, and says why.
+// One that was denied ends.
 func TestRetrieveOfAnotherAccount(t *testing.T) {
 	ca, err := adcstest.NewServer(&adcstest.Options{Users: []adcstest.User{
 		{Name: "alice", Password: "alice's password"}, {Name: "bob", Password: "bob's password"},

@@ -17,8 +17,8 @@ import (
 
 const dcomScript = "../../adcs/adcstest/testdata/impacket_dcom.py"
 
-// TestDCOMClients runs impacket's DCOM client of package adcstest against the process, with NTLM and with the tickets that
-// testca writes.
+// TestDCOMClients runs impacket's DCOM client of package adcstest against the process, with NTLM and with the tickets
+// that testca writes.
 func TestDCOMClients(t *testing.T) {
 	check := func(t *testing.T, a answer, csr []byte) {
 		require.Empty(t, a.Error)

@@ -6,12 +6,12 @@
 //
 // Users log on with NTLM or Kerberos, for which no KDC is needed: -ccache writes a ticket as one would give it out.
 //
-// Templates, users, directory and the like come from a JSON file: -config; example.json shows one, and -h explains every
-// key. When testca is ready it prints one line that begins with "ready" and goes on with NAME=VALUE, quoted where there are
-// blanks. What is held for the manager is decided on standard input: "list", "approve ID", "deny ID"; certificates are
-// revoked there, CRLs published and the CA renewed: "revoke ID", "publish FILE", "renew". To try out what clients do when
-// things go wrong: after "pause" the CA works, but its answers wait until "resume" (for each it prints how many do:
-// "waiting 2"), and "lose" cuts the connection in place of the next answer.
+// Templates, users, directory and the like come from a JSON file: -config; example.json shows one, and -h explains
+// every key. When testca is ready it prints one line that begins with "ready" and goes on with NAME=VALUE, quoted where
+// there are blanks. What is held for the manager is decided on standard input: "list", "approve ID", "deny ID";
+// certificates are revoked there, CRLs published and the CA renewed: "revoke ID", "publish FILE", "renew". To try out
+// what clients do when things go wrong: after "pause" the CA works, but its answers wait until "resume" (for each it
+// prints how many do: "waiting 2"), and "lose" cuts the connection in place of the next answer.
 package main
 
 import (

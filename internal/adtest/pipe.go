@@ -115,8 +115,8 @@ const (
 	npaMessage = 2       // FILE_TYPE_MESSAGE_MODE_PIPE
 )
 
-// admit answers the file server's message about who opened the pipe (Samba's named_pipe_auth.idl): at any level the answer
-// says that the pipe has messages.
+// admit answers the file server's message about who opened the pipe (Samba's named_pipe_auth.idl): at any level the
+// answer says that the pipe has messages.
 func admit(c net.Conn) error {
 	var head [4]byte
 	if _, err := io.ReadFull(c, head[:]); err != nil {

@@ -17,9 +17,9 @@ var errPKCS10 = errors.New("cms: not a PKCS#10 certification request in DER")
 // maxRequestAttributes bounds the attributes of a PKCS#10 request; Windows sends four or five.
 const maxRequestAttributes = 64
 
-// WithAttribute returns a PKCS#10 request (RFC 2986) with one more attribute, which takes the place of those of its type,
-// signed anew with the key that the request is for. Version, subject, public key and the other attributes stay as they
-// are. The request's own signature is not looked at.
+// WithAttribute returns a PKCS#10 request (RFC 2986) with one more attribute, which takes the place of those of its
+// type, signed anew with the key that the request is for. Version, subject, public key and the other attributes stay as
+// they are. The request's own signature is not looked at.
 func WithAttribute(csr []byte, key crypto.Signer, oid asn1.ObjectIdentifier, value []byte) ([]byte, error) {
 	request, err := x509.ParseCertificateRequest(csr)
 	if err != nil {

@@ -28,9 +28,9 @@ type Signer struct {
 	Attributes [][]byte
 }
 
-// Sign makes a ContentInfo with a SignedData around content, of type id-data, that holds the certificates of the signers
-// and is signed by them. Its version, and that of the signers, is 1: signers are named by issuer and serial number
-// (RFC 5652, sections 5.1 and 5.3).
+// Sign makes a ContentInfo with a SignedData around content, of type id-data, that holds the certificates of the
+// signers and is signed by them. Its version, and that of the signers, is 1: signers are named by issuer and serial
+// number (RFC 5652, sections 5.1 and 5.3).
 func Sign(content []byte, signers ...Signer) ([]byte, error) {
 	if len(signers) == 0 || len(signers) > MaxSigners {
 		return nil, fmt.Errorf("cms: %d signers", len(signers))
@@ -168,8 +168,8 @@ func encodeSet(elements [][]byte) ([]byte, error) {
 	return b.Bytes()
 }
 
-// algorithmIdentifier encodes an AlgorithmIdentifier with NULL or absent parameters. Hashes have none (RFC 5754, section
-// 2), nor has ECDSA; RSA has NULL.
+// algorithmIdentifier encodes an AlgorithmIdentifier with NULL or absent parameters. Hashes have none (RFC 5754,
+// section 2), nor has ECDSA; RSA has NULL.
 func algorithmIdentifier(oid asn1.ObjectIdentifier, null bool) []byte {
 	var b cryptobyte.Builder
 	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {

@@ -129,8 +129,8 @@ func (s *SignerInfo) Names(cert *x509.Certificate) bool {
 	return bytes.Equal(s.Issuer, cert.RawIssuer) && s.Serial.Cmp(cert.SerialNumber) == 0
 }
 
-// Verify checks the signature over a message with the key of a certificate, as RFC 5652, sections 5.4 to 5.6, says. What
-// the certificate itself is worth is for the caller to judge. Errors match ErrSignature or ErrAlgorithm.
+// Verify checks the signature over a message with the key of a certificate, as RFC 5652, sections 5.4 to 5.6, says.
+// What the certificate itself is worth is for the caller to judge. Errors match ErrSignature or ErrAlgorithm.
 func (s *SignerInfo) Verify(sd *SignedData, cert *x509.Certificate) error {
 	return s.verify(sd, cert, true)
 }

@@ -244,8 +244,8 @@ func (l *logon) verify(rep *messages.ASRep, req *messages.ASReq) (*Ticket, error
 	return t, nil
 }
 
-// accountStatus is what Windows and Samba say about an account that may not log on: an NTSTATUS (MS-KILE section 2.2.2),
-// in the place of a salt.
+// accountStatus is what Windows and Samba say about an account that may not log on: an NTSTATUS (MS-KILE section
+// 2.2.2), in the place of a salt.
 func accountStatus(edata []byte) string {
 	var pas types.PADataSequence
 	var pa types.PAData

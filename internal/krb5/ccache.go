@@ -22,7 +22,8 @@ const configRealm = "X-CACHECONF:"
 const maxTickets = 1024
 
 // ParseCCache decodes a credential cache of versions 3 and 4
-// (https://web.mit.edu/kerberos/krb5-latest/doc/formats/ccache_file_format.html). It is our own: gokrb5 panics on bad ones.
+// (https://web.mit.edu/kerberos/krb5-latest/doc/formats/ccache_file_format.html). It is our own: gokrb5 panics on bad
+// ones.
 func ParseCCache(b []byte) (*CCache, error) {
 	s := ccacheString{cryptobyte.String(b), 0}
 	if !s.ReadUint16(&s.version) || s.version != 0x0503 && s.version != 0x0504 {

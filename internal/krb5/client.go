@@ -14,8 +14,8 @@ import (
 
 // ClientConfig says whose tickets a client gets, and from where.
 type ClientConfig struct {
-	// User is a name, or name@realm. Domain is the NetBIOS or DNS name of the domain; it may be empty. With a CCache, User may
-	// be empty too: the principal is that of the cache.
+	// User is a name, or name@realm. Domain is the NetBIOS or DNS name of the domain; it may be empty. With a CCache,
+	// User may be empty too: the principal is that of the cache.
 	User, Domain string
 	// Secret is what the user has; nil with a CCache.
 	Secret Secret
@@ -324,8 +324,8 @@ func cut(user string) (name, suffix string, ok bool) {
 	return user[:i], user[i+1:], true
 }
 
-// realm is the realm of a user who has not said it: the one whose name begins with the NetBIOS name of the domain, among
-// those that are known here, or else the default realm, or else the domain of the host.
+// realm is the realm of a user who has not said it: the one whose name begins with the NetBIOS name of the domain,
+// among those that are known here, or else the default realm, or else the domain of the host.
 func (c *Client) realm(cfg *Config) string {
 	domain := strings.ToUpper(c.cfg.Domain)
 	if strings.Contains(domain, ".") {

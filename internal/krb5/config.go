@@ -28,9 +28,9 @@ func NewConfig() *Config {
 // defaultConf is where krb5.conf is.
 const defaultConf = "/etc/krb5.conf"
 
-// LoadConfig reads a krb5.conf: the text itself, if it has more than one line or a section, or else the file at a path, or
-// the files of a list of paths, as the environment variable KRB5_CONFIG has it, of which one at least must be there. When
-// conf is empty, it takes /etc/krb5.conf; if there is none, the configuration says nothing.
+// LoadConfig reads a krb5.conf: the text itself, if it has more than one line or a section, or else the file at a path,
+// or the files of a list of paths, as the environment variable KRB5_CONFIG has it, of which one at least must be there.
+// When conf is empty, it takes /etc/krb5.conf; if there is none, the configuration says nothing.
 func LoadConfig(conf string) (*Config, error) {
 	if strings.ContainsAny(conf, "\n[") {
 		return ParseConfig(conf)

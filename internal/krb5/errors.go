@@ -29,8 +29,8 @@ const (
 	ReasonConfig        Reason = "krb5.conf cannot be used"
 )
 
-// Refused reports whether the KDC has refused the secret itself, or the account: to try again counts towards a lock-out,
-// and cannot help before a person has done something.
+// Refused reports whether the KDC has refused the secret itself, or the account: to try again counts towards a
+// lock-out, and cannot help before a person has done something.
 func (r Reason) Refused() bool { return r == ReasonPassword || r == ReasonAccount }
 
 // Error is a failure of Kerberos with a known reason.

@@ -56,8 +56,8 @@ const (
 )
 
 // Initiator is the client's side of one security context: AP-REQ and AP-REP, always with mutual authentication, and in
-// DCE style a third leg, an AP-REP back, without GSS-API's frame around any of them (RFC 4121, MS-KILE section 3.4.5.1).
-// DCE/RPC takes the DCE style, SMB the other. It is for one goroutine and one connection.
+// DCE style a third leg, an AP-REP back, without GSS-API's frame around any of them (RFC 4121, MS-KILE section
+// 3.4.5.1). DCE/RPC takes the DCE style, SMB the other. It is for one goroutine and one connection.
 type Initiator struct {
 	ticket *Ticket
 	dce    bool

@@ -16,8 +16,8 @@ type KeytabEntry struct {
 const maxParts = 16
 
 // ParseKeytab decodes a keytab of version 2, the one of all implementations of this century
-// (https://web.mit.edu/kerberos/krb5-latest/doc/formats/keytab_file_format.html). It is our own: gokrb5 puts the bytes of
-// a bad file, keys included, into its errors.
+// (https://web.mit.edu/kerberos/krb5-latest/doc/formats/keytab_file_format.html). It is our own: gokrb5 puts the bytes
+// of a bad file, keys included, into its errors.
 func ParseKeytab(b []byte) ([]KeytabEntry, error) {
 	s := cryptobyte.String(b)
 	var version uint16

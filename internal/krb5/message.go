@@ -80,7 +80,8 @@ func accept(rep *messages.KDCRepFields, nonce int, client Principal) (*Ticket, e
 	}, nil
 }
 
-// usable reports whether a ticket is good for a while yet. A ticket that ends in a moment may have ended when it arrives.
+// usable reports whether a ticket is good for a while yet. A ticket that ends in a moment may have ended when it
+// arrives.
 func (t *Ticket) usable(now time.Time) bool {
 	margin := min(2*time.Minute, t.End.Sub(t.Start)/4)
 	return now.Before(t.End.Add(-margin)) && !now.Before(t.Start.Add(-maxSkew))

@@ -30,8 +30,8 @@ type passwordSecret func() string
 
 func (passwordSecret) types(Principal) ([]int32, error) { return encryptionTypes(), nil }
 
-// The iterations that a KDC may ask for. Windows and Samba use the fewest; fewer would make it easy to guess the password
-// for somebody who plays the KDC, and the most take about a second.
+// The iterations that a KDC may ask for. Windows and Samba use the fewest; fewer would make it easy to guess the
+// password for somebody who plays the KDC, and the most take about a second.
 const (
 	minIterations = 4096
 	maxIterations = 1 << 20

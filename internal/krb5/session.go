@@ -22,14 +22,14 @@ type SessionConfig struct {
 	// NoFiller leaves the filler out of messages sealed with AES. A context that is not in DCE style needs that: there the
 	// filler would count into the rotation (RFC 4121 section 4.2.5), and without one it makes no difference.
 	NoFiller bool
-	// Send and Receive are the sequence numbers of the first message in either direction. The initiator's is the one of its
-	// authenticator, the acceptor's that of its AP-REP.
+	// Send and Receive are the sequence numbers of the first message in either direction. The initiator's is the one of
+	// its authenticator, the acceptor's that of its AP-REP.
 	Send, Receive uint32
 }
 
 // Session protects the messages of an established security context, in the DCE style of MS-KILE section 3.4.5.4: a
-// message keeps its length, and everything that is added goes into the signature. It is a [rpc.Protector] of either side,
-// and makes the MICs of SPNEGO. It is for one goroutine at a time.
+// message keeps its length, and everything that is added goes into the signature. It is a [rpc.Protector] of either
+// side, and makes the MICs of SPNEGO. It is for one goroutine at a time.
 type Session struct {
 	per  perMessage
 	send uint64
@@ -72,8 +72,8 @@ func NewSession(c SessionConfig) (*Session, error) {
 // SignatureSize implements [rpc.Protector].
 func (s *Session) SignatureSize(seal bool) int { return s.per.size(seal) }
 
-// SignatureFits reports whether the other side may send a signature of n bytes. Those of AES have a filler that a sender
-// may make shorter than [Session.SignatureSize] tells.
+// SignatureFits reports whether the other side may send a signature of n bytes. Those of AES have a filler that a
+// sender may make shorter than [Session.SignatureSize] tells.
 func (s *Session) SignatureFits(n int, seal bool) bool { return s.per.fits(n, seal) }
 
 // parts are what the checksum of a message covers.

@@ -198,7 +198,8 @@ func TestSessionReadsOthers(t *testing.T) {
 	})
 }
 
-// TestSessionShortFiller opens messages of a sender without filler, as impacket's are when the body is a multiple of 16.
+// TestSessionShortFiller opens messages of a sender without filler, as impacket's are when the body is a multiple of
+// 16.
 func TestSessionShortFiller(t *testing.T) {
 	for _, key := range keys()[:2] {
 		for filler := range 17 {
@@ -241,8 +242,8 @@ func wrapWithFiller(t *testing.T, key types.EncryptionKey, m *rpc.Message, seq b
 	return append(header, ct[:at]...)
 }
 
-// TestSessionRC4Vector opens the message of MS-KILE section 4.5. It is not in DCE style: the frame's length has the body
-// and its padding in it, which are 16 bytes.
+// TestSessionRC4Vector opens the message of MS-KILE section 4.5. It is not in DCE style: the frame's length has the
+// body and its padding in it, which are 16 bytes.
 func TestSessionRC4Vector(t *testing.T) {
 	unhex := func(s string) []byte {
 		b, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))

@@ -25,8 +25,8 @@ type granting struct {
 	now     func() time.Time
 }
 
-// tgsReasons are those of a KDC about somebody whom it has let in before: policy is then about the service, and a ticket
-// that it cannot open any more has to be replaced by a new one. The map is never written to.
+// tgsReasons are those of a KDC about somebody whom it has let in before: policy is then about the service, and a
+// ticket that it cannot open any more has to be replaced by a new one. The map is never written to.
 var tgsReasons = func() map[int32]Reason {
 	m := maps.Clone(kdcReasons)
 	delete(m, errorcode.KDC_ERR_POLICY)
@@ -35,8 +35,8 @@ var tgsReasons = func() map[int32]Reason {
 	return m
 }()
 
-// run gets a ticket for a service. It follows referrals to other realms (RFC 6806 section 8); when the KDC has none, but
-// krb5.conf knows the realm of the host, it goes there.
+// run gets a ticket for a service. It follows referrals to other realms (RFC 6806 section 8); when the KDC has none,
+// but krb5.conf knows the realm of the host, it goes there.
 func (g *granting) run(ctx context.Context, tgt *Ticket, spn, realm string) (*Ticket, error) {
 	home, _ := tgt.Service.referral()
 	t, err := g.follow(ctx, tgt, spn)

@@ -1,5 +1,5 @@
-// Package ldapauth is what a credential of package adcs is for a directory server, without the two packages that need it
-// importing each other's insides.
+// Package ldapauth is what a credential of package adcs is for a directory server, without the two packages that need
+// it importing each other's insides.
 package ldapauth
 
 import (

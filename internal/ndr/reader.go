@@ -24,8 +24,8 @@ func NewReader(stub []byte, wide bool) *Reader { return &Reader{b: stub, wide: w
 // Err is the first error. It matches rpc.ErrMalformed.
 func (r *Reader) Err() error { return r.err }
 
-// Fail makes the reader fail, as if it had found the error itself: callers use it for what the values forbid. Of several
-// errors the first one counts.
+// Fail makes the reader fail, as if it had found the error itself: callers use it for what the values forbid. Of
+// several errors the first one counts.
 func (r *Reader) Fail(format string, args ...any) {
 	if r.err == nil {
 		r.err = fmt.Errorf("%w: stub, at byte %d: %s", rpc.ErrMalformed, r.at, fmt.Sprintf(format, args...))
@@ -223,8 +223,8 @@ func (r *Reader) BlobHead() (size uint32, ok bool) {
 	return size, ok
 }
 
-// WideString reads a conformant and varying string of UTF-16 with its terminator, which is left out. Characters that are no
-// UTF-16 become U+FFFD.
+// WideString reads a conformant and varying string of UTF-16 with its terminator, which is left out. Characters that
+// are no UTF-16 become U+FFFD.
 func (r *Reader) WideString() string {
 	limit, offset, actual := r.Count(), r.Count(), r.Count()
 	if offset != 0 || actual > limit || actual == 0 || actual > uint64(r.Left()/2) {

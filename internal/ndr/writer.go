@@ -122,8 +122,8 @@ func (w *Writer) ByteArray(b []byte) {
 	w.Bytes(b)
 }
 
-// BlobHead writes a structure of a 32-bit size and a unique pointer to so many bytes, NULL if b is nil. The bytes are to
-// be written by [Writer.ByteArray], after the outermost structure.
+// BlobHead writes a structure of a 32-bit size and a unique pointer to so many bytes, NULL if b is nil. The bytes are
+// to be written by [Writer.ByteArray], after the outermost structure.
 func (w *Writer) BlobHead(b []byte) {
 	w.Structure()
 	w.U32(uint32(len(b)))
@@ -138,8 +138,8 @@ func (w *Writer) Blob(b []byte) {
 	}
 }
 
-// WideString writes a conformant and varying string of UTF-16 and adds its terminator. What is behind a NUL in s would not
-// be read by a peer: callers see to it that there is none.
+// WideString writes a conformant and varying string of UTF-16 and adds its terminator. What is behind a NUL in s would
+// not be read by a peer: callers see to it that there is none.
 func (w *Writer) WideString(s string) {
 	units := append(utf16.Encode([]rune(s)), 0)
 	w.Count(len(units))

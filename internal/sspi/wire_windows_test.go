@@ -14,7 +14,8 @@ import (
 	"github.com/adcskit/adcskit/internal/rpc/assoc"
 )
 
-// asUser is the system with a password in the place of the account that runs the test, which has none that a test knows.
+// asUser is the system with a password in the place of the account that runs the test, which has none that a test
+// knows.
 type asUser struct {
 	*system
 	user adcstest.User

@@ -121,8 +121,8 @@ func TestRetrieveFails(t *testing.T) {
 	})
 }
 
-// TestRetrieveUndecided: only the CA's decision about the request ends the job. Whatever else an answer says, the CA may
-// still hold it.
+// TestRetrieveUndecided: only the CA's decision about the request ends the job. Whatever else an answer says, the CA
+// may still hold it.
 func TestRetrieveUndecided(t *testing.T) {
 	for kind, reason := range map[connector.CAErrorKind]wsproto.Reason{
 		connector.CAFailed: wsproto.ReasonCAFailed, connector.CAInvalid: wsproto.ReasonCAUnavailable,

@@ -135,8 +135,8 @@ func (j *job) issued(life context.Context, result *CAResult) *wsproto.Outcome {
 	return j.delivered(result, leaf, bundle)
 }
 
-// lookUp is what is left when the answer to a submit is lost. It waits until nothing can be on its way any more; even then
-// a row that is not there proves nothing.
+// lookUp is what is left when the answer to a submit is lost. It waits until nothing can be on its way any more; even
+// then a row that is not there proves nothing.
 func (j *job) lookUp(life context.Context, l lease, lost error) (*wsproto.Outcome, error) {
 	if j.finder() == nil {
 		return j.unknown(), lost

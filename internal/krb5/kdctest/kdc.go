@@ -1,6 +1,6 @@
-// Package kdctest is a small KDC in the process of a test, with a clock of its own: passwords, services and other realms
-// that it refers to. It does what clients need to be tried with, and is no check of clients by itself: a real KDC is
-// (package adtest).
+// Package kdctest is a small KDC in the process of a test, with a clock of its own: passwords, services and other
+// realms that it refers to. It does what clients need to be tried with, and is no check of clients by itself: a real
+// KDC is (package adtest).
 package kdctest
 
 import (

@@ -11,13 +11,13 @@ import (
 // maxPresentations bounds the interfaces of one association.
 const maxPresentations = 8
 
-// Alter adds an interface to the association, in the same transfer syntax, and returns the number by which calls name it:
-// see [Request]. It is done under the logon that there is, without a new one, as Windows does it (C706 section 12.6.4.1,
-// MS-RPCE section 3.3.1.5.3): an alter_context carries no signature, but the verification trailer of the first call does,
-// and names the interface.
+// Alter adds an interface to the association, in the same transfer syntax, and returns the number by which calls name
+// it: see [Request]. It is done under the logon that there is, without a new one, as Windows does it (C706 section
+// 12.6.4.1, MS-RPCE section 3.3.1.5.3): an alter_context carries no signature, but the verification trailer of the
+// first call does, and names the interface.
 //
-// After a *[RejectError] the association is as good as before; after other errors, which are *[CallError] with Sent false,
-// it is closed.
+// After a *[RejectError] the association is as good as before; after other errors, which are *[CallError] with Sent
+// false, it is closed.
 func (c *Conn) Alter(ctx context.Context, iface rpc.Syntax) (uint16, error) {
 	switch {
 	case c.err != nil:

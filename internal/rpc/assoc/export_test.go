@@ -8,8 +8,8 @@ import (
 	"github.com/adcskit/adcskit/internal/rpc"
 )
 
-// Fake is a mechanism whose tokens are NAME1, NAME2, …; it ends with the one whose number is Legs, which is the server's
-// if the number is even. Its signature of x is NAME(x).
+// Fake is a mechanism whose tokens are NAME1, NAME2, …; it ends with the one whose number is Legs, which is the
+// server's if the number is even. Its signature of x is NAME(x).
 type Fake struct {
 	Name         string
 	Legs         int

@@ -26,8 +26,8 @@ func (k kerberos) sendsMIC() bool { return k.Modern() }
 func (kerberos) needsMIC() bool   { return false }
 func (kerberos) afterMICs() error { return nil }
 
-// refusal is what the refusal of a server means, which has seen the tokens of m: a ticket was issued by the KDC, so that
-// the password was right, and nothing is wrong with the credential that could lock it.
+// refusal is what the refusal of a server means, which has seen the tokens of m: a ticket was issued by the KDC, so
+// that the password was right, and nothing is wrong with the credential that could lock it.
 func refusal(m Initiator, err error) error {
 	if m.ByTicket() {
 		if krb5.ReasonOf(err) != "" {

@@ -38,15 +38,15 @@ type spnegoInitiator struct {
 	signed   bool // what is around SPNEGO proves the server
 }
 
-// SPNEGO negotiates one of several mechanisms. The first is the preferred one; its first token goes along with the list.
-// Without more mechanisms there is nothing to downgrade to.
+// SPNEGO negotiates one of several mechanisms. The first is the preferred one; its first token goes along with the
+// list. Without more mechanisms there is nothing to downgrade to.
 func SPNEGO(first Mechanism, more ...Mechanism) Initiator {
 	return &spnegoInitiator{mechs: append([]Mechanism{first}, more...), current: first}
 }
 
-// InSMB adapts an initiator of SPNEGO to the session setup of SMB, whose end the server signs with the session key. There
-// it may leave out its MIC of the list wherever RFC 4178 section 5 allows it, whatever the mechanism is: servers exist
-// that know nothing of it.
+// InSMB adapts an initiator of SPNEGO to the session setup of SMB, whose end the server signs with the session key.
+// There it may leave out its MIC of the list wherever RFC 4178 section 5 allows it, whatever the mechanism is: servers
+// exist that know nothing of it.
 func InSMB(i Initiator) Initiator {
 	if s, ok := i.(*spnegoInitiator); ok {
 		s.signed = true
