@@ -7,7 +7,7 @@
 // # The map
 //
 //   - [github.com/adcskit/adcskit/keygen]: key pairs and certification requests (PKCS#10) as AD CS takes them.
-//   - [github.com/adcskit/adcskit/adcs]: a client of one CA: submit, retrieve, wait, and verify what was issued.
+//   - [github.com/adcskit/adcskit/adcs]: a client of one CA: check, submit, retrieve, find and verify; approve, revoke.
 //   - [github.com/adcskit/adcskit/adcs/discovery]: CAs, templates and their dangers, as the directory publishes them.
 //   - [github.com/adcskit/adcskit/adcs/adcstest]: an AD CS inside your test, on real sockets and with real protocols.
 //   - [github.com/adcskit/adcskit/pkcs12]: .p12 files that a target can read.

@@ -26,7 +26,7 @@ type Client struct {
 }
 
 // New makes a client for the CA with the common name ca on a host (its DNS name). It does no I/O: the first call
-// connects. Errors match [ErrInvalidRequest], or errors.ErrUnsupported for what is not supported yet.
+// connects. Errors match [ErrInvalidRequest], or errors.ErrUnsupported for [CurrentAccount] where there is none.
 func New(host, ca string, cred Credential, opts *Options) (*Client, error) {
 	if err := checkName("host", host); err != nil {
 		return nil, err

@@ -1,5 +1,6 @@
 // Package adcs is a client of Microsoft Active Directory Certificate Services: it has certification requests signed by
-// an enterprise CA over DCE/RPC (MS-ICPR), from any operating system.
+// an enterprise CA over DCE/RPC (MS-ICPR, or MS-WCCE over DCOM), from any operating system, and does what the CA's
+// manager does (MS-CSRA).
 //
 //	client, err := adcs.New("ca.corp.test", "Corp CA", adcs.Password("alice@CORP.TEST", password), nil)
 //	if err != nil { … }

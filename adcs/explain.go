@@ -187,8 +187,8 @@ func explainDisposition(what string, d Disposition) Explanation {
 func explainLocal(err error) (Explanation, bool) {
 	if errors.Is(err, errors.ErrUnsupported) {
 		return Explanation{
-			Summary: "This version does not support what was asked for.",
-			Remedy:  "Choose another authentication or transport, as the error says, or use a newer version.",
+			Summary: "This system does not support what was asked for.",
+			Remedy:  "Choose another credential, as the error says.",
 			Retry:   RetryNever,
 		}, true
 	}

@@ -114,7 +114,7 @@ func TestExplain(t *testing.T) {
 			adcs.RetryOperator},
 		{"a bit was changed on the way", fmt.Errorf("%s: %w", secret, rpc.ErrIntegrity), "signed and encrypted", adcs.RetryOperator},
 		{"a web server", fmt.Errorf("%s: %w", secret, rpc.ErrMalformed), "does not speak RPC", adcs.RetryOperator},
-		{"not supported yet", errors.ErrUnsupported, "does not support", adcs.RetryNever},
+		{"not supported", errors.ErrUnsupported, "does not support", adcs.RetryNever},
 		{"deadline", fmt.Errorf("%s: %w", secret, context.DeadlineExceeded), "did not answer in time", adcs.RetryAfter},
 		{"cancelled", context.Canceled, "cancelled here", adcs.RetryAfter},
 		{"refused", dial(syscall.ECONNREFUSED), "refuses connections", adcs.RetryAfter},

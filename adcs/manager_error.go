@@ -38,8 +38,8 @@ var (
 type ActionError struct {
 	Action      Action
 	RequestID   uint32      // zero if the action is not about a request
-	Serial      string      // empty if it is not about a certificate
-	Disposition Disposition // of a request that is not held
+	Serial      string      // hexadecimal, as the caller gave it; empty if it is not about a certificate
+	Disposition Disposition // of a request that is not held; else zero
 	Err         error       // an [HResult], or one of the errors above
 }
 
@@ -125,7 +125,7 @@ type ActionUnknownError struct {
 	CA        string
 	Action    Action
 	RequestID uint32 // zero if the action is not about a request
-	Serial    string // empty if it is not about a certificate
+	Serial    string // hexadecimal, as the caller gave it; empty if it is not about a certificate
 	Err       error  // why the answer is missing
 }
 

@@ -131,7 +131,7 @@ func (o *Options) withDefaults(host string) (Options, error) {
 	return d, d.check()
 }
 
-// check refuses options that are wrong, and those that a later version will understand.
+// check refuses options that are wrong.
 func (o *Options) check() error {
 	if _, _, err := net.SplitHostPort(o.EndpointMapper); err != nil {
 		return fmt.Errorf("%w: endpoint mapper %q is not host:port", ErrInvalidRequest, bounded(o.EndpointMapper))

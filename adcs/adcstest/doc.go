@@ -14,7 +14,7 @@
 // another; the remote management interface is on each. Users log on with NTLMv2 or Kerberos, by itself or inside of
 // SPNEGO, at the levels connect, sign and seal, of which only seal is enough for the CA unless [Options.MinAuthLevel]
 // says otherwise. NDR and NDR64, header signing, verification trailers, bind-time features and fragments of any size
-// are negotiated as Windows does; [Wire] takes each of them away. Named pipes are not there yet.
+// are negotiated as Windows does; [Wire] takes each of them away. It serves no named pipes.
 //
 // DCOM (MS-DCOM) is on the endpoint mapper's port and on one of its own: the object resolver (IObjectExporter, with
 // pings; objects that nobody pings or calls for six minutes are gone), activation by RemoteActivation and

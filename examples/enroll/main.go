@@ -48,7 +48,7 @@
 //	1  failed: not sent, not reached, or a file could not be read or written. If the request has an id and the key is
 //	   still in its file, it may be issued: use -retrieve
 //	2  wrong use: flags, names that a request cannot hold, files that are there already, the key of another request,
-//	   what is not supported yet
+//	   what this system does not have, such as -current-account outside of Windows
 //	3  held: a manager has to decide; use -retrieve, or -wait at once
 //	4  refused by the CA
 //	5  rejected: issued, but not what was asked for, or not by a CA under -roots; no .p12 is written
