@@ -11,13 +11,18 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/oiweiwei/gokrb5.fork/v9/iana/errorcode"
+
+	"github.com/adcskit/adcskit/internal/rpc"
 )
 
 // Limits of an exchange with KDCs.
 const (
-	maxKDCs    = 6               // that are asked for one message
-	maxPerKDC  = 5 * time.Second // for one of them
-	maxMessage = 256 << 10       // of a KDC, in bytes; tickets of Windows have at most 64 KiB
+	maxKDCs    = 6                // that are asked for one message
+	maxPerKDC  = 5 * time.Second  // for one of them
+	maxLookUp  = 15 * time.Second // for the DNS, of which the second server is asked after five
+	maxMessage = 256 << 10        // of a KDC, in bytes; tickets of Windows have at most 64 KiB
 )
 
 // network sends messages to the KDCs of realms, by TCP.
@@ -49,13 +54,16 @@ func (n *network) kdcs(ctx context.Context, cfg *Config, realm string) ([]string
 	if cfg.noDNS {
 		return nil, fail(ReasonRealm, "krb5.conf names no KDC of realm %q, and forbids to ask the DNS", printable(realm))
 	}
+	ctx, cancel := share(ctx, maxLookUp, 1)
+	defer cancel()
 	addrs, err := n.lookup(ctx, realm)
 	if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound || err == nil && len(addrs) == 0 {
 		return nil, fail(ReasonRealm, "realm %q: krb5.conf names no KDC of it, and the DNS has no _kerberos._tcp record",
 			printable(realm))
 	}
 	if err != nil {
-		return nil, &Error{Reason: ReasonNoKDC, Detail: fmt.Sprintf("asking the DNS for those of realm %q", realm), Err: err}
+		return nil, &Error{Reason: ReasonNoKDC, Detail: fmt.Sprintf("asking the DNS for those of realm %q", printable(realm)),
+			Err: ended(ctx, err)}
 	}
 	return addrs, nil
 }
@@ -72,6 +80,9 @@ func (n *network) exchange(ctx context.Context, cfg *Config, realm string, messa
 	for i, addr := range addrs {
 		answer, err := n.ask(ctx, len(addrs)-i, addr, message)
 		if err == nil {
+			err = rpc.Guard(func() error { return unavailable(answer) })
+		}
+		if err == nil {
 			return answer, nil
 		}
 		failed = append(failed, fmt.Errorf("KDC %s: %w", addr, err))
@@ -79,19 +90,37 @@ func (n *network) exchange(ctx context.Context, cfg *Config, realm string, messa
 			break
 		}
 	}
-	return nil, &Error{Reason: ReasonNoKDC, Detail: fmt.Sprintf("realm %q", realm), Err: errors.Join(failed...)}
+	return nil, &Error{Reason: ReasonNoKDC, Detail: fmt.Sprintf("realm %q", printable(realm)), Err: errors.Join(failed...)}
+}
+
+// unavailable is the error of an answer by which a KDC says that it cannot work now, as domain controllers do that have
+// just started. It has looked at nothing then, so that another one may be asked.
+func unavailable(answer []byte) error {
+	if answer[0] != krbErrorTag {
+		return nil
+	}
+	e, err := parseError(answer)
+	if err == nil && e.ErrorCode == errorcode.KDC_ERR_SVC_UNAVAILABLE {
+		return errors.New(errorcode.Lookup(e.ErrorCode))
+	}
+	return nil // who asked looks at it
 }
 
 // errKDCSlow is the cause of an exchange that took too long.
 var errKDCSlow = errors.New("no answer in time")
 
+// share bounds a context to a limit, and to its part of the time that is left. There is one part more than there are
+// steps: when the last one has failed, time is left to say so, or for another mechanism.
+func share(ctx context.Context, limit time.Duration, steps int) (context.Context, context.CancelFunc) {
+	if deadline, ok := ctx.Deadline(); ok {
+		limit = min(limit, time.Until(deadline)/time.Duration(steps+1))
+	}
+	return context.WithTimeoutCause(ctx, limit, errKDCSlow)
+}
+
 // ask sends a message to one KDC, with its share of the time that is left.
 func (n *network) ask(ctx context.Context, left int, addr string, message []byte) ([]byte, error) {
-	limit := maxPerKDC
-	if deadline, ok := ctx.Deadline(); ok {
-		limit = min(limit, time.Until(deadline)/time.Duration(left))
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, errKDCSlow)
+	ctx, cancel := share(ctx, maxPerKDC, left)
 	defer cancel()
 	nc, err := n.dial(ctx, "tcp", addr)
 	if err != nil {

@@ -36,12 +36,17 @@ func (k *KDC) as(req *messages.ASReq) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Most requests have no proof, and need no key, which may take long to make.
+	stamp := slices.IndexFunc(req.PAData, func(p types.PAData) bool { return p.PADataType == patype.PA_ENC_TIMESTAMP })
+	if stamp < 0 && !k.NoPreauth {
+		return nil, k.asksForProof(req, info)
+	}
 	key, _, err := crypto.GetKeyFromPassword(password, b.CName, k.Realm, b.EType[i], info)
 	if err != nil {
 		return nil, err
 	}
 	if !k.NoPreauth {
-		if err := k.proof(req, key, info); err != nil {
+		if err := k.proof(req, req.PAData[stamp].PADataValue, key); err != nil {
 			return nil, err
 		}
 	}
@@ -76,25 +81,26 @@ func (k *KDC) info(etype int32, name types.PrincipalName) (types.PADataSequence,
 	return types.PADataSequence{{PADataType: patype.PA_ETYPE_INFO2, PADataValue: der}}, err
 }
 
-// proof checks the encrypted timestamp.
-func (k *KDC) proof(req *messages.ASReq, key types.EncryptionKey, info types.PADataSequence) error {
-	i := slices.IndexFunc(req.PAData, func(p types.PAData) bool { return p.PADataType == patype.PA_ENC_TIMESTAMP })
-	if i < 0 {
-		e := k.refusal(req.ReqBody.SName, errorcode.KDC_ERR_PREAUTH_REQUIRED)
-		data, err := asn1.Marshal(append(info, types.PAData{PADataType: patype.PA_ENC_TIMESTAMP, PADataValue: []byte{}}))
-		e.EData = data
-		if err != nil {
-			return err
-		}
-		return e
+// asksForProof is the error that says how to prove the password.
+func (k *KDC) asksForProof(req *messages.ASReq, info types.PADataSequence) error {
+	e := k.refusal(req.ReqBody.SName, errorcode.KDC_ERR_PREAUTH_REQUIRED)
+	data, err := asn1.Marshal(append(info, types.PAData{PADataType: patype.PA_ENC_TIMESTAMP, PADataValue: []byte{}}))
+	e.EData = data
+	if err != nil {
+		return err
 	}
+	return e
+}
+
+// proof checks the encrypted timestamp.
+func (k *KDC) proof(req *messages.ASReq, der []byte, key types.EncryptionKey) error {
 	k.counts.Proofs++
 	if k.Refuse != 0 {
 		return k.refusal(req.ReqBody.SName, k.Refuse)
 	}
 	var sealed types.EncryptedData
 	var stamp types.PAEncTSEnc
-	if err := sealed.Unmarshal(req.PAData[i].PADataValue); err != nil {
+	if err := sealed.Unmarshal(der); err != nil {
 		return err
 	}
 	plain, err := crypto.DecryptEncPart(sealed, key, keyusage.AS_REQ_PA_ENC_TIMESTAMP)
