@@ -99,7 +99,8 @@ func (f Forgery) tampering() tampering {
 // InjectFault makes one call to the CA go wrong: the next one that no earlier fault is waiting for. Calls take their
 // fault when their first fragment arrives, before [Options.Fault] is asked; a retrieval counts like a submission, and
 // every operation of ICertRequestD, ICertAdminD and their successors does. Calls to the endpoint mapper take none, and
-// neither do those of DCOM itself: see [Options.Fault], [Server.SetInterface] and [Server.SetDCOM] for these.
+// neither do those of DCOM itself: see [Options.Fault], [Server.SetInterface] and [Server.SetDCOM] for these. The first
+// call of a client with adcs.TransportAuto is a harmless one: with adcs.TransportTCP it is the request that goes wrong.
 func (s *Server) InjectFault(f Fault) { s.faults.push(f) }
 
 // SetInterface switches the CA's interface ICertPassage off and on. While it is off, the endpoint mapper does not know
