@@ -41,14 +41,15 @@ In a domain, -keytab has the keys of the account that has the service principal 
 gets a ticket for it from the KDC may log on.
 
 On standard input it takes:
-  list                     the requests that the CA has
+  list                     the requests that the CA has; disposition is 2 if denied, 3 issued, 5 held, 6 revoked
   approve ID, deny ID      the manager's decision on one that is held
   revoke ID [REASON]       the certificate of a request is revoked; reasons are those of RFC 5280, 0 if left out; 6 is a hold
   release ID               a certificate that is on hold is valid again
   publish [FILE]           new CRLs; FILE gets them all, in PEM. In force are only those that clients ask the CA for
   renew [new-key]          the CA gets a new certificate, for the same key or for a new one
   pause, resume            the CA works on, but its answers wait; "waiting N" tells how many do
-  lose                     the connection is cut in place of the next answer
+  lose                     the connection is cut in place of the next answer. With -transport auto a client's first call is a
+                           harmless one: enroll -transport tcp loses the request's
 
 The configuration is JSON; unknown keys are refused (example.json). What is left out has a default, or is off:
   users          list of accounts that can log on: name, domain, passwordFile (relative to the file), disabled
@@ -60,7 +61,8 @@ The configuration is JSON; unknown keys are refused (example.json). What is left
     signatures     how many signatures a request needs
     enroll         accounts and groups that may use it
     directory      the subject comes from the directory: machine, dn, noSubject, dns, upn, email are true or false
-    extKeyUsage, noSecurityExtension, validity   object identifiers; without the SID; such as "8760h"
+    extKeyUsage, noSecurityExtension, validity   object identifiers; without the SID; such as "8760h". The usage
+                   1.3.6.1.4.1.311.20.2.1 is an enrollment agent's, who signs for templates with "signatures": 1
   directory      list of entries: account, commonName, dn, dnsName, upn, email, sid, groups
   managers       accounts or groups that may read the requests of others, and over DCOM decide on them, revoke and publish
   officers       the same, but they publish no CRLs
