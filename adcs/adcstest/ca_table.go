@@ -216,7 +216,7 @@ func (a *authority) heldRow(id uint32) (*row, error) {
 		return nil, fmt.Errorf("adcstest: there is no request %d", id)
 	}
 	if r.disposition != dispPending {
-		return nil, fmt.Errorf("adcstest: request %d is not held for the manager: its disposition is %d", id, r.disposition)
+		return nil, fmt.Errorf("adcstest: request %d is not held for the manager: it %s", id, state(r.disposition))
 	}
 	return r, nil
 }

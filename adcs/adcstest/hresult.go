@@ -44,6 +44,21 @@ const (
 	hrSIDRequired       uint32 = 0x80094821
 )
 
+// state says for people what a disposition is.
+func state(disposition uint32) string {
+	switch disposition {
+	case dispIssued:
+		return "is issued"
+	case dispDenied:
+		return "is denied"
+	case dispRevoked:
+		return "was issued, and is revoked"
+	case dispPending:
+		return "is held"
+	}
+	return fmt.Sprintf("has the disposition %d", disposition)
+}
+
 // hresultText returns the symbolic name and the text of a code as an English CA shows them; both are "" for a code
 // that the authority does not know.
 func hresultText(code uint32) (name, text string) {
@@ -58,6 +73,8 @@ func hresultText(code uint32) (name, text string) {
 		return "CRYPT_E_INVALID_MSG_TYPE", "Invalid cryptographic message type."
 	case hrASN1EndOfData:
 		return "CRYPT_E_ASN1_EOD", "ASN1 unexpected end of data."
+	case hrInvalidData:
+		return "ERROR_INVALID_DATA", "The data is invalid."
 	case hrASN1BadTag:
 		return "CRYPT_E_ASN1_BADTAG", "ASN1 bad tag value met."
 	case hrServerSuspended:

@@ -337,7 +337,11 @@ func (s *Server) RenewCA(newKey bool) error { return s.authority.renew(newKey) }
 // does (MS-CSRA section 3.1.4.1.8). Reason is that of RFC 5280, section 5.3.1, or 0xffffffff to release a certificate
 // that is on hold. The certificate is in CRLs that are published when effective has passed.
 func (s *Server) Revoke(serial string, reason uint32, effective time.Time) error {
-	if hr := s.authority.revoke(s.opts.Domain+`\Administrator`, serial, reason, effective); hr != 0 {
+	hr := s.authority.revoke(s.opts.Domain+`\Administrator`, serial, reason, effective)
+	switch {
+	case hr == hrInvalidData && reason == reasonReleased:
+		return fmt.Errorf("adcstest: certificate %q is not on hold: %s", serial, describe(hr))
+	case hr != 0:
 		return fmt.Errorf("adcstest: revoking %q with reason %d: %s", serial, reason, describe(hr))
 	}
 	return nil
