@@ -57,27 +57,31 @@ type caFacts struct {
 	certificates []*x509.Certificate
 	standalone   bool // the CA says that it has no templates
 	directory    *DirectoryFacts
-	missing      string // why something is not known
+	undirected   string // why the directory does not tell
+	missing      string // why neither it nor the CA does
 }
 
 // gather asks the CA, where it can be reached, and the directory.
 func (k *checker) gather(ctx context.Context, unreached error) *caFacts {
 	f := &caFacts{}
 	var why []string
-	if unreached == nil {
-		if err := k.askCA(ctx, f); err != nil {
-			why = append(why, "the CA does not describe itself over DCOM: "+clean(err.Error()))
-		}
+	if unreached != nil {
+		why = append(why, "the CA was not reached")
+	} else if err := k.askCA(ctx, f); err != nil {
+		why = append(why, "the CA does not describe itself over DCOM: "+clean(err.Error()))
 	}
 	switch {
 	case k.opts.Directory == nil:
-		why = append(why, "no directory was given")
+		f.undirected = "no directory was given"
 	case errors.Is(unreached, ErrLogon):
-		why = append(why, "the directory was not asked, since the logon failed")
+		f.undirected = "the directory was not asked, since the logon failed"
 	default:
 		if err := k.lookUpDirectory(ctx, f); err != nil {
-			why = append(why, "the directory does not tell: "+clean(err.Error()))
+			f.undirected = "the directory does not answer: " + clean(err.Error())
 		}
+	}
+	if f.undirected != "" {
+		why = append(why, f.undirected)
 	}
 	f.missing = strings.Join(why, "; ")
 	return f
@@ -197,7 +201,7 @@ func (k *checker) checkEnroll(s *CheckStep, f *caFacts) {
 	case k.opts.Template == "":
 		s.skip("no template was named")
 	case d == nil:
-		s.skip("only the directory tells: " + f.missing)
+		s.skip("only the directory tells: " + f.undirected)
 	case !d.TemplateExists:
 		s.skip("there is no such template")
 	case !d.MayEnroll:

@@ -153,7 +153,7 @@ func (k *checker) passed(name CheckName, r rung) string {
 	case CheckClock:
 		return "no difference that the logon minds"
 	case CheckLogon:
-		return fmt.Sprintf("%s, authentication %s", k.cred.User(), k.Client.opts.Auth)
+		return fmt.Sprintf("%s, authentication %s", k.cred.who(), k.Client.opts.Auth)
 	case CheckPrivacy:
 		return "calls are signed and encrypted"
 	}
@@ -178,8 +178,7 @@ func (k *checker) advise(s *CheckStep, r rung) {
 	switch s.Name {
 	case CheckPort:
 		if r.transport() == TransportNamedPipe {
-			s.Remedy = "Check that the host is up, that its service LanmanServer (Server) runs, and that a firewall lets port " +
-				"445 through."
+			s.Remedy = remedyPipe
 		}
 	case CheckClock:
 		if e, ok := errors.AsType[*krb5.Error](s.Err); ok && e.Skew != 0 {

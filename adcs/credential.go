@@ -132,6 +132,17 @@ func (c Credential) User() string {
 	return c.domain + `\` + c.user
 }
 
+// who is the user for people to read.
+func (c Credential) who() string {
+	switch user := c.User(); {
+	case user != "":
+		return user
+	case c.ccache != "":
+		return "the account of " + c.ccache
+	}
+	return "the account of this process"
+}
+
 // String names the user, or the credential cache, and hides the secret.
 func (c Credential) String() string {
 	if c.ccache != "" {

@@ -66,7 +66,7 @@ var kerberosExplanations = map[KerberosError]Explanation{
 	ErrUnknownRealm: {
 		Summary: "The Kerberos realm of the user is not known, or nothing says where its KDCs are.",
 		Remedy: "Write the user as name@REALM, and give a krb5.conf or the KDC, or use a DNS server of the domain, which has the " +
-			"record _kerberos._tcp of the realm.",
+			"record _kerberos._tcp of the realm. Where there is no Kerberos at all, NTLM with a password has to be allowed.",
 		Retry: RetryOperator,
 	},
 	ErrTicketRefused: {

@@ -8,8 +8,24 @@ import (
 	"syscall"
 )
 
-// explainNetwork explains what the operating system said about a connection.
+// remedyPipe is what to do if there is no connection to the port of named pipes.
+const remedyPipe = "Check that the host is up, that its service LanmanServer (Server) runs, and that a firewall lets " +
+	"port 445 through."
+
+// explainNetwork explains what the operating system said about a connection. For a named pipe it is another port that
+// matters than for the rest.
 func explainNetwork(err error) (Explanation, bool) {
+	e, ok := explainConnection(err)
+	phase, in := errors.AsType[*phaseError](err)
+	_, connecting := errors.AsType[*dialError](err)
+	_, name := errors.AsType[*net.DNSError](err)
+	if ok && in && phase.Phase == PhasePipe && connecting && !name {
+		e.Remedy = remedyPipe
+	}
+	return e, ok
+}
+
+func explainConnection(err error) (Explanation, bool) {
 	if e, ok := errors.AsType[*net.DNSError](err); ok {
 		return explainDNS(e), true
 	}
