@@ -24,6 +24,17 @@ func (f *flags) accountFlags(s *flag.FlagSet) {
 	s.StringVar(&f.spn, "spn", "", "service principal `name` of the CA's host; host/ and -host if empty")
 }
 
+// who is the account for people to read: a credential cache is not read before it is used.
+func (f *flags) who() string {
+	switch {
+	case f.user != "":
+		return f.user
+	case f.currentAccount:
+		return "the account of this process"
+	}
+	return "the account of " + cmp.Or(f.ccache, os.Getenv("KRB5CCNAME"))
+}
+
 // options are those of the client.
 func (f *flags) options() *adcs.Options {
 	return &adcs.Options{

@@ -62,7 +62,7 @@ func parseFlags(args []string, out io.Writer) (flags, error) {
 	s.BoolVar(&f.force, "force", false, "replace -out and the file with its password if they are there, and the key in them")
 	s.StringVar(&f.p12PasswordFile, "p12-password-file", "",
 		"`file` with the password of the .p12; if empty $P12_PASSWORD, or one is made and written beside the .p12")
-	profile := s.String("profile", "compat", "profile of the .p12: compat or modern")
+	profile := s.String("profile", "compat", "`profile` of the .p12: compat or modern")
 	s.UintVar(&f.retrieve, "retrieve", 0, "`id` of a held request to retrieve, with -key-file, instead of a new one")
 	s.StringVar(&f.keyFile, "key-file", "", "`file` for the key while there is no certificate; -out with .key if empty")
 	s.DurationVar(&f.wait, "wait", 0, "how long to wait for a manager's decision")
@@ -94,9 +94,9 @@ func (f *flags) caFlags(s *flag.FlagSet) {
 	s.StringVar(&f.epm, "epm", "", "`host:port` of the endpoint mapper, where the CA is reached too; port 135 of -host if empty")
 	s.StringVar(&f.ca, "ca", "", "common `name` of the CA")
 	s.StringVar(&f.template, "template", "", "`name` of the certificate template (not its display name); '' if the CA has none")
-	s.StringVar(&f.auth, "auth", "negotiate", "negotiate (SPNEGO: Kerberos, and NTLM only with -allow-ntlm), kerberos or ntlm")
+	s.StringVar(&f.auth, "auth", "negotiate", "`mechanism`: negotiate (SPNEGO: Kerberos, and NTLM only with -allow-ntlm), kerberos or ntlm")
 	s.BoolVar(&f.allowNTLM, "allow-ntlm", false, "let negotiate use NTLM where Kerberos is impossible; it does not prove who the CA is")
-	s.StringVar(&f.transport, "transport", "auto", "auto, tcp, np or dcom")
+	s.StringVar(&f.transport, "transport", "auto", "`way` to the CA: auto (the first that works), tcp, np (named pipe) or dcom")
 }
 
 // directoryFlags are those that say where the directory is, and what is wanted of it.
@@ -112,7 +112,7 @@ func (f *flags) directoryFlags(s *flag.FlagSet) {
 // requestFlags are those that say what the certificate is for.
 func (f *flags) requestFlags(s *flag.FlagSet) {
 	f.algorithm = keygen.ECDSAP256
-	s.Func("key", "kind of key: rsa2048, rsa3072, rsa4096, p256 (default), p384 or p521", func(name string) (err error) {
+	s.Func("key", "`kind` of key: rsa2048, rsa3072, rsa4096, p256 (default), p384 or p521", func(name string) (err error) {
 		f.algorithm, err = keygen.ParseAlgorithm(name)
 		return err
 	})
@@ -136,5 +136,5 @@ func (f *flags) requestFlags(s *flag.FlagSet) {
 		return err
 	})
 	s.StringVar(&r.SID, "sid", "", "`SID` of the account that the certificate is for (strong mapping)")
-	s.StringVar((*string)(&r.SIDForm), "sid-form", "", "where the SID goes: extension (default), uri or both")
+	s.StringVar((*string)(&r.SIDForm), "sid-form", "", "`form`: where the SID goes: extension (default), uri or both")
 }

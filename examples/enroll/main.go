@@ -11,8 +11,8 @@
 // With -renew, the old certificate and its key sign the request for the new one. With -on-behalf-of, an enrollment
 // agent signs one for another account (-agent-cert):
 //
-//	enroll -renew device.p12 -signer-password-file device.password -host … -ca … -user … -out renewed.p12
-//	enroll -on-behalf-of 'CORP\bob' -agent-cert agent.p12 -template User -host … -ca … -user … -out bob.p12
+//	enroll -renew device.p12 -signer-password-file device.password -host … -ca … -user … -roots … -out renewed.p12
+//	enroll -on-behalf-of 'CORP\bob' -agent-cert agent.p12 -template User -host … -ca … -user … -roots … -out bob.p12
 //
 // Passwords come from files or from the environment (ADCS_PASSWORD, P12_PASSWORD, SIGNER_PASSWORD), never from the
 // command line. Without a password for the .p12, one is made and written beside it. A .p12 or a password that is there
@@ -22,7 +22,7 @@
 // request, the CA's answer was lost, or what it issued was rejected, it stays there, and enroll prints the command that
 // goes on from there:
 //
-//	enroll -retrieve 42 -key-file device.key -host … -ca … -user … -password-file … -out device.p12
+//	enroll -retrieve 42 -key-file device.key -host … -ca … -user … -password-file … -roots … -out device.p12
 //
 // The key file is removed when the key is known to be useless, or when it is in the .p12: that has then been written,
 // synced and opened again. One that enroll did not write, or that somebody changed, is never removed. enroll says which
@@ -83,7 +83,7 @@ func main() {
 		_ = l.print(os.Stdout, os.Stderr, f.json)
 		os.Exit(l.ExitStatus)
 	}
-	r := report{Account: f.user, CA: f.ca, Host: f.host, again: f.again}
+	r := report{Account: f.user, CA: f.ca, Host: f.host, who: f.who(), again: f.again}
 	if err == nil {
 		err = enroll(ctx, f, &r)
 	} else {

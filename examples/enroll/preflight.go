@@ -20,6 +20,8 @@ type preflight struct {
 	Failed     string      `json:"failed,omitempty"`    // the step that is to be mended first
 	Steps      []checkStep `json:"steps,omitempty"`
 	Error      string      `json:"error,omitempty"`
+
+	who string // the account, for people
 }
 
 // checkStep is one step of it.
@@ -36,7 +38,7 @@ type checkStep struct {
 
 // runPreflight checks everything and submits nothing.
 func runPreflight(ctx context.Context, f flags) *preflight {
-	p := &preflight{Account: f.user, Host: f.host, CA: f.ca}
+	p := &preflight{Account: f.user, Host: f.host, CA: f.ca, who: f.who()}
 	report, err := f.runCheck(ctx)
 	if err == nil {
 		p.take(report)

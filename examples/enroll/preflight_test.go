@@ -77,4 +77,6 @@ func TestCheckTable(t *testing.T) {
 	assert.Equal(t, 1, status)
 	assert.Regexp(t, `(?m)^  tcp   port       failed `, out)
 	assert.Contains(t, out, `failed: mend step "port"`)
+	assert.Regexp(t, `(?m)^  tcp   the rest   skipped   not reached: interface, clock, logon, privacy, answer$`, out)
+	assert.NotRegexp(t, `(?m)^  np    answer `, out)
 }

@@ -47,6 +47,7 @@ type report struct {
 	Retry           string     `json:"retry,omitempty"` // never, after or operator
 	Next            []step     `json:"next,omitempty"`
 
+	who           string // the account, for people
 	again         string // the flags of another call with this CA
 	fromDirectory bool   // the certificate would be taken with -from-directory
 }

@@ -64,6 +64,7 @@ func TestFailuresNameTheirPlace(t *testing.T) {
 		"DNS": {[]string{"-epm", "", "-host", "nonesuch.invalid"}, 1, "lookup nonesuch.invalid",
 			"The name of the CA's host"}, // is not known to DNS, or there is no DNS to ask
 		"network":  {[]string{"-epm", "127.0.0.1:1"}, 1, "127.0.0.1:1: connect: connection refused", "refuses connections"},
+		"pipe":     {[]string{"-transport", "np", "-epm", "127.0.0.9:1"}, 1, "LanmanServer", "port 445"},
 		"rejected": {[]string{"-template", "User", "-subject", "CN=x"}, 5, "issued, but not what was ordered", `not for "CN=x"`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -60,7 +60,7 @@ func (r *report) writeError(b *strings.Builder) {
 		fmt.Fprintf(b, "enroll: %s\n  enroll -h explains the flags\n", text)
 		return
 	}
-	fmt.Fprintf(b, "enroll: %s at %s (%q): %s\n", r.Account, r.Host, r.CA, text)
+	fmt.Fprintf(b, "enroll: %s at %s (%q): %s\n", r.who, r.Host, r.CA, text)
 	if r.Serial != "" {
 		fmt.Fprintf(b, "  request %d, serial %s\n", r.RequestID, r.Serial)
 	} else if r.ExitStatus == exitHeld {

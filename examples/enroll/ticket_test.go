@@ -29,4 +29,8 @@ func TestTicket(t *testing.T) {
 		assert.Equal(t, 1, status)
 		assert.Contains(t, r.Error, "KRB_AP_ERR_MODIFIED")
 	}
+	_, out, stderr := enroll(t, dir, "-check", "-host", ca.ready["host"], "-epm", ca.ready["epm"], "-ca", "Corp CA",
+		"-ccache", ca.ready["ccache"], "-krb5-conf", ca.ready["krb5-conf"])
+	assert.Contains(t, out, "the account of "+ca.ready["ccache"]+" at ca.corp.test", stderr)
+	assert.Contains(t, out, "passed    the account of "+ca.ready["ccache"]+", authentication negotiate")
 }

@@ -11,9 +11,9 @@ const synopsis = `Enroll gets one certificate from one CA and writes it, with it
       -subject CN=device,O=Corp -dns device.corp.test -roots corp-root.pem -out device.p12
   enroll -check -host … -ca … -template … -user … -password-file … -roots … -directory dc.corp.test
   enroll -discover -directory dc.corp.test -user … -password-file …
-  enroll -retrieve 42 -key-file device.key -host … -ca … -user … -password-file … -out device.p12
-  enroll -renew device.p12 -signer-password-file device.password -host … -ca … -user … -out renewed.p12
-  enroll -on-behalf-of 'CORP\bob' -agent-cert agent.p12 -template User -host … -ca … -user … -out bob.p12
+  enroll -retrieve 42 -key-file device.key -host … -ca … -user … -password-file … -roots … -out device.p12
+  enroll -renew device.p12 -signer-password-file device.password -host … -ca … -user … -roots … -out renewed.p12
+  enroll -on-behalf-of 'CORP\bob' -agent-cert agent.p12 -template User -host … -ca … -user … -roots … -out bob.p12
 
 It logs on with Kerberos, by password, keytab or credential cache; NTLM has to be allowed (-allow-ntlm or -auth ntlm).
 
