@@ -47,7 +47,7 @@ type CheckOptions struct {
 
 // Directory is what Check wants to know from a directory. Package adcs/discovery has one.
 type Directory interface {
-	// LookUp answers a question. An error fails no step of Check: what only the directory can tell is skipped, and says why.
+	// LookUp answers a question. After an error, the steps that only the directory can tell about are skipped.
 	LookUp(ctx context.Context, q DirectoryQuery) (*DirectoryFacts, error)
 }
 
