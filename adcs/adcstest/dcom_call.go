@@ -49,8 +49,7 @@ func (s *Server) objectInterface(name string, iid rpc.UUID, methods map[uint16]o
 
 // ofObject does what comes before and after a method of an object (MS-DCOM section 3.1.1.5.4).
 func (s *Server) ofObject(iid rpc.UUID, m objectMethod) method {
-	return func(c *callContext, _ *ndrReader) ([]byte, error) {
-		r := ndr.NewReader(c.stub, false)
+	return func(c *callContext, r *ndr.Reader) ([]byte, error) {
 		var this dcom.This
 		this.Read(r)
 		switch {

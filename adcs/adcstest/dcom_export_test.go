@@ -5,6 +5,7 @@ import (
 
 	"github.com/adcskit/adcskit/internal/csra"
 	"github.com/adcskit/adcskit/internal/dcom"
+	"github.com/adcskit/adcskit/internal/ndr"
 	"github.com/adcskit/adcskit/internal/rpc"
 )
 
@@ -55,7 +56,7 @@ func (s *Server) CallObject(mapper bool, iface, opnum uint16, object *rpc.UUID, 
 	return m(&callContext{
 		conn: c, stub: stub, caller: caller{user: "manager", domain: "CORP", level: levelPrivacy},
 		call: &partialCall{request: rpc.Request{Opnum: opnum, Object: object}, syntax: presentation{iface: i}},
-	}, &ndrReader{b: stub})
+	}, ndr.NewReader(stub, false))
 }
 
 // RemUnknown is the IPID of the object that counts references, OXID the object exporter.

@@ -35,8 +35,8 @@ type plainMethod func(c *callContext, r *ndr.Reader) (answerer, error)
 
 // plain makes a method of one that works with messages.
 func (s *Server) plain(m plainMethod) method {
-	return func(c *callContext, _ *ndrReader) ([]byte, error) {
-		out, err := m(c, ndr.NewReader(c.stub, false))
+	return func(c *callContext, r *ndr.Reader) ([]byte, error) {
+		out, err := m(c, r)
 		if err != nil {
 			return nil, err
 		}

@@ -3,6 +3,7 @@ package adcstest
 import (
 	"errors"
 
+	"github.com/adcskit/adcskit/internal/ndr"
 	"github.com/adcskit/adcskit/internal/rpc"
 )
 
@@ -58,7 +59,7 @@ func (c *conn) dispatch(call *partialCall) ([]byte, error) {
 		conn: c, call: call, stub: call.stub, wide: call.syntax.transfer == rpc.NDR64(),
 		caller: c.callerOf(call.auth), local: c.local,
 	}
-	return call.syntax.iface.method(call.request.Opnum)(ctx, &ndrReader{b: ctx.stub, wide: ctx.wide})
+	return call.syntax.iface.method(call.request.Opnum)(ctx, ndr.NewReader(ctx.stub, ctx.wide))
 }
 
 // answer sends a response in as many fragments as it needs.
@@ -114,8 +115,8 @@ func (c *callContext) checkTrailer(end int) error {
 }
 
 // handleCertServerRequest serves CertServerRequest (MS-ICPR section 3.2.4.1.1).
-func (s *Server) handleCertServerRequest(c *callContext, r *ndrReader) ([]byte, error) {
-	in, end, err := decodeCertServerRequest(r.b, c.wide)
+func (s *Server) handleCertServerRequest(c *callContext, r *ndr.Reader) ([]byte, error) {
+	in, end, err := decodeCertServerRequest(r)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"net/netip"
 
+	"github.com/adcskit/adcskit/internal/ndr"
 	"github.com/adcskit/adcskit/internal/rpc"
 )
 
@@ -41,25 +42,25 @@ func (s *Server) endpoints(addr netip.Addr) []eptEntry {
 }
 
 // handleMap serves ept_map.
-func (s *Server) handleMap(c *callContext, r *ndrReader) ([]byte, error) {
-	if r.long() != 0 {
-		r.uuid() // an interface without objects serves every object
+func (s *Server) handleMap(c *callContext, r *ndr.Reader) ([]byte, error) {
+	if r.Pointer() {
+		r.UUID() // an interface without objects serves every object
 	}
 	var question []byte
-	given := r.long() != 0
+	given := r.Pointer()
 	if given {
-		limit := r.long()
-		size := r.u32()
+		limit := r.Count()
+		size := r.U32()
 		if size > eptMaxTowerSize || uint64(size) != limit {
 			return nil, errStub
 		}
-		question = r.take(uint64(size))
+		question = r.Bytes(uint64(size))
 	}
-	handle, limit := r.handle(), r.u32()
-	if r.err != nil || limit > eptMaxEntries {
+	handle, limit := r.Handle(), r.U32()
+	if r.Err() != nil || limit > eptMaxEntries {
 		return nil, errStub
 	}
-	if err := c.checkTrailer(r.at); err != nil {
+	if err := c.checkTrailer(r.Offset()); err != nil {
 		return nil, err
 	}
 	var found []eptEntry
@@ -77,28 +78,28 @@ func (s *Server) handleMap(c *callContext, r *ndrReader) ([]byte, error) {
 	return encodeMap(page, next, limit, c.wide), nil
 }
 
-func encodeMap(page []eptEntry, next contextHandle, limit uint32, wide bool) []byte {
-	w := &ndrWriter{wide: wide}
-	w.handle(next)
-	w.u32(uint32(len(page)))
-	w.long(uint64(limit))
-	w.long(0)
-	w.long(uint64(len(page)))
+func encodeMap(page []eptEntry, next ndr.Handle, limit uint32, wide bool) []byte {
+	w := ndr.NewWriter(wide, 512)
+	w.Handle(next)
+	w.U32(uint32(len(page)))
+	w.Count(int(limit))
+	w.Count(0)
+	w.Count(len(page))
 	for range page {
-		w.pointer(false)
+		w.Pointer(true)
 	}
-	w.towers(page)
-	w.u32(eptStatus(page))
-	return w.b
+	writeTowers(w, page)
+	w.U32(eptStatus(page))
+	return w.Stub()
 }
 
-func (w *ndrWriter) towers(page []eptEntry) {
+func writeTowers(w *ndr.Writer, page []eptEntry) {
 	for _, e := range page {
 		octets := e.tower.Append(nil)
-		w.structure()
-		w.long(uint64(len(octets)))
-		w.u32(uint32(len(octets)))
-		w.b = append(w.b, octets...)
+		w.Structure()
+		w.Count(len(octets))
+		w.U32(uint32(len(octets)))
+		w.Bytes(octets)
 	}
 }
 
@@ -124,24 +125,22 @@ const (
 )
 
 // handleLookup serves ept_lookup.
-func (s *Server) handleLookup(c *callContext, r *ndrReader) ([]byte, error) {
-	inquiry := r.u32()
-	if r.long() != 0 {
-		r.uuid()
+func (s *Server) handleLookup(c *callContext, r *ndr.Reader) ([]byte, error) {
+	inquiry := r.U32()
+	if r.Pointer() {
+		r.UUID()
 	}
 	var iface rpc.Syntax
-	given := r.long() != 0
+	given := r.Pointer()
 	if given {
-		iface.UUID = r.uuid()
-		if v := r.take(4); v != nil {
-			iface.Major, iface.Minor = binary.LittleEndian.Uint16(v), binary.LittleEndian.Uint16(v[2:])
-		}
+		iface.UUID = r.UUID()
+		iface.Major, iface.Minor = r.U16(), r.U16()
 	}
-	option, handle, limit := r.u32(), r.handle(), r.u32()
-	if r.err != nil || limit > eptMaxEntries {
+	option, handle, limit := r.U32(), r.Handle(), r.U32()
+	if r.Err() != nil || limit > eptMaxEntries {
 		return nil, errStub
 	}
-	if err := c.checkTrailer(r.at); err != nil {
+	if err := c.checkTrailer(r.Offset()); err != nil {
 		return nil, err
 	}
 	var found []eptEntry
@@ -162,42 +161,42 @@ func (s *Server) handleLookup(c *callContext, r *ndrReader) ([]byte, error) {
 	return encodeLookup(page, next, limit, c.wide), nil
 }
 
-func encodeLookup(page []eptEntry, next contextHandle, limit uint32, wide bool) []byte {
-	w := &ndrWriter{wide: wide}
-	w.handle(next)
-	w.u32(uint32(len(page)))
-	w.long(uint64(limit))
-	w.long(0)
-	w.long(uint64(len(page)))
+func encodeLookup(page []eptEntry, next ndr.Handle, limit uint32, wide bool) []byte {
+	w := ndr.NewWriter(wide, 512)
+	w.Handle(next)
+	w.U32(uint32(len(page)))
+	w.Count(int(limit))
+	w.Count(0)
+	w.Count(len(page))
 	for _, e := range page {
-		w.structure()
-		w.b = append(w.b, make([]byte, 16)...) // no object
-		w.pointer(false)
-		w.long(0)
-		w.long(uint64(len(e.annotation)))
-		w.b = append(w.b, e.annotation...)
+		w.Structure()
+		w.UUID(rpc.UUID{}) // no object
+		w.Pointer(true)
+		w.Count(0)
+		w.Count(len(e.annotation))
+		w.Bytes([]byte(e.annotation))
 	}
-	w.towers(page)
-	w.u32(eptStatus(page))
-	return w.b
+	writeTowers(w, page)
+	w.U32(eptStatus(page))
+	return w.Stub()
 }
 
 // handleFree serves ept_lookup_handle_free.
-func (s *Server) handleFree(c *callContext, r *ndrReader) ([]byte, error) {
-	handle := r.handle()
-	if r.err != nil {
+func (s *Server) handleFree(c *callContext, r *ndr.Reader) ([]byte, error) {
+	handle := r.Handle()
+	if r.Err() != nil {
 		return nil, errStub
 	}
-	if err := c.checkTrailer(r.at); err != nil {
+	if err := c.checkTrailer(r.Offset()); err != nil {
 		return nil, err
 	}
-	if _, err := handle.position(); err != nil {
+	if _, err := position(handle); err != nil {
 		return nil, err
 	}
-	w := &ndrWriter{wide: c.wide}
-	w.handle(contextHandle{})
-	w.u32(0)
-	return w.b, nil
+	w := ndr.NewWriter(c.wide, 64)
+	w.Handle(ndr.Handle{})
+	w.U32(0)
+	return w.Stub(), nil
 }
 
 // eptHandleMark makes the server's own handles recognizable. A handle is only a position in the list, so that
@@ -205,34 +204,34 @@ func (s *Server) handleFree(c *callContext, r *ndrReader) ([]byte, error) {
 const eptHandleMark = 0x61646373
 
 // position is where a look-up goes on.
-func (h contextHandle) position() (uint32, error) {
-	if h == (contextHandle{}) {
+func position(h ndr.Handle) (uint32, error) {
+	if h == (ndr.Handle{}) {
 		return 0, nil
 	}
-	at := binary.LittleEndian.Uint32(h.id[:])
+	at := binary.LittleEndian.Uint32(h.ID[:])
 	if h != handleAt(at) {
 		return 0, rpc.StatusContextMismatch
 	}
 	return at, nil
 }
 
-func handleAt(at uint32) (h contextHandle) {
-	binary.LittleEndian.PutUint32(h.id[:], at)
-	binary.LittleEndian.PutUint32(h.id[4:], eptHandleMark)
+func handleAt(at uint32) (h ndr.Handle) {
+	binary.LittleEndian.PutUint32(h.ID[:], at)
+	binary.LittleEndian.PutUint32(h.ID[4:], eptHandleMark)
 	return h
 }
 
 // pageOf is the part of a list that one answer has room for, and the handle for the rest.
-func pageOf(list []eptEntry, h contextHandle, limit uint32) ([]eptEntry, contextHandle, error) {
-	at, err := h.position()
+func pageOf(list []eptEntry, h ndr.Handle, limit uint32) ([]eptEntry, ndr.Handle, error) {
+	at, err := position(h)
 	if err != nil {
-		return nil, contextHandle{}, err
+		return nil, ndr.Handle{}, err
 	}
 	list = list[min(int(at), len(list)):]
 	if int(limit) < len(list) {
 		return list[:limit], handleAt(at + limit), nil
 	}
-	return list, contextHandle{}, nil
+	return list, ndr.Handle{}, nil
 }
 
 // compatible says whether a server of interface "have" serves a client that wants "want".

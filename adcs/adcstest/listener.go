@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/adcskit/adcskit/internal/ndr"
 	"github.com/adcskit/adcskit/internal/rpc"
 )
 
@@ -41,7 +42,7 @@ type rpcInterface struct {
 
 // method runs one call: it decodes its parameters from r, checks the verification trailer with c.checkTrailer, and
 // returns the encoded results. An error that is an [rpc.Status] is the fault; errStub is RPC_X_BAD_STUB_DATA.
-type method func(c *callContext, r *ndrReader) ([]byte, error)
+type method func(c *callContext, r *ndr.Reader) ([]byte, error)
 
 // method returns the method of an operation, nil if there is none.
 func (i *rpcInterface) method(opnum uint16) method {

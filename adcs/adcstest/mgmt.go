@@ -1,8 +1,7 @@
 package adcstest
 
 import (
-	"encoding/binary"
-
+	"github.com/adcskit/adcskit/internal/ndr"
 	"github.com/adcskit/adcskit/internal/rpc"
 )
 
@@ -27,20 +26,20 @@ func mgmtInterface(others []*rpcInterface) *rpcInterface {
 	return &rpcInterface{
 		syntax: mgmtSyntax(), minLevel: levelNone, off: func() bool { return false },
 		methods: []method{
-			mgmtInqIfIDs: func(c *callContext, r *ndrReader) ([]byte, error) {
+			mgmtInqIfIDs: func(c *callContext, r *ndr.Reader) ([]byte, error) {
 				ids := []rpc.Syntax{mgmtSyntax()}
 				for _, i := range others {
 					if !i.off() {
 						ids = append(ids, i.syntax)
 					}
 				}
-				return encodeIfIDs(ids, c.wide), c.checkTrailer(r.at)
+				return encodeIfIDs(ids, c.wide), c.checkTrailer(r.Offset())
 			},
-			mgmtIsServerListening: func(c *callContext, r *ndrReader) ([]byte, error) {
-				w := &ndrWriter{wide: c.wide}
-				w.u32(0) // status
-				w.u32(1) // TRUE
-				return w.b, c.checkTrailer(r.at)
+			mgmtIsServerListening: func(c *callContext, r *ndr.Reader) ([]byte, error) {
+				w := ndr.NewWriter(c.wide, 64)
+				w.U32(0) // status
+				w.U32(1) // TRUE
+				return w.Stub(), c.checkTrailer(r.Offset())
 			},
 		},
 	}
@@ -48,19 +47,18 @@ func mgmtInterface(others []*rpcInterface) *rpcInterface {
 
 // encodeIfIDs encodes the result of rpc_mgmt_inq_if_ids (MS-RPCE section 2.2.1.3.1).
 func encodeIfIDs(ids []rpc.Syntax, wide bool) []byte {
-	w := &ndrWriter{wide: wide}
-	w.pointer(false)
-	w.long(uint64(len(ids))) // conformance of the vector
-	w.u32(uint32(len(ids)))
+	w := ndr.NewWriter(wide, 512)
+	w.Pointer(true)
+	w.Count(len(ids)) // conformance of the vector
+	w.U32(uint32(len(ids)))
 	for range ids {
-		w.pointer(false)
+		w.Pointer(true)
 	}
 	for _, id := range ids {
-		w.align(4)
-		w.b = append(w.b, id.UUID[:]...)
-		w.b = binary.LittleEndian.AppendUint16(w.b, id.Major)
-		w.b = binary.LittleEndian.AppendUint16(w.b, id.Minor)
+		w.UUID(id.UUID)
+		w.U16(id.Major)
+		w.U16(id.Minor)
 	}
-	w.u32(0)
-	return w.b
+	w.U32(0)
+	return w.Stub()
 }

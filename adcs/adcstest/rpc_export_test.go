@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 
+	"github.com/adcskit/adcskit/internal/ndr"
 	"github.com/adcskit/adcskit/internal/rpc"
 )
 
@@ -66,7 +67,7 @@ type CertServer struct {
 
 // DecodeCertServerRequest is decodeCertServerRequest.
 func DecodeCertServerRequest(stub []byte, wide bool) (CertServer, int, error) {
-	in, n, err := decodeCertServerRequest(stub, wide)
+	in, n, err := decodeCertServerRequest(ndr.NewReader(stub, wide))
 	return CertServer{
 		Flags: in.flags, RequestID: in.requestID, Authority: in.authority, Attributes: in.attributes, Request: in.request,
 	}, n, err
