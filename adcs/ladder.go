@@ -98,8 +98,14 @@ func (l *ladder) reuse(ctx context.Context) (session, error) {
 	if r == nil {
 		return nil, nil
 	}
-	s, err := r.open(ctx)
-	if err == nil || len(l.rungs) == 1 || ends(ctx, err) {
+	if len(l.rungs) == 1 {
+		return r.open(ctx)
+	}
+	// A firewall may have begun to drop what goes this way: there has to be time left for the others.
+	step, cancel := limited(ctx, len(l.rungs)+1)
+	defer cancel()
+	s, err := r.open(step)
+	if err == nil || ends(ctx, err) {
 		return s, err
 	}
 	l.forget(r)
@@ -131,11 +137,7 @@ func (l *ladder) climb(ctx context.Context, probe func(context.Context, session)
 
 // step tries one rung, with its share of the time that is left.
 func (l *ladder) step(ctx context.Context, left int, r rung, probe func(context.Context, session) error) (session, error) {
-	limit := maxStep
-	if deadline, ok := ctx.Deadline(); ok {
-		limit = min(limit, time.Until(deadline)/time.Duration(left))
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, errNoAnswer)
+	ctx, cancel := limited(ctx, left)
 	defer cancel()
 	s, err := r.open(ctx)
 	if err != nil {
@@ -146,6 +148,15 @@ func (l *ladder) step(ctx context.Context, left int, r rung, probe func(context.
 		return nil, err
 	}
 	return s, nil
+}
+
+// limited is the context of a step, when so many are left that have to share the time.
+func limited(ctx context.Context, left int) (context.Context, context.CancelFunc) {
+	limit := maxStep
+	if deadline, ok := ctx.Deadline(); ok {
+		limit = min(limit, time.Until(deadline)/time.Duration(left))
+	}
+	return context.WithTimeoutCause(ctx, limit, errNoAnswer)
 }
 
 // LadderError is returned when [TransportAuto] found no way to the CA. It holds every step and its cause, and matches

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -90,6 +91,27 @@ func TestLadderClimbsAnewWhenTheRungIsGone(t *testing.T) {
 	mu.Lock()
 	up = closedPorts
 	mu.Unlock()
+	c.SetClock(func() time.Time { return time.Now().Add(time.Hour) })
+	require.NoError(t, submitOne(t, c))
+	assert.Positive(t, second.count())
+	assert.Len(t, s.Requests(), 2)
+}
+
+// TestLadderClimbsAnewWhenTheRungIsSilent has a firewall that begins to drop what goes the way that is known: a call gets
+// through on another one within its time.
+func TestLadderClimbsAnewWhenTheRungIsSilent(t *testing.T) {
+	s := newServer(t, nil)
+	var dropping atomic.Bool
+	c, _, second := climber(t, s, &adcs.Options{Timeout: 3 * time.Second},
+		func(ctx context.Context, n, a string) (net.Conn, error) {
+			if dropping.Load() {
+				return droppingNetwork(ctx, n, a)
+			}
+			return s.DialContext(ctx, n, a)
+		}, s.DialContext)
+	require.NoError(t, submitOne(t, c))
+	require.Zero(t, second.count())
+	dropping.Store(true)
 	c.SetClock(func() time.Time { return time.Now().Add(time.Hour) })
 	require.NoError(t, submitOne(t, c))
 	assert.Positive(t, second.count())
