@@ -31,11 +31,13 @@ func (c *Client) call(ctx context.Context, r *certServerRequest, idempotent bool
 // attempts does the work of call, with a slot of the pool and the right to log on.
 func (c *Client) attempts(ctx context.Context, t *trial, r *certServerRequest, idempotent bool) (a *answer,
 	sent time.Time, err error) {
+	good, _ := c.logon.state()
+	believe := idempotent || !good // that the logon is refused: see connect
 	for attempt := 1; ; attempt++ {
 		s, rested := c.pool.take(ctx), true
 		if s == nil {
 			rested = false
-			if s, err = c.ladder.connect(ctx, c.probe); err != nil {
+			if s, err = c.connect(ctx, believe); err != nil {
 				return nil, time.Time{}, err
 			}
 		}
@@ -51,6 +53,7 @@ func (c *Client) attempts(ctx context.Context, t *trial, r *certServerRequest, i
 		}
 		s.Close()
 		not, again := notExecuted(err)
+		not = not && (believe || !errors.Is(err, assoc.ErrLogon))
 		if not {
 			sent = time.Time{}
 		}
@@ -61,10 +64,35 @@ func (c *Client) attempts(ctx context.Context, t *trial, r *certServerRequest, i
 	}
 }
 
+// connect opens a session. With NTLM by itself the server does not show before its first answer that it has taken the
+// credential, and until then anybody on the path can let a request pass and put a refused logon, which nobody signs, in
+// the place of its answer. A credential that was good before is not likely to be refused: a harmless request goes ahead
+// then of one that must not be executed twice, and whoever refuses the logon refuses it there. A server that does not
+// take the harmless one gets the other at once, and a refused logon is no certain answer to it.
+func (c *Client) connect(ctx context.Context, believe bool) (session, error) {
+	s, err := c.ladder.connect(ctx, c.probe)
+	if err != nil || believe || s.Proved() {
+		return s, err
+	}
+	if _, err = s.request(ctx, c.harmless()); err == nil {
+		return s, nil
+	}
+	s.Close()
+	if ctx.Err() != nil || errors.Is(err, assoc.ErrLogon) {
+		return nil, mapError(PhaseCall, err)
+	}
+	return c.ladder.connect(ctx, c.probe)
+}
+
+// harmless is a request that changes nothing: it retrieves one that cannot exist.
+func (c *Client) harmless() *certServerRequest {
+	return &certServerRequest{flags: flagsRetrieve, authority: c.ca, requestID: pingID}
+}
+
 // probe is the harmless call that a rung of the ladder has to carry: it retrieves a request that cannot exist. Whatever
 // the CA says about it proves the way, except that it does not serve requests this way.
 func (c *Client) probe(ctx context.Context, s session) error {
-	a, err := s.request(ctx, &certServerRequest{flags: flagsRetrieve, authority: c.ca, requestID: pingID})
+	a, err := s.request(ctx, c.harmless())
 	if err != nil {
 		return mapError(PhaseCall, err)
 	}
@@ -94,7 +122,8 @@ func died(err error) bool {
 // Most servers do not sign faults, and one without a signature proves nothing: anybody on the path can let a request
 // pass and put a fault in the place of its answer, and whoever believed it would order a second certificate. There is
 // one that has to be believed, the refusal of a logon: a server that does not accept the password has no key to sign
-// with. It counts only on a connection on which the server has proved nothing yet, which SPNEGO leaves no time for.
+// with. It counts only on a connection on which the server has proved nothing yet, which SPNEGO leaves no time for, and
+// only as long as the credential was never accepted (see connect).
 func notExecuted(err error) (not, again bool) {
 	var call *assoc.CallError
 	if errors.As(err, &call) && !call.Sent {

@@ -165,6 +165,39 @@ func TestAccessDeniedAndLogon(t *testing.T) {
 	assert.NotErrorIs(t, err, adcs.ErrLogon, "the server has answered before, so it has taken the logon")
 }
 
+// TestForgedLogonRefusal has somebody on the path who lets requests pass and says in the place of the answer that the
+// logon was refused. Nobody signs that, so it must never look as if nothing had been submitted.
+func TestForgedLogonRefusal(t *testing.T) {
+	lies := map[string][]uint32{ // what is said to the calls after the first one; 0 is the truth
+		"at once": {5}, "checksum": {0x721}, "protocol error": {0x1c01000b}, "to the second call": {0, 5},
+		"after another fault": {0x1c000012, 5}, "after two": {0x1c000012, 0, 5}, "always": {5, 5, 5, 5},
+	}
+	for name, said := range lies {
+		for _, auth := range auths() {
+			t.Run(name+" "+string(auth), func(t *testing.T) {
+				s := newServer(t, &adcstest.Options{Fault: func(c adcstest.Call) *adcstest.Fault {
+					if i := c.N - 2; !c.EndpointMapper && i >= 0 && i < len(said) && said[i] != 0 {
+						return &adcstest.Fault{Status: said[i]}
+					}
+					return nil
+				}})
+				client := newClient(t, s, &adcs.Options{Auth: auth})
+				require.NoError(t, client.Ping(t.Context()))
+				client.SetClock(func() time.Time { return time.Now().Add(time.Hour) }) // the next call connects anew
+				_, csr := newCSR(t, "pc1.corp.test")
+				_, err := client.Submit(t.Context(), adcs.Request{CSR: csr, Template: "Device"})
+				rows := len(s.Requests())
+				switch {
+				case err == nil, errors.Is(err, adcs.ErrOutcomeUnknown):
+					assert.Equal(t, 1, rows, "%v", err)
+				default:
+					assert.Zero(t, rows, "%v", err)
+				}
+			})
+		}
+	}
+}
+
 // TestRestedConnections has connections that died while they rested: a submission is not lost on one.
 func TestRestedConnections(t *testing.T) {
 	for name, rest := range map[string]time.Duration{

@@ -269,7 +269,9 @@ func TestFlippedAnswers(t *testing.T) {
 				require.NoError(t, err)
 
 				for bit := 0; bit < 24*8; bit += 7 { // a submission with a changed answer is not repeated
-					flip, pdu, longer = bit, 0, false
+					flip, longer = 1<<40, false
+					require.NoError(t, client.Ping(t.Context()))
+					flip, pdu = bit, 0
 					rows := len(s.Requests())
 					_, csr := newCSR(t, "www.corp.test")
 					_, err := client.Submit(t.Context(), adcs.Request{CSR: csr, Template: "WebServer"})
