@@ -92,22 +92,34 @@ func (v *dbView) page(first, count uint32) csra.Table {
 	left := v.rows[min(uint64(max(first, 1)-1), uint64(len(v.rows))):]
 	var data []byte
 	var fetched uint32
-	for ; fetched < count && int(fetched) < len(left) && len(data) < maxViewBytes; fetched++ {
-		data = append(data, csra.EncodeRows([]csra.Row{v.row(left[fetched])}, nil)...)
+	for ; fetched < count && int(fetched) < len(left); fetched++ {
+		row, ok := v.row(left[fetched], maxViewBytes-len(data))
+		if !ok {
+			break
+		}
+		data = append(data, csra.EncodeRows([]csra.Row{row}, nil)...)
 	}
-	if fetched == count || int(fetched) < len(left) {
+	switch {
+	case fetched == count, fetched > 0 && int(fetched) < len(left):
 		return csra.Table{Count: fetched, Data: data}
+	case len(left) > 0 && fetched == 0:
+		return csra.Table{Return: hrOutOfViews} // no answer has room for the row
 	}
 	total := uint32(len(v.rows))
 	return csra.Table{Count: fetched, Data: append(data, csra.EncodeRows(nil, &total)...), Return: csra.EndOfData}
 }
 
-func (v *dbView) row(r tableRow) csra.Row {
+// row is a row with the columns of the view. It is false if the values are longer than limit: a view may name a long
+// column any number of times.
+func (v *dbView) row(r tableRow, limit int) (csra.Row, bool) {
 	out := csra.Row{ID: r.rowID(), Values: make([]csra.Value, len(v.columns))}
 	for i, c := range v.columns {
 		out.Values[i] = c.cell(r.cell(c.id))
+		if limit -= len(out.Values[i].Data); limit < 0 {
+			return csra.Row{}, false
+		}
 	}
-	return out
+	return out, true
 }
 
 // query finds the rows of a view. It is false for a view that the CA does not open: of an unknown column, of several

@@ -3,6 +3,7 @@ package adcstest_test
 import (
 	"crypto/sha1"
 	"encoding/hex"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -234,6 +235,25 @@ func TestViewPages(t *testing.T) {
 	assert.Zero(t, v.Close())
 	assert.EqualValues(t, 0x80070006, v.Close())
 	assert.Zero(t, v.Open(csra.OpenView{Columns: []uint32{colRequestID}}).Return, "closed, it can be opened again")
+}
+
+// TestViewOfLongRows names a long column many times: the answer stays within bounds.
+func TestViewOfLongRows(t *testing.T) {
+	ca, _ := newRevoker(t, adcstest.Profile{})
+	c := submission(t, "WebServer")
+	c.Attributes = attributes("CertificateTemplate:WebServer\nnote:" + strings.Repeat("x", 10<<10))
+	for range 3 {
+		ca.Call(c)
+	}
+	const attribute = 0x1005
+	view := func(columns int) csra.Table {
+		return ca.NewView().Open(csra.OpenView{Columns: slices.Repeat([]uint32{attribute}, columns), First: 1, Count: 100})
+	}
+	assert.EqualValues(t, 0xc800042d, view(csra.MaxColumns).Return, "not one row")
+	some := view(600)
+	assert.Zero(t, some.Return, "there is more")
+	assert.Equal(t, []uint32{1}, idsOf(t, some))
+	assert.Equal(t, []uint32{1, 2, 3}, idsOf(t, view(1)))
 }
 
 // TestViewValues compares the values of rows with the request table.
