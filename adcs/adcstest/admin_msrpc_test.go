@@ -113,6 +113,10 @@ func TestMSRPCAdministration(t *testing.T) {
 	assert.Equal(t, []wire.Attribute{
 		{Name: "ccm", Value: "desk.corp.test"}, {Name: "CertificateTemplate", Value: "DeviceHeld"},
 	}, list)
+	_, err = p.one.EnumAttributesOrExtensions(p.ctx, &icertadmind.EnumAttributesOrExtensionsRequest{
+		This: p.this(), Authority: s.Name(), RowID: 1, Count: 2, Flags: 2,
+	})
+	assert.ErrorContains(t, err, "-2147024809", "neither attributes nor extensions")
 }
 
 func filetime(t time.Time) *dtyp.Filetime {

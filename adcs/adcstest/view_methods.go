@@ -97,14 +97,14 @@ func (s *Server) enumElements(c *callContext, r *ndr.Reader) (answerer, error) {
 	if hr := s.allowed(c, m.Authority, anyReader); hr != 0 {
 		return &csra.Table{Return: hr}, nil
 	}
-	if m.RequestID == 0 {
+	if m.RequestID == 0 || m.Kind > csra.ElementExtensions {
 		return &csra.Table{Return: hrInvalidArg}, nil
 	}
 	row, ok := s.authority.find(m.RequestID, "")
 	if !ok {
 		return &csra.Table{Return: hrPropertyEmpty}, nil
 	}
-	if m.Extensions {
+	if m.Kind == csra.ElementExtensions {
 		list, ok := after(row.extensions(), m.Last, func(e csra.Extension) string { return e.Name })
 		if !ok {
 			return &csra.Table{Return: hrInvalidArg}, nil

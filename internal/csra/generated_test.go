@@ -91,7 +91,7 @@ func requests() []pair {
 			&icertadmind.EnumViewColumnRequest{This: this(), Authority: authority, Column: 3, ColumnCount: 70},
 			new(icertadmind.EnumViewColumnRequest)},
 		{"EnumAttributesOrExtensions",
-			&csra.Elements{Authority: authority, RequestID: id, Extensions: true, Last: "a", Count: 5},
+			&csra.Elements{Authority: authority, RequestID: id, Kind: csra.ElementExtensions, Last: "a", Count: 5},
 			new(csra.Elements),
 			&icertadmind.EnumAttributesOrExtensionsRequest{This: this(), Authority: authority, RowID: id, Flags: 1,
 				Last: "a", Count: 5},

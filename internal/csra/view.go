@@ -53,34 +53,31 @@ func (m *TableRange) Read(r *ndr.Reader) {
 
 // Elements is the request of EnumAttributesOrExtensions (section 3.1.4.1.11).
 type Elements struct {
-	Authority  string
-	RequestID  uint32
-	Extensions bool   // extensions of the certificate, instead of attributes of the request
-	Last       string // name of the element after which to begin; empty for the first
-	Count      uint32
+	Authority string
+	RequestID uint32
+	Kind      uint32 // ElementAttributes or ElementExtensions; a peer may send others
+	Last      string // name of the element after which to begin; empty for the first
+	Count     uint32
 }
+
+// The kinds of elements.
+const (
+	ElementAttributes uint32 = 0 // of the request
+	ElementExtensions uint32 = 1 // of the certificate
+)
 
 // Write writes the parameters.
 func (m *Elements) Write(w *ndr.Writer) {
 	writeName(w, m.Authority)
 	w.U32(m.RequestID)
-	if m.Extensions {
-		w.U32(1)
-	} else {
-		w.U32(0)
-	}
+	w.U32(m.Kind)
 	writeName(w, m.Last)
 	w.U32(m.Count)
 }
 
 // Read reads the parameters.
 func (m *Elements) Read(r *ndr.Reader) {
-	m.Authority, m.RequestID = readName(r), r.U32()
-	flags := r.U32()
-	if flags > 1 {
-		r.Fail("flags %#x of EnumAttributesOrExtensions", flags)
-	}
-	m.Extensions = flags == 1
+	m.Authority, m.RequestID, m.Kind = readName(r), r.U32(), r.U32()
 	m.Last, m.Count = readName(r), r.U32()
 }
 
