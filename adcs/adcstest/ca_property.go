@@ -21,6 +21,8 @@ const (
 	propBackwardCrossCert  = 0x24
 	propForwardCrossState  = 0x25
 	propBackwardCrossState = 0x26
+	// propCRLPartitions is newer than the highest number that Windows tells, of Server 2012 (notes 112 and MS-CSRA's 81).
+	propCRLPartitions = 0x2e
 )
 
 // hrFileNotFound says that a property has no value (MS-ERREF section 2.1).
@@ -39,6 +41,7 @@ type propertyIndex uint8
 const (
 	plainProperty propertyIndex = iota // 0 alone
 	perCert                            // the number of a certificate of the CA; all bits set for the newest
+	overCerts                          // the number of a certificate of the CA, though the value is about all of them
 	forExchange                        // 0 or all bits set
 	perNothing                         // there is none: the CA has no exit modules and no recovery agents
 )
@@ -125,7 +128,7 @@ func certProperties() []caProperty {
 			func(a *authority, _ int) ([]byte, uint32) { return a.exchangeChain(0) }},
 		{propExchangeCRLChain, dcom.TypeBinary, forExchange, "CA Exchange Certificate Chain and CRL",
 			func(a *authority, _ int) ([]byte, uint32) { return a.exchangeChain(flagCRLs) }},
-		certProperty(dcom.PropCACertState, dcom.TypeLong, "CA Signing Certificates State", (*authority).certStates),
+		{dcom.PropCACertState, dcom.TypeLong, overCerts, "CA Signing Certificates State", (*authority).certStates},
 		certProperty(dcom.PropCACertStatusCode, dcom.TypeLong, "CA Signing Certificate Status",
 			func(a *authority, i int) ([]byte, uint32) {
 				if a.certState(i) == caDispInvalid {
@@ -143,12 +146,12 @@ func certProperties() []caProperty {
 				_, backward := a.crossCertificates(i)
 				return orMissing(backward)
 			}),
-		certProperty(propForwardCrossState, dcom.TypeLong, "CA Forward Cross Certificate State",
-			func(a *authority, _ int) ([]byte, uint32) { return a.crossStates(true), 0 }),
-		certProperty(propBackwardCrossState, dcom.TypeLong, "CA Backward Cross Certificate State",
-			func(a *authority, _ int) ([]byte, uint32) { return a.crossStates(false), 0 }),
-		certProperty(dcom.PropCACertVersion, dcom.TypeLong, "CA Signing Certificates Revisions",
-			(*authority).certVersions),
+		{propForwardCrossState, dcom.TypeLong, overCerts, "CA Forward Cross Certificate State",
+			func(a *authority, _ int) ([]byte, uint32) { return a.crossStates(true), 0 }},
+		{propBackwardCrossState, dcom.TypeLong, overCerts, "CA Backward Cross Certificate State",
+			func(a *authority, _ int) ([]byte, uint32) { return a.crossStates(false), 0 }},
+		{dcom.PropCACertVersion, dcom.TypeLong, overCerts, "CA Signing Certificates Revisions",
+			(*authority).certVersions},
 	}
 }
 
@@ -158,9 +161,11 @@ func crlProperties() []caProperty {
 			func(a *authority, i int) ([]byte, uint32) { return a.crlProperty(i, false, crlBytes) }),
 		certProperty(dcom.PropDeltaCRL, dcom.TypeBinary, "Delta CRL",
 			func(a *authority, i int) ([]byte, uint32) { return a.crlProperty(i, true, crlBytes) }),
-		certProperty(dcom.PropCRLState, dcom.TypeLong, "CA CRL State", (*authority).crlStates),
+		{dcom.PropCRLState, dcom.TypeLong, overCerts, "CA CRL State", (*authority).crlStates},
 		certProperty(dcom.PropBaseCRLPublish, dcom.TypeLong, "Base CRL Publishing Status",
 			func(a *authority, i int) ([]byte, uint32) { return a.crlProperty(i, false, crlStatus) }),
+		{propCRLPartitions, dcom.TypeLong, plainProperty, "CRL Partition Count",
+			func(*authority, int) ([]byte, uint32) { return longValue(0), 0 }}, // this CA does not part its CRLs
 		certProperty(dcom.PropDeltaCRLPublish, dcom.TypeLong, "Delta CRL Publishing State",
 			func(a *authority, i int) ([]byte, uint32) { return a.crlProperty(i, true, crlStatus) }),
 	}
@@ -214,9 +219,9 @@ func (a *authority) property(id, index, typ int32) ([]byte, uint32) {
 		if index != 0 && index != dcom.PropertyNewest {
 			return nil, hrInvalidArg
 		}
-	case perCert:
+	case perCert, overCerts:
 		count := len(a.signingCerts())
-		if index == dcom.PropertyNewest {
+		if p.index == perCert && index == dcom.PropertyNewest {
 			at = count - 1
 		}
 		if at < 0 || at >= count {

@@ -151,6 +151,9 @@ func TestPropertyRefused(t *testing.T) {
 		"recovery agent":   {dcom.PropKRACert, 0, dcom.TypeBinary},
 		"shared folder":    {dcom.PropSharedFolder, 0, dcom.TypeString},
 		"cross without":    {0x23, 0, dcom.TypeBinary},
+		"newest state":     {dcom.PropCACertState, dcom.PropertyNewest, dcom.TypeLong},
+		"newest CRL state": {dcom.PropCRLState, dcom.PropertyNewest, dcom.TypeLong},
+		"newest version":   {dcom.PropCACertVersion, dcom.PropertyNewest, dcom.TypeLong},
 		"partitioned CRLs": {0x2f, 0, dcom.TypeBinary},
 	} {
 		b, hr := ca.Property(p[0], p[1], p[2])
@@ -166,7 +169,10 @@ func TestPropertyRefused(t *testing.T) {
 			assert.Equal(t, notThere, hr, "property %#x is of another type than the CA says", p.ID)
 		}
 	}
-	assert.GreaterOrEqual(t, len(seen), 0x2d-2)
+	assert.Len(t, seen, 0x2e)
+	none, hr := ca.Property(0x2e, 0, dcom.TypeLong)
+	assert.Zero(t, hr)
+	assert.Equal(t, make([]byte, 4), none, "no partitions: a number, and not among others")
 }
 
 // TestGetCACert are the same values by other numbers (MS-WCCE section 3.2.1.4.2.2).
