@@ -10,6 +10,8 @@ import (
 	csraclient "github.com/oiweiwei/go-msrpc/msrpc/dcom/csra/client"
 	icertadmind "github.com/oiweiwei/go-msrpc/msrpc/dcom/csra/icertadmind/v0"
 	icertadmind2 "github.com/oiweiwei/go-msrpc/msrpc/dcom/csra/icertadmind2/v0"
+	icertrequestd "github.com/oiweiwei/go-msrpc/msrpc/dcom/wcce/icertrequestd/v0"
+	icertrequestd2 "github.com/oiweiwei/go-msrpc/msrpc/dcom/wcce/icertrequestd2/v0"
 	"github.com/oiweiwei/go-msrpc/msrpc/dtyp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -117,6 +119,33 @@ func TestMSRPCAdministration(t *testing.T) {
 		This: p.this(), Authority: s.Name(), RowID: 1, Count: 2, Flags: 2,
 	})
 	assert.ErrorContains(t, err, "-2147024809", "neither attributes nor extensions")
+}
+
+// TestMSRPCPropertyRoles: a CA is silent to those who may neither enroll nor read.
+func TestMSRPCPropertyRoles(t *testing.T) {
+	s := newServer(t, &adcstest.Options{
+		Users:     []adcstest.User{{Name: "alice", Password: "pw"}, {Name: "reader", Password: "pw"}, {Name: "bob", Password: "pw"}},
+		Enrollers: []string{`CORP\alice`}, Readers: []string{`CORP\reader`},
+	})
+	for name, may := range map[string]bool{"alice": true, "reader": true, "bob": false} {
+		p := newRequestPeer(t, s, adcstest.User{Name: name, Password: "pw"})
+		_, property := p.two.GetCAProperty(p.ctx, &icertrequestd2.GetCAPropertyRequest{
+			This: p.this(), Authority: s.Name(), PropertyID: 6, PropertyType: 4,
+		})
+		_, info := p.two.GetCAPropertyInfo(p.ctx, &icertrequestd2.GetCAPropertyInfoRequest{
+			This: p.this(), Authority: s.Name(),
+		})
+		_, cert := p.two.CertRequestD().GetCACert(p.ctx, &icertrequestd.GetCACertRequest{This: p.this(), Authority: s.Name()})
+		_, ping := p.two.Ping2(p.ctx, &icertrequestd2.Ping2Request{This: p.this(), Authority: s.Name()})
+		assert.NoError(t, ping, name)
+		for what, err := range map[string]error{"GetCAProperty": property, "GetCAPropertyInfo": info, "GetCACert": cert} {
+			if may {
+				assert.NoError(t, err, "%s: %s", name, what)
+				continue
+			}
+			assert.ErrorContains(t, err, "-2147024891", "%s: %s", name, what)
+		}
+	}
 }
 
 func filetime(t time.Time) *dtyp.Filetime {

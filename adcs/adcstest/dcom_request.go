@@ -76,11 +76,23 @@ func (s *Server) pingCA(c *callContext, r *ndr.Reader) (answerer, error) {
 	return &dcom.Status{}, nil
 }
 
+// mayAsk says why a caller may not ask for properties of the CA: only who may enroll there may, or read its database
+// (MS-CSRA section 3.1.1.7). It is 0 for a caller who may.
+func (s *Server) mayAsk(c *callContext) uint32 {
+	if s.authority.rolesOf(c.caller)&(roleEnroll|anyReader) == 0 {
+		return hrAccessDenied
+	}
+	return 0
+}
+
 // getCACert serves GetCACert (MS-WCCE section 3.2.1.4.2.2). What the CA is called can be asked without knowing it.
 func (s *Server) getCACert(c *callContext, r *ndr.Reader) (answerer, error) {
 	var m dcom.GetCACert
 	if err := c.decode(r, &m); err != nil {
 		return nil, err
+	}
+	if hr := s.mayAsk(c); hr != 0 {
+		return &dcom.Value{Return: hr}, nil
 	}
 	if m.What != dcom.CACertName && m.What != dcom.CACertSanitized && !s.authority.isNamed(m.Authority) {
 		return &dcom.Value{Return: hrInvalidArg}, nil
@@ -95,6 +107,9 @@ func (s *Server) getCAProperty(c *callContext, r *ndr.Reader) (answerer, error) 
 	if err := c.decode(r, &m); err != nil {
 		return nil, err
 	}
+	if hr := s.mayAsk(c); hr != 0 {
+		return &dcom.Value{Return: hr}, nil
+	}
 	if !s.authority.isNamed(m.Authority) {
 		return &dcom.Value{Return: hrInvalidArg}, nil
 	}
@@ -107,6 +122,9 @@ func (s *Server) getCAPropertyInfo(c *callContext, r *ndr.Reader) (answerer, err
 	var m dcom.Authority
 	if err := c.decode(r, &m); err != nil {
 		return nil, err
+	}
+	if hr := s.mayAsk(c); hr != 0 {
+		return &dcom.PropertyInfo{Return: hr}, nil
 	}
 	if !s.authority.isNamed(m.Authority) {
 		return &dcom.PropertyInfo{Return: hrInvalidArg}, nil
