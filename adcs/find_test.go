@@ -117,6 +117,17 @@ func TestFindAsksForLittle(t *testing.T) {
 	assert.Equal(t, 21+1, d.sent)
 }
 
+// TestFindAmongFullPagesOfColumns: Windows has an error for who asks for more columns than there are.
+func TestFindAmongFullPagesOfColumns(t *testing.T) {
+	d := newDatabase(t, someRows()...)
+	for i := len(d.columns); i < 128; i++ {
+		d.columns = append(d.columns, csra.Column{ID: uint32(0x2000 + i), Name: fmt.Sprint("Column", i)})
+	}
+	found, err := adcs.FindOn(t.Context(), d.object(), adcs.Lookup{RequestID: 2})
+	require.NoError(t, err)
+	assert.Equal(t, []uint32{2}, idsOf(found))
+}
+
 // TestFindWithoutOptionalColumns: a CA need not keep what section 3.1.1.1.2 of MS-CSRA lists.
 func TestFindWithoutOptionalColumns(t *testing.T) {
 	d := newDatabase(t, someRows()...)
