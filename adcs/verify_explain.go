@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/adcskit/adcskit/internal/x500"
 )
 
 // explainChain says why there is no chain. What crypto/x509 returns is about the last candidate that it tried, which is
@@ -37,7 +39,7 @@ func explainChain(leaf *x509.Certificate, e *Expect, options x509.VerifyOptions,
 
 // caName names a CA by what its certificate says, bounded.
 func caName(cert *x509.Certificate) string {
-	return fmt.Sprintf("CA %q (serial number %s)", bounded(cert.Subject.String()), serial(cert))
+	return fmt.Sprintf("CA %q (serial number %s)", bounded(x500.String(cert.RawSubject)), serial(cert))
 }
 
 // expiredCA finds out whether there was a chain when the certificate was issued, and names the CA whose certificate was
@@ -89,9 +91,9 @@ func unknownAuthority(unknown x509.UnknownAuthorityError, e *Expect) string {
 	for _, ca := range e.Intermediates {
 		if bytes.Equal(ca.RawSubject, last.RawIssuer) && last.CheckSignatureFrom(ca) != nil {
 			return fmt.Sprintf("of the certificates of its issuer %q, none has the key that signed it: %v",
-				bounded(last.Issuer.String()), unknown)
+				bounded(x500.String(last.RawIssuer)), unknown)
 		}
 	}
 	return fmt.Sprintf("the certificate of the issuer %q is neither among the roots nor in the answer of the CA: %v",
-		bounded(last.Issuer.String()), unknown)
+		bounded(x500.String(last.RawIssuer)), unknown)
 }
