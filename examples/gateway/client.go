@@ -95,7 +95,7 @@ func parseCAs(args []string) ([]wsproto.CAAssignment, error) {
 	for _, arg := range args {
 		host, name, ok := strings.Cut(arg, `\`)
 		if !ok || host == "" || name == "" {
-			return nil, cli.Usagef(`%q is no CA: HOST\NAME`, arg)
+			return nil, cli.Usagef(`%q is no CA: a CA is 'HOST\NAME'`, arg)
 		}
 		cas = append(cas, wsproto.CAAssignment{Host: host, Name: name})
 	}

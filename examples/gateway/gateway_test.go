@@ -162,6 +162,7 @@ func testNobodyTakesIt(t *testing.T, path, file string) {
 	job, err := call(path, "job", "acme", id)
 	require.NoError(t, err)
 	require.Contains(t, job, `"waiting": "no connected connector`)
+	testReplacesNothing(t, path, file, name)
 	_, err = call(path, "cancel", "acme", id)
 	require.NoError(t, err)
 	answer, err := call(path, "fetch", "acme", id, name)
@@ -169,6 +170,27 @@ func testNobodyTakesIt(t *testing.T, path, file string) {
 	require.Contains(t, answer, "cancelled cancelled")
 	_, err = call(path, "order", "acme", file, filepath.Join(filepath.Dir(path), "none", "d3"))
 	require.ErrorContains(t, err, "d3")
+}
+
+// testReplacesNothing: what an order has written may be all that there is of a key.
+func testReplacesNothing(t *testing.T, path, file, name string) {
+	password := name + ".password"
+	secret, err := os.ReadFile(password)
+	require.NoError(t, err, "the job goes on")
+	for _, there := range []string{password, name + ".p12"} {
+		require.NoError(t, os.WriteFile(there, secret, 0o600))
+		_, err = call(path, "order", "acme", file, name)
+		require.ErrorContains(t, err, there+" is there already")
+		require.Equal(t, 2, cli.ExitStatus(err))
+		require.NoError(t, os.Remove(there))
+	}
+	require.NoError(t, os.WriteFile(file, []byte(`{"template":"T"}`), 0o600))
+	_, err = call(path, "order", "acme", file, name)
+	require.ErrorContains(t, err, "ca.host")
+	require.NoFileExists(t, password, "there is nothing that it would open")
+	text, err := os.ReadFile("order.example.json")
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(file, text, 0o600))
 }
 
 // TestURLAndTenants: what is part of every signature is checked when the configuration is read.

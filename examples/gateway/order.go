@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 
 	"github.com/adcskit/adcskit/examples/internal/cli"
 	"github.com/adcskit/adcskit/pkcs12"
@@ -12,22 +13,29 @@ import (
 	"github.com/adcskit/adcskit/wsproto/gateway"
 )
 
+// errNotIssued is an order that came to nothing.
+var errNotIssued = errors.New("no certificate was issued")
+
 // order places an order, waits for its outcome, and writes NAME.p12. If the order names neither password nor recipient, a
-// password is made and written to NAME.password.
-func (c *client) order(ctx context.Context, file, name string) error {
+// password is made and written to NAME.password, where it stays for as long as there may be something that it opens.
+func (c *client) order(ctx context.Context, file, name string) (err error) {
 	var order wsproto.Order
 	if err := cli.LoadJSON(file, &order); err != nil {
 		return err
 	}
+	if err := vacant(name + ".p12"); err != nil {
+		return err
+	}
+	var placed jobAnswer
 	if order.Password == "" && order.Recipient == nil {
-		password, err := pkcs12.NewPassword()
-		if err != nil {
+		if order.Password, err = newPassword(name + ".password"); err != nil {
 			return err
 		}
-		if err := cli.WritePrivate(name+".password", []byte(password+"\n")); err != nil {
-			return err
-		}
-		order.Password = password
+		defer func() {
+			if placed.Job == "" || errors.Is(err, errNotIssued) {
+				_ = os.Remove(name + ".password") // it opens nothing
+			}
+		}()
 	}
 	text, err := wsproto.EncodeOrder(order)
 	if err != nil {
@@ -36,12 +44,31 @@ func (c *client) order(ctx context.Context, file, name string) error {
 	if err := cli.CanWrite(name + ".p12"); err != nil {
 		return err
 	}
-	var placed jobAnswer
 	if err := c.do(ctx, "POST", "/jobs", text, &placed); err != nil {
 		return err
 	}
 	fmt.Fprintf(c.out, "job %s placed\n", placed.Job)
 	return c.fetch(ctx, placed.Job, name)
+}
+
+// vacant refuses to write over a file of another order: the .p12 is the only one that has its key.
+func vacant(path string) error {
+	if _, err := os.Lstat(path); err != nil {
+		return nil
+	}
+	return cli.Usagef("%s is there already: choose another NAME, or remove it", path)
+}
+
+// newPassword writes a new password to a file that was not there.
+func newPassword(path string) (string, error) {
+	if err := vacant(path); err != nil {
+		return "", err
+	}
+	password, err := pkcs12.NewPassword()
+	if err != nil {
+		return "", err
+	}
+	return password, cli.WritePrivate(path, []byte(password+"\n"))
 }
 
 // fetch waits for the outcome of a job, tells how it goes, and writes NAME.p12.
@@ -56,7 +83,7 @@ func (c *client) fetch(ctx context.Context, id, name string) error {
 	o := job.Outcome
 	fmt.Fprintf(c.out, "job %s %s\n", job.Job, describe(o))
 	if o.Kind != wsproto.Issued {
-		return errors.New("no certificate was issued")
+		return errNotIssued
 	}
 	return cli.WritePrivate(name+".p12", o.PKCS12)
 }

@@ -14,7 +14,8 @@ const help = `Gateway is the tenant's half: it accepts connectors over TLS and k
   revoke TENANT CONNECTOR     trust it no more; its jobs go to others
   drain TENANT CONNECTOR      let it finish its jobs and reconnect
   assign TENANT CONNECTOR CA… the CAs that it serves from now on, in place of those it had
-  order TENANT FILE NAME      place an order, wait, write NAME.p12; NAME.password too if the order has no password
+  order TENANT FILE NAME      place an order, wait, write NAME.p12; NAME.password too if the order has no password. Neither
+                              may be there already
   fetch TENANT JOB NAME       wait for a job that was placed, write NAME.p12; also when it is finished
   job TENANT JOB              print where a job stands, or why nobody takes it, and its outcome
   cancel TENANT JOB           end a job whose request cannot have reached the CA
