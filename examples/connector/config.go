@@ -49,7 +49,7 @@ type caConfig struct {
 	Auth           string `json:"auth"`  // negotiate, kerberos or ntlm
 	AllowNTLM      bool   `json:"allowNTLM"`
 	EndpointMapper string `json:"endpointMapper"` // host:port, if not port 135 of the host
-	Transport      string `json:"transport"`      // auto, tcp or np
+	Transport      string `json:"transport"`      // auto, tcp, np or dcom
 	Find           *bool  `json:"find"`           // look up lost answers in its database; true if left out
 }
 

@@ -24,8 +24,8 @@ The configuration is JSON; paths are relative to its folder, and unknown keys ar
     host, name         the CA's host and its common name, exactly as they are in orders and in the gateway's assignment
     endpointMapper     optional; HOST:PORT of the endpoint mapper, at whose host the CA is reached; port 135 of host if
                        left out. With examples/testca: what its line "ready" calls epm
-    transport          "tcp" (port 135 and the port it names), "np" (port 445), or "auto", what works (which it is if left
-                       out)
+    transport          "tcp" (port 135 and the port it names), "np" (port 445), "dcom" (port 135 and another), or "auto",
+                       what works (which it is if left out)
     user               DOMAIN\name or name@REALM
     passwordFile       file that holds the password on one line, and nothing else
     keytab, ccache     for Kerberos, one of them in the place of passwordFile: a keytab, or a credential cache (FILE) that

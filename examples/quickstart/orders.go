@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -85,7 +86,7 @@ func (l *lab) work(ctx context.Context, orders []order, say func(string, ...any)
 				r.err = fmt.Errorf("ended as %s, not as %s: %s %s", r.outcome.Kind, o.want, r.outcome.Reason, r.outcome.Message)
 			}
 			if err == nil {
-				say("%-10s %s %s", o.name, r.outcome.Kind, r.outcome.Reason)
+				say("%-10s %s", o.name, strings.TrimSpace(fmt.Sprintf("%s %s", r.outcome.Kind, r.outcome.Reason)))
 			}
 			results[i] = r
 		})
