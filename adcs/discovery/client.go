@@ -82,9 +82,10 @@ func New(server string, cred adcs.Credential, o *Options) (*Client, error) {
 	if o != nil {
 		c.opts = *o
 	}
-	if server == "" || len(server) > maxHost || !utf8.ValidString(server) ||
+	if server == "" || len(server) > maxHost || !utf8.ValidString(server) || strings.Contains(server, "/") ||
 		strings.ContainsFunc(server, unicode.IsControl) {
-		return nil, fmt.Errorf("%w: name of the directory server", adcs.ErrInvalidRequest)
+		return nil, fmt.Errorf("%w: the directory server %q is not the DNS name of a host", adcs.ErrInvalidRequest,
+			server[:min(len(server), maxHost)])
 	}
 	if err := c.opts.complete(server); err != nil {
 		return nil, err

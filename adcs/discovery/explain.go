@@ -25,8 +25,11 @@ func (e *connectError) Unwrap() error { return e.err }
 func Explain(err error) adcs.Explanation {
 	var connect *connectError
 	switch {
-	case err == nil, errors.Is(err, adcs.ErrInvalidRequest), errors.Is(err, context.Canceled):
+	case err == nil, errors.Is(err, context.Canceled):
 		return adcs.Explain(err)
+	case errors.Is(err, adcs.ErrInvalidRequest):
+		return adcs.Explanation{Summary: "The server, the account or an option of the client is not one that there can be.",
+			Remedy: "Correct what the error names.", Retry: adcs.RetryNever}
 	case errors.As(err, &connect):
 		return explainConnect(connect)
 	case errors.Is(err, adcs.ErrUnknownService), errors.Is(err, adcs.ErrTicketRefused):

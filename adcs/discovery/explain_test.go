@@ -24,6 +24,7 @@ func TestExplain(t *testing.T) {
 	summaries := map[string]string{}
 	for name, err := range map[string]error{
 		"no such host":    &connectError{&net.DNSError{IsNotFound: true}},
+		"no host":         fmt.Errorf("%w: x", adcs.ErrInvalidRequest),
 		"no connection":   &connectError{&net.OpError{Err: errors.New("refused")}},
 		"logon":           refused(ldap.LDAPResultInvalidCredentials, errors.New("data 52e")),
 		"service":         fmt.Errorf("x: %w", adcs.ErrUnknownService),

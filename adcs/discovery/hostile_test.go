@@ -256,6 +256,7 @@ func TestNew(t *testing.T) {
 		want error
 	}{
 		"as it should be":   {"dc.corp.test", adcs.Password("u@corp.test", "p"), nil, nil},
+		"URL":               {"ldaps://dc", adcs.Password("u", "p"), nil, adcs.ErrInvalidRequest},
 		"no host":           {"", adcs.Password("u", "p"), nil, adcs.ErrInvalidRequest},
 		"protection":        {"dc", adcs.Password("u", "p"), &Options{Protection: "none"}, adcs.ErrInvalidRequest},
 		"address":           {"dc", adcs.Password("u", "p"), &Options{Address: "dc"}, adcs.ErrInvalidRequest},
