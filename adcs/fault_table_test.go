@@ -174,6 +174,8 @@ func (m *encounter) try(t *testing.T, op operation, limit time.Duration) bool {
 	result, err := op(ctx, b)
 	b.arm(false, m.off)
 	if !m.off && !b.met.Load() {
+		require.NoError(t, b.client.Close()) // what is left of it would be found by the next try
+		b.server.Close()
 		return false
 	}
 	if !m.silent {
