@@ -28,7 +28,8 @@ type Lookup struct {
 	Request []byte
 
 	// Requester is the account that submitted the request. Only in the form DOMAIN\name can the CA compare it, without
-	// regard to case; any other form says nothing, and every account's requests are looked at.
+	// regard to case; any other form says nothing, and every account's requests are looked at. A domain with a dot is a
+	// DNS name, which is another form: the CA knows the NetBIOS name.
 	Requester string
 
 	// Time is when the request was submitted, by this host's clock, and Window how much earlier or later the CA's clock
@@ -113,7 +114,7 @@ func second[T any](_ T, err error) error { return err }
 // account is the requester as the CA's database names it, if it is in that form.
 func (l *Lookup) account() (string, bool) {
 	domain, name, ok := strings.Cut(l.Requester, `\`)
-	return l.Requester, ok && domain != "" && name != ""
+	return l.Requester, ok && domain != "" && name != "" && !strings.Contains(domain, ".")
 }
 
 // find finds rows in two steps: which rows fit, by as little of each as will do, and what these say.

@@ -70,6 +70,8 @@ func TestFind(t *testing.T) {
 			[]uint32{2}},
 		{"a name that the CA does not know",
 			adcs.Lookup{Request: []byte("two"), Requester: "svc@corp.test", Time: clock(0)}, []uint32{2}},
+		{"the domain by its DNS name",
+			adcs.Lookup{Request: []byte("two"), Requester: `corp.test\svc-adcs`, Time: clock(0)}, []uint32{2}},
 		{"a part of a request", adcs.Lookup{Request: []byte("tw")}, nil},
 	} {
 		for _, page := range []int{0, 1} {
