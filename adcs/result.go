@@ -97,6 +97,10 @@ func parseAnswer(a *answer, asked uint32) (*Result, error) {
 		if asked != 0 && notOwner(code, disposition) {
 			return nil, &notOwnerError{asked, code, message}
 		}
+		if asked == 0 && a.requestID != 0 && (disposition == Issued || disposition == IssuedOutOfBand ||
+			disposition == Pending) {
+			return nil, &AnswerError{a.requestID, fmt.Sprintf("disposition %v with %v", disposition, code)}
+		}
 		return nil, a.refusal(asked, code)
 	}
 	switch disposition {

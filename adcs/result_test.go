@@ -145,6 +145,20 @@ func TestAnswerRefused(t *testing.T) {
 	}
 }
 
+// TestAnswerThatContradictsItself: a return value that says that the call failed, and a disposition by which the request
+// has come to something. Of a submission, that is no refusal.
+func TestAnswerThatContradictsItself(t *testing.T) {
+	for _, disposition := range []uint32{3, 4, 5} {
+		a := adcs.Answer{Returned: 0x8007000E, RequestID: 9, Disposition: disposition}
+		result, err := adcs.ParseAnswer(a, 0)
+		assert.Nil(t, result)
+		e, ok := errors.AsType[*adcs.AnswerError](err)
+		require.True(t, ok, "%v", err)
+		assert.Equal(t, uint32(9), e.RequestID)
+		assert.NotEmpty(t, adcs.Explain(err).Summary)
+	}
+}
+
 // TestAnswerNotOwner: CERTSRV_E_ADMIN_DENIED_REQUEST as the return value of a retrieval, without the disposition
 // denied, is about the caller and says nothing about the request.
 func TestAnswerNotOwner(t *testing.T) {
