@@ -367,6 +367,21 @@ func TestWaitPolls(t *testing.T) {
 			assert.Equal(t, 105, n)
 		})
 	})
+	t.Run("a CA that does not serve for a while", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			for _, code := range []adcs.HResult{adcs.ErrServerSuspended, adcs.ErrNoDBSessions, adcs.ErrServerUnavailable} {
+				n := 0
+				r, err := adcs.Poll(t.Context(), never, o, func(context.Context) (*adcs.Result, error) {
+					if n++; n == 3 {
+						return issued, nil
+					}
+					return nil, &adcs.RequestError{RequestID: 1, Code: code}
+				})
+				require.NoError(t, err)
+				assert.Equal(t, issued, r)
+			}
+		})
+	})
 	t.Run("an answer ends it", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			for _, final := range []error{

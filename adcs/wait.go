@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/adcskit/adcskit/internal/rpc/assoc"
@@ -54,7 +55,7 @@ func (o *WaitOptions) withDefaults() WaitOptions {
 // are a little random.
 //
 // Errors are those of [Client.Retrieve], at once for a refusal, [ErrNotOwner], a refused logon and the end of ctx or
-// client, and after a few in a row for the others.
+// client, and after a few in a row for the others, and for a CA that says that it is suspended or busy.
 func (c *Client) Wait(ctx context.Context, requestID uint32, opts *WaitOptions) (*Result, error) {
 	return poll(ctx, c.pool.done, opts.withDefaults(), func(ctx context.Context) (*Result, error) {
 		return c.Retrieve(ctx, requestID)
@@ -95,8 +96,15 @@ func poll(ctx, closing context.Context, o WaitOptions, ask func(context.Context)
 // final reports whether asking again would be of no use.
 func final(err error) bool {
 	var refused *RequestError
-	return errors.As(err, &refused) || errors.Is(err, ErrLogon) || errors.Is(err, ErrInvalidRequest) ||
+	return errors.As(err, &refused) && !passing(refused) || errors.Is(err, ErrLogon) || errors.Is(err, ErrInvalidRequest) ||
 		errors.Is(err, net.ErrClosed) || errors.Is(err, ErrNotOwner)
+}
+
+// passing reports whether a refusal is about the state of the CA, and not about the request.
+func passing(refused *RequestError) bool {
+	return slices.ContainsFunc([]HResult{ErrServerSuspended, ErrNoDBSessions, ErrServerUnavailable}, func(c HResult) bool {
+		return errors.Is(refused, c)
+	})
 }
 
 func sleep(ctx, closing context.Context, d time.Duration) error {
