@@ -39,7 +39,7 @@ type Grant struct {
 
 // Allows reports whether an account has a right. Token is its SID and those of all groups that it is in, directly or
 // not (the attribute tokenGroups); Everyone and Authenticated Users need not be in it. Entries are evaluated in their
-// order, as MS-ADTS 5.1.3.3 has it: the first that speaks of the right decides.
+// order, as MS-ADTS 5.1.3.3 has it: what is denied before it is given is not given.
 func (a Access) Allows(right Right, token ...SID) bool {
 	if a.open || right == RightWrite && slices.Contains(token, a.Owner) {
 		return true
@@ -50,12 +50,23 @@ func (a Access) Allows(right Right, token ...SID) bool {
 
 // decide evaluates one bit.
 func (a Access) decide(right Right, bit uint32, token []SID) bool {
+	var denies []ace
 	for _, e := range a.aces {
-		if e.gives(right, bit) && slices.Contains(token, e.sid) && (e.deny || !e.conditional) {
-			return !e.deny
+		switch {
+		case !e.gives(right, bit) || !slices.Contains(token, e.sid) || e.conditional && !e.deny:
+		case e.deny:
+			denies = append(denies, e)
+		case !slices.ContainsFunc(denies, func(d ace) bool { return d.covers(e, bit) }):
+			return true
 		}
 	}
 	return false
+}
+
+// covers reports whether nothing is left of what e gives of a bit, if d denies its own before: who may not write one
+// property may write the others.
+func (d ace) covers(e ace, bit uint32) bool {
+	return d.object == "" || d.object == e.object || bit == maskControlAccess
 }
 
 // masks are the bits each of which is the right.
@@ -125,7 +136,7 @@ func (a Access) grants(i int, right Right) bool {
 	e := a.aces[i]
 	return !e.deny && slices.ContainsFunc(right.masks(), func(bit uint32) bool {
 		denied := slices.ContainsFunc(a.aces[:i], func(d ace) bool {
-			return d.deny && !d.conditional && d.sid == e.sid && d.gives(right, bit)
+			return d.deny && !d.conditional && d.sid == e.sid && d.gives(right, bit) && d.covers(e, bit)
 		})
 		return e.gives(right, bit) && !denied
 	})

@@ -98,6 +98,14 @@ func TestGrants(t *testing.T) {
 		{mask: maskControlAccess, sid: domain + "1104"},
 	}}
 	assert.Equal(t, []Grant{{SID: domain + "1104", Right: RightAutoEnroll}}, refused.Grants())
+	// A deny of one property leaves the others, whatever the order of the rest.
+	const one, another = "bf967a0e-0de6-11d0-a285-00aa003049e2", "bf967a7f-0de6-11d0-a285-00aa003049e2"
+	denied := ace{deny: true, mask: maskWriteProperty, object: one, sid: domain + "1104"}
+	for object, want := range map[string]bool{"": true, another: true, one: false} {
+		a := Access{aces: []ace{denied, {mask: maskWriteProperty, object: object, sid: domain + "1104"}}}
+		assert.Equal(t, want, len(a.Grants()) == 1, object)
+		assert.Equal(t, want, a.Allows(RightWrite, domain+"1104"), object)
+	}
 	assert.Len(t, access(t, "null").Grants(), 3)
 	assert.Len(t, access(t, "inherit").Grants(), 1, "the owner")
 }
