@@ -15,7 +15,8 @@ type CA struct {
 	DisplayName string
 	Host        string // DNS name
 	Subject     string // distinguished name
-	// Certificates are the CA's own, the current one first; those of former keys too, if they are published.
+	// Certificates are the CA's own, the current one (the one that was issued last) first; those of former keys too, if
+	// they are published.
 	Certificates []*x509.Certificate
 	Templates    []string // names of the templates that it issues for
 	// Access says who may enroll at the CA, as clients are told; the CA itself has a list of its own.
@@ -46,6 +47,8 @@ func newCA(o object) *CA {
 		Templates:    o.texts("certificateTemplates", &p),
 		Access:       o.access(&p),
 	}
+	// The values of an attribute have no order in a directory.
+	slices.SortStableFunc(ca.Certificates, func(a, b *x509.Certificate) int { return b.NotBefore.Compare(a.NotBefore) })
 	if ca.DisplayName == "" {
 		ca.DisplayName = ca.Name
 	}

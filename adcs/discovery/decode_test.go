@@ -1,9 +1,13 @@
 package discovery
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/x509"
 	"encoding/hex"
 	"math"
+	"math/big"
 	"strings"
 	"testing"
 	"time"
@@ -150,6 +154,27 @@ func TestValues(t *testing.T) {
 	assert.Len(t, bad.Problems, 9)
 	for _, p := range bad.Problems {
 		assert.NotContains(t, p, "\x1b")
+	}
+}
+
+// TestCurrentCertificate finds the current one of a CA that was renewed, in whatever order the directory has them.
+func TestCurrentCertificate(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	var certs []string
+	for year := range 3 {
+		template := &x509.Certificate{
+			SerialNumber: big.NewInt(int64(year)), NotBefore: time.Date(2020+year, 1, 1, 0, 0, 0, 0, time.UTC),
+			NotAfter: time.Date(2040, 1, 1, 0, 0, 0, 0, time.UTC),
+		}
+		der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+		require.NoError(t, err)
+		certs = append(certs, string(der))
+	}
+	for _, order := range [][]int{{0, 1, 2}, {2, 0, 1}, {1, 2, 0}} {
+		ca := newCA(textObject(map[string][]string{"cACertificate": {certs[order[0]], certs[order[1]], certs[order[2]]}}))
+		require.Len(t, ca.Certificates, 3)
+		assert.Equal(t, 2022, ca.Certificates[0].NotBefore.Year(), "%v", order)
 	}
 }
 
