@@ -96,6 +96,9 @@ func (a *Account) setToken(o object) error {
 		a.Token = []SID{a.SID}
 	}
 	values := o.values("tokenGroups")
+	if len(values) == 0 {
+		return errNoGroups // everybody is in a group
+	}
 	if len(values) > maxToken {
 		return fmt.Errorf("%w: %d groups of an account", ErrTooLarge, len(values))
 	}

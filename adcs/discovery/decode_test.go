@@ -187,3 +187,14 @@ func TestCertificates(t *testing.T) {
 	assert.Equal(t, "CA", ca.DisplayName)
 	assert.Len(t, ca.Problems, 3)
 }
+
+// TestToken takes an account whose groups are not shown for one that nothing is known of, not for one without rights.
+func TestToken(t *testing.T) {
+	var a Account
+	require.ErrorIs(t, a.setToken(object{}), errNoGroups)
+	group := fromHex(t, "01 02 000000000005 20000000 21020000")
+	a.SID = domain + "1104"
+	require.NoError(t, a.setToken(object{attrs: map[string][][]byte{"tokengroups": {group, group}}}))
+	assert.Equal(t, []SID{domain + "1104", "S-1-5-32-545"}, a.Token)
+	require.ErrorIs(t, a.setToken(object{attrs: map[string][][]byte{"tokengroups": {{1}}}}), ErrMalformed)
+}

@@ -90,6 +90,10 @@ func explainDirectory(err error) adcs.Explanation {
 	case errors.Is(err, ErrUnknownAccount):
 		return operator("The account whose rights were asked for is not in the domain of the directory server.",
 			"Give its logon name, and a domain controller of its domain.")
+	case errors.Is(err, errNoGroups):
+		return operator("The directory server does not tell which groups the account is in, so that its rights are not known.",
+			"Log on as the account itself; or let the one that logs on read the attribute tokenGroups of others, as the group "+
+				"Windows Authorization Access Group may.")
 	case errors.Is(err, rpc.ErrIntegrity):
 		return operator("What came from the directory server was changed on the way.",
 			"Find out what is between here and the server, and try again.")

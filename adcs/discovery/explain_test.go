@@ -31,6 +31,7 @@ func TestExplain(t *testing.T) {
 		"host name":       x509.HostnameError{},
 		"authority":       x509.UnknownAuthorityError{},
 		"account":         fmt.Errorf("x: %w", ErrUnknownAccount),
+		"groups":          errNoGroups,
 		"integrity":       fmt.Errorf("x: %w", rpc.ErrIntegrity),
 		"malformed":       fmt.Errorf("x: %w", ErrMalformed),
 		"deadline":        fmt.Errorf("x: %w", context.DeadlineExceeded),
