@@ -69,6 +69,10 @@ const (
 	statusAccountExpired      = NTStatus(smbpipe.StatusAccountExpired)
 	statusAccountLockedOut    = NTStatus(smbpipe.StatusAccountLockedOut)
 	statusLogonTypeNotGranted = NTStatus(smbpipe.StatusLogonTypeNotGranted)
+	statusLogonNotGranted     = NTStatus(smbpipe.StatusLogonNotGranted)
+	statusNotFound            = NTStatus(smbpipe.StatusNotFound)
+	statusSmartcardRequired   = NTStatus(smbpipe.StatusSmartcardRequired)
+	statusFirewall            = NTStatus(smbpipe.StatusFirewall)
 	statusNotSupported        = NTStatus(smbpipe.StatusNotSupported)
 	statusBadNetworkName      = NTStatus(smbpipe.StatusBadNetworkName)
 )
@@ -110,6 +114,15 @@ var ntStatuses = map[NTStatus]codeInfo{
 		"Change the expiry of the account, or use another one.", RetryOperator},
 	statusAccountLockedOut: {"STATUS_ACCOUNT_LOCKED_OUT", "the account is locked",
 		"Unlock the account, and find out who tries wrong passwords.", RetryOperator},
+	statusNotFound: {"STATUS_NOT_FOUND", "the user name or the password is wrong",
+		"Check user name, domain and password; do not try again and again, lest the account be locked.", RetryOperator},
+	statusSmartcardRequired: {"STATUS_SMARTCARD_LOGON_REQUIRED", "the account may log on with a smart card only",
+		"Use another account, or take this restriction from it.", RetryOperator},
+	statusFirewall: {"STATUS_AUTHENTICATION_FIREWALL_FAILED", "the account is of another forest, and may not use this host",
+		"Give the account the right Allowed to Authenticate on the computer object of the CA's host.", RetryOperator},
+	statusLogonNotGranted: {"STATUS_LOGON_NOT_GRANTED", "the host does not let the account log on",
+		"Give the account the right to access the CA's host from the network (secpol.msc, User Rights Assignment).",
+		RetryOperator},
 	statusLogonTypeNotGranted: {"STATUS_LOGON_TYPE_NOT_GRANTED", "the account may not log on over the network",
 		"Give the account the right to access the CA's host from the network (secpol.msc, User Rights Assignment).",
 		RetryOperator},

@@ -114,7 +114,7 @@ func (l *listing) conclude(err error) {
 		l.Outcome, l.ExitStatus = "usage", exitUsage
 		return
 	}
-	if errors.Is(err, adcs.ErrLogon) {
+	if isLogon(err) {
 		l.Outcome, l.ExitStatus = "logon", exitLogon
 	}
 	e := discovery.Explain(err)

@@ -113,7 +113,7 @@ func (p *preflight) conclude(err error) {
 	p.Outcome, p.ExitStatus, p.Error = "failed", exitFailed, err.Error()
 	if _, usage := errors.AsType[*usageError](err); usage {
 		p.Outcome, p.ExitStatus = "usage", exitUsage
-	} else if errors.Is(err, adcs.ErrLogon) {
+	} else if isLogon(err) {
 		p.Outcome, p.ExitStatus = "logon", exitLogon
 	}
 }

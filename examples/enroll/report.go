@@ -93,8 +93,13 @@ func classify(err error) (int, string) {
 		return exitRejected, "rejected"
 	case isRefusal(err):
 		return exitRefused, "refused"
-	case errors.Is(err, adcs.ErrLogon):
+	case isLogon(err):
 		return exitLogon, "logon"
 	}
 	return exitFailed, "failed"
+}
+
+// isLogon reports whether the domain does not know the user, or refused the password.
+func isLogon(err error) bool {
+	return errors.Is(err, adcs.ErrLogon) || errors.Is(err, adcs.ErrUnknownPrincipal)
 }

@@ -34,10 +34,14 @@ const (
 	StatusNotSupported        Status = 0xC00000BB // of a server that takes no NTLM
 	StatusBadNetworkName      Status = 0xC00000CC // there is no such share
 	StatusTimeDifference      Status = 0xC0000133 // clocks differ
+	StatusLogonNotGranted     Status = 0xC0000155
 	StatusLogonTypeNotGranted Status = 0xC000015B
 	StatusAccountExpired      Status = 0xC0000193
 	StatusPasswordMustChange  Status = 0xC0000224
+	StatusNotFound            Status = 0xC0000225 // by Samba, of a wrong password for name@realm
 	StatusAccountLockedOut    Status = 0xC0000234
+	StatusSmartcardRequired   Status = 0xC00002FA
+	StatusFirewall            Status = 0xC0000413 // the account's forest may use selected hosts only
 	StatusNTLMBlocked         Status = 0xC0000418
 )
 
@@ -46,8 +50,8 @@ func (s Status) LogonRefused() bool {
 	switch s {
 	case StatusAccessDenied, StatusNoSuchUser, StatusWrongPassword, StatusLogonFailure, StatusAccountRestriction,
 		StatusInvalidLogonHours, StatusInvalidWorkstation, StatusPasswordExpired, StatusAccountDisabled,
-		StatusLogonTypeNotGranted, StatusAccountExpired, StatusPasswordMustChange, StatusAccountLockedOut,
-		StatusNTLMBlocked:
+		StatusLogonNotGranted, StatusLogonTypeNotGranted, StatusAccountExpired, StatusPasswordMustChange, StatusNotFound,
+		StatusAccountLockedOut, StatusSmartcardRequired, StatusFirewall, StatusNTLMBlocked:
 		return true
 	}
 	return false
