@@ -38,8 +38,8 @@
 //
 // With -check nothing is submitted: it prints a table of what stands between this account and a certificate, from the
 // name of the host to the CA's chain, each step with its remedy if it failed. -template, -roots and -directory add
-// steps. The exit status is 0 if no step failed that matters (what was skipped is in the table), 7 if the logon did,
-// else 1, and 2 for wrong use; a wrong password is tried once.
+// steps. The exit status is 0 if no step failed that matters (what was skipped is in the table), 7 if the logon was
+// refused, else 1, and 2 for wrong use; a wrong password is tried once.
 //
 // The exit status tells what became of the request. Build the program for it, with go build ./examples/enroll: go run
 // makes 1 of every status but 0.

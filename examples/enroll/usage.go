@@ -20,7 +20,7 @@ It logs on with Kerberos, by password, keytab or credential cache; NTLM has to b
 The key is in -key-file until it is in the .p12; then the file is removed, if enroll wrote it and nobody changed it.
 
 With -check nothing is submitted: a table says what stands between the account and a certificate, and what to do. Exit
-status: 0 no step failed, 1 a step failed, 2 wrong use, 7 the logon failed.
+status: 0 no step failed, 1 a step failed, 2 wrong use, 7 the logon was refused.
 
 With -discover it lists the CAs and templates of the directory, who may enroll, and what is dangerous. Exit status: 0 the
 directory was read, 1 it was not, 2 wrong use, 7 the logon failed.
