@@ -19,41 +19,39 @@ func (c *Client) call(ctx context.Context, r *certServerRequest, idempotent bool
 		return nil, time.Time{}, err
 	}
 	defer c.pool.release()
-	t, err := c.logon.try(ctx)
-	if err != nil {
+	if _, err := c.logon.state(); err != nil {
 		return nil, time.Time{}, err
 	}
+	t := &trial{logon: c.logon}
 	a, sent, err = c.attempts(ctx, t, r, idempotent)
 	t.end(err)
 	return a, sent, err
 }
 
-// attempts does the work of call, with a slot of the pool and the right to log on.
+// attempts does the work of call, with a slot of the pool.
 func (c *Client) attempts(ctx context.Context, t *trial, r *certServerRequest, idempotent bool) (a *answer,
 	sent time.Time, err error) {
-	good, _ := c.logon.state()
-	believe := idempotent || !good // that the logon is refused: see connect
 	for attempt := 1; ; attempt++ {
-		s, rested := c.pool.take(ctx), true
-		if s == nil {
-			rested = false
-			if s, err = c.connect(ctx, believe); err != nil {
-				return nil, time.Time{}, err
-			}
+		var s session
+		var rested bool
+		if s, rested, err = c.session(ctx, t, idempotent); err != nil {
+			return nil, time.Time{}, err
 		}
-		if s.Proved() {
+		if s.Proved() && !rested {
 			t.accepted()
 		}
 		sent = time.Now()
 		a, err = s.request(ctx, r)
 		if err == nil {
-			t.accepted()
+			if !rested {
+				t.accepted()
+			}
 			c.pool.put(s)
 			return a, sent, nil
 		}
 		s.Close()
 		not, again := notExecuted(err)
-		not = not && (believe || !errors.Is(err, assoc.ErrLogon))
+		not = not && (t.believes || !errors.Is(err, assoc.ErrLogon))
 		if not {
 			sent = time.Time{}
 		}
@@ -62,6 +60,25 @@ func (c *Client) attempts(ctx context.Context, t *trial, r *certServerRequest, i
 			return nil, sent, mapError(PhaseCall, err)
 		}
 	}
+}
+
+// session is a session at rest, or else a new one, for which the credential has to be tried. There may be one at rest by
+// the time that this call has its turn.
+func (c *Client) session(ctx context.Context, t *trial, idempotent bool) (s session, rested bool, err error) {
+	if s = c.pool.take(ctx); s != nil {
+		return s, true, nil
+	}
+	if err = t.begin(ctx); err != nil {
+		return nil, false, err
+	}
+	if s = c.pool.take(ctx); s != nil {
+		t.leave()
+		return s, true, nil
+	}
+	good, _ := c.logon.state()
+	t.believes = idempotent || !good
+	s, err = c.connect(ctx, t.believes)
+	return s, false, err
 }
 
 // connect opens a session. With NTLM by itself the server does not show before its first answer that it has taken the

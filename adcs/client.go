@@ -10,9 +10,10 @@ import (
 
 // Client submits requests to one CA as one user. It is safe for concurrent use. Make one with [New] and close it.
 //
-// Until the CA's host has accepted the credential, one call at a time tries it, and when it is refused, the calls that
-// wait fail with it, and so does every call for an hour, without asking: accounts are locked after a few wrong
-// passwords. A new client tries again at once; whether there should be one is for a person to decide.
+// Until the CA's host has accepted the credential, and again when that is more than a minute ago, one new connection at a
+// time tries it. When it is refused, the calls that wait fail with it, and so does every call for an hour, without
+// asking: accounts are locked after a few wrong passwords. A new client tries again at once; whether there should be one
+// is for a person to decide.
 type Client struct {
 	host, ca string
 	cred     Credential

@@ -37,10 +37,18 @@ func (c *Client) Idle() int {
 	return len(c.pool.idle)
 }
 
+// AgeLogon makes the client's logon older than it is.
+func (c *Client) AgeLogon(by time.Duration) {
+	c.logon.mu.Lock()
+	defer c.logon.mu.Unlock()
+	c.logon.since = c.logon.since.Add(-by)
+}
+
 // Limits of the rest of connections.
 const (
-	CheckIdle = checkIdle
-	MaxIdle   = maxIdle
+	CheckIdle  = checkIdle
+	MaxIdle    = maxIdle
+	FreshLogon = freshLogon
 )
 
 // EncodeCertServerRequest is the stub of a request.

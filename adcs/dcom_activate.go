@@ -157,11 +157,13 @@ func (c *Client) resolve(ctx context.Context, iid rpc.UUID, opnum uint16, in, ou
 	return nil
 }
 
-// accessError is the error of a call under a credential that the host has accepted on another connection. A fault,
-// which by itself might be about the credential where the server has proved nothing (see package assoc), is about DCOM
-// then: Windows refuses those who may not use it by the status that a wrong password has. It must not pause the client.
+// accessError is the error of a call under a credential that the host has accepted on another connection. A refusal of
+// access, which by itself might be about the credential where the server has proved nothing (see package assoc), is
+// about DCOM then: Windows says it to those who may not use it. It must not pause the client. Other faults are what they
+// are: the password may have been changed since.
 func accessError(err error) error {
-	if fault, ok := errors.AsType[*assoc.FaultError](err); ok {
+	fault, ok := errors.AsType[*assoc.FaultError](err)
+	if ok && RPCStatus(fault.Status).canonical() == ErrRPCAccessDenied {
 		return &RPCError{Phase: PhaseActivate, Err: RPCStatus(fault.Status), DidNotExecute: fault.DidNotExecute}
 	}
 	return mapError(PhaseActivate, err)

@@ -500,6 +500,28 @@ func TestDCOMAccess(t *testing.T) {
 	}
 }
 
+// TestDCOMPasswordIsChanged has a logon that was good and is not any more, by a status that says nothing else.
+func TestDCOMPasswordIsChanged(t *testing.T) {
+	r := &recorder{}
+	s := newServer(t, r.options())
+	client := newClient(t, s, &adcs.Options{Auth: adcs.AuthNTLM})
+	require.NoError(t, client.Ping(t.Context()))
+	r.mu.Lock()
+	r.fault = func(call string) *adcstest.Fault {
+		if call == callActivate {
+			return &adcstest.Fault{Status: 0x721, NotExecuted: true}
+		}
+		return nil
+	}
+	r.mu.Unlock()
+	for range 2 {
+		_, err := client.Describe(t.Context())
+		require.ErrorIs(t, err, adcs.ErrLogon)
+	}
+	assert.Equal(t, 1, r.count(callActivate), "the credential is paused")
+	assert.Zero(t, r.count(callCreate))
+}
+
 // TestDCOMPings has the harmless call that comes first where the server has proved nothing yet.
 func TestDCOMPings(t *testing.T) {
 	for _, auth := range auths() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -81,6 +82,43 @@ func TestWrongPasswordIsTriedOnce(t *testing.T) {
 				require.NoError(t, client.Close())
 				network.servers.Wait()
 			})
+		})
+	}
+}
+
+// TestPasswordIsChanged has a client that runs with a password which was right: many calls at once try it once more.
+func TestPasswordIsChanged(t *testing.T) {
+	for _, auth := range []adcs.Auth{adcs.AuthNTLM, adcs.AuthNegotiate} {
+		t.Run(string(auth), func(t *testing.T) {
+			before := newServer(t, nil)
+			after := newServer(t, &adcstest.Options{
+				Users: []adcstest.User{{Name: before.User().Name, Password: "another-pass1"}},
+			})
+			require.Equal(t, before.User().Account(), after.User().Account())
+			var s atomic.Pointer[adcstest.Server]
+			var logons atomic.Int32
+			s.Store(before)
+			client := newClient(t, before, &adcs.Options{
+				Transport: adcs.TransportTCP, Auth: auth, Connections: 4,
+				DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+					nc, err := s.Load().DialContext(ctx, network, addr)
+					if _, port, _ := net.SplitHostPort(addr); port != "135" && err == nil {
+						logons.Add(1)
+					}
+					return nc, err
+				},
+			})
+			for _, err := range submitMany(t, client, 8) {
+				require.NoError(t, err)
+			}
+			s.Store(after)
+			logons.Store(0)
+			client.AgeLogon(adcs.FreshLogon)
+			client.SetClock(func() time.Time { return time.Now().Add(2 * adcs.MaxIdle) })
+			for _, err := range submitMany(t, client, 8) {
+				require.ErrorIs(t, err, adcs.ErrLogon)
+			}
+			assert.EqualValues(t, 1, logons.Load())
 		})
 	}
 }
