@@ -73,7 +73,8 @@ type Options struct {
 	Officers []string
 	// Readers are the accounts, groups or SIDs that may read every request and the CA's database.
 	Readers []string
-	// Enrollers are the accounts, groups or SIDs that may enroll at this CA at all; nil for everybody who logs on.
+	// Enrollers are the accounts, groups or SIDs that may enroll at this CA at all; nil for everybody who logs on. Others
+	// get no properties of the CA over DCOM either, unless they may read.
 	Enrollers []string
 	// Profile says what the CA's keys and certificates look like.
 	Profile Profile
