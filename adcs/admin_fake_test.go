@@ -119,7 +119,7 @@ func (d *database) enumColumns(stub []byte) []byte {
 	decode(d.t, stub, &q)
 	require.Equal(d.t, "Corp CA", q.Authority)
 	if int(q.First) >= len(d.columns) {
-		return encode(&csra.Table{Return: csra.PastLastColumn})
+		return encode(&csra.Table{Return: csra.EndOfData})
 	}
 	some := d.columns[q.First:min(int(q.First+q.Count), len(d.columns))]
 	return encode(&csra.Table{Count: uint32(len(some)), Data: csra.EncodeColumns(some)})

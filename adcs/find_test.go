@@ -119,7 +119,8 @@ func TestFindAsksForLittle(t *testing.T) {
 	assert.Equal(t, 21+1, d.sent)
 }
 
-// TestFindAmongFullPagesOfColumns: Windows has an error for who asks for more columns than there are.
+// TestFindAmongFullPagesOfColumns: who asks for more columns than there are gets ERROR_ARITHMETIC_OVERFLOW, which is 1
+// here (MS-CSRA section 2.2.5).
 func TestFindAmongFullPagesOfColumns(t *testing.T) {
 	d := newDatabase(t, someRows()...)
 	for i := len(d.columns); i < 128; i++ {

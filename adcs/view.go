@@ -34,9 +34,6 @@ func (a *admin) schema(ctx context.Context) (schema, error) {
 		if err := a.do(ctx, csra.OpEnumViewColumnTable, &request, &table); err != nil {
 			return nil, err
 		}
-		if first > 0 && table.Return == csra.PastLastColumn {
-			break // the last page was full
-		}
 		if err := viewError(table.Return); err != nil {
 			return nil, err
 		}

@@ -34,7 +34,7 @@ func (s *schema) columns(table, first, count uint32) csra.Table {
 	case !ok, count == 0:
 		return csra.Table{Return: hrInvalidArg}
 	case uint64(first) >= uint64(len(list)):
-		return csra.Table{Return: csra.PastLastColumn}
+		return csra.Table{Return: csra.EndOfData} // which section 2.2.5 calls ERROR_ARITHMETIC_OVERFLOW
 	}
 	list = list[first:]
 	list = list[:min(uint64(count), uint64(len(list)))]

@@ -5,10 +5,6 @@ import "github.com/adcskit/adcskit/internal/ndr"
 // Every answer ends with the return value, an HRESULT: 0 is success. Enumerations return 1 when there is nothing after
 // what they have returned.
 
-// PastLastColumn is the return value of EnumViewColumnTable for a first column that the table does not have any more
-// (section 3.1.4.2.5: ERROR_ARITHMETIC_OVERFLOW).
-const PastLastColumn uint32 = 0x80070216
-
 // EndOfData is the return value of an enumeration that has come to the end: what the answer holds is valid. It is
 // S_FALSE, which the specification has as ERROR_ARITHMETIC_OVERFLOW (section 2.2.5).
 const EndOfData = 1
