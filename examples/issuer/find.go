@@ -26,13 +26,20 @@ func (i *Issuer) Find(ctx context.Context, o *connector.Order, l connector.Looku
 	if err != nil {
 		return nil, undecided(err)
 	}
-	settled, err := adcs.Settle(rows)
-	switch {
-	case err != nil:
-		return result(nil, err) // a refusal: the row says so
-	case settled == nil:
+	if len(rows) == 0 {
 		return nil, nil
-	case settled.Certificate == nil:
+	}
+	settled, err := adcs.Settle(rows)
+	if _, refused := errors.AsType[*adcs.RequestError](err); refused {
+		return result(nil, err) // the row says so
+	}
+	if err == nil && settled == nil {
+		err = errors.New("issuer: the CA has the request, and nothing is certain about it yet")
+	}
+	if err != nil {
+		return nil, arrived(err, rows[0].RequestID)
+	}
+	if settled.Certificate == nil {
 		return result(settled, nil)
 	}
 	return i.fetch(ctx, ca, settled)
@@ -46,9 +53,18 @@ func (i *Issuer) fetch(ctx context.Context, ca entry, settled *adcs.Result) (*co
 		err = errors.New("issuer: the CA's database has another certificate than the CA hands out")
 	}
 	if err != nil {
-		return nil, undecided(err)
+		return nil, arrived(err, settled.RequestID)
 	}
 	return result(retrieved, nil)
+}
+
+// arrived translates an error of a look-up that has found the request.
+func arrived(err error, requestID uint32) error {
+	out := undecided(err)
+	if e, ok := errors.AsType[*connector.CAError](out); ok {
+		e.RequestID = requestID
+	}
+	return out
 }
 
 // undecided translates an error of a look-up, which decides nothing about the request, whatever it is.

@@ -1,15 +1,21 @@
 package issuer_test
 
 import (
+	"crypto/x509"
+	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/adcskit/adcskit/adcs"
 	"github.com/adcskit/adcskit/adcs/adcstest"
+	"github.com/adcskit/adcskit/examples/issuer"
 	"github.com/adcskit/adcskit/pkcs12"
 	"github.com/adcskit/adcskit/wsproto"
+	"github.com/adcskit/adcskit/wsproto/connector"
 )
 
 // enroller is the account of the path's connector.
@@ -66,6 +72,49 @@ func TestPathFindsLostAnswers(t *testing.T) {
 			require.Len(t, certs, 2, "with the issuing CA")
 		})
 	}
+}
+
+// TestFindOfWhatCannotBeFetched: the database has the certificate, and the CA does not hand it out just now. Who looks it
+// up learns that the request has arrived.
+func TestFindOfWhatCannotBeFetched(t *testing.T) {
+	var cut atomic.Bool
+	ca, err := adcstest.NewServer(&adcstest.Options{Readers: []string{enroller}, Fault: func(c adcstest.Call) *adcstest.Fault {
+		if c.Interface == "ICertPassage" && cut.Load() {
+			return &adcstest.Fault{Cut: adcstest.CutBeforeAnswer}
+		}
+		return nil
+	}})
+	require.NoError(t, err)
+	t.Cleanup(ca.Close)
+	i, err := issuer.New(issuer.CA{
+		Host: ca.Host(), Name: ca.Name(), Roots: x509.NewCertPool(),
+		Credential: adcs.Password(ca.User().Account(), ca.User().Password),
+		Options:    &adcs.Options{Transport: adcs.TransportTCP, AllowNTLM: true, DialContext: ca.DialContext},
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, i.Close()) })
+	order := &connector.Order{Order: wsproto.Order{
+		CA: wsproto.CAAssignment{Host: ca.Host(), Name: ca.Name()}, Template: "Device", Subject: "CN=device", Key: "p256",
+		Password: "correct-horse-battery-staple",
+	}}
+	prepared, err := i.Prepare(t.Context(), order)
+	require.NoError(t, err)
+	lookup := connector.Lookup{Account: ca.User().Account(), Time: time.Now(), Request: prepared.Request}
+	found, err := i.Find(t.Context(), order, lookup)
+	require.NoError(t, err)
+	require.Nil(t, found, "no row")
+	cut.Store(true)
+	_, err = i.Submit(t.Context(), order, prepared)
+	require.Error(t, err)
+	_, err = i.Find(t.Context(), order, lookup)
+	e, ok := errors.AsType[*connector.CAError](err)
+	require.True(t, ok, "%v", err)
+	assert.Equal(t, connector.CAFailed, e.Kind)
+	assert.Equal(t, ca.Requests()[0].ID, e.RequestID)
+	cut.Store(false)
+	found, err = i.Find(t.Context(), order, lookup)
+	require.NoError(t, err)
+	assert.Equal(t, ca.Requests()[0].Certificate, found.Certificate)
 }
 
 // TestPathFindsHeldRequests: a request that the CA holds, without anybody having been told so, is found, and delivered

@@ -71,7 +71,8 @@ type Issuer interface {
 // Finder is an Issuer whose credential may read the CA's database.
 type Finder interface {
 	// Find looks for the one row whose raw request is lookup.Request. Nil without an error means that no row was found,
-	// which proves nothing.
+	// which proves nothing. A *CAError with a request id says that there is a row, even if it does not say what came of
+	// it: the request is not submitted again then, whatever the order allows.
 	Find(ctx context.Context, order *Order, lookup Lookup) (*CAResult, error)
 }
 

@@ -326,6 +326,16 @@ func (i findingIssuer) Find(_ context.Context, _ *connector.Order, l connector.L
 	return nil, nil
 }
 
+// vagueFinder looks up with an error.
+type vagueFinder struct {
+	*modelIssuer
+	err error
+}
+
+func (i vagueFinder) Find(context.Context, *connector.Order, connector.Lookup) (*connector.CAResult, error) {
+	return nil, i.err
+}
+
 // keyHash is the hash by which outcomes name a key.
 func keyHash(t testing.TB, request []byte) []byte {
 	csr, err := x509.ParseCertificateRequest(request)

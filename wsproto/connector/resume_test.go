@@ -375,6 +375,18 @@ func TestResumeWithoutRequestID(t *testing.T) {
 			f.recorded()
 		})
 	})
+	t.Run("a row that says nothing, with permission", func(t *testing.T) {
+		vague := &connector.CAError{Kind: connector.CAFailed, RequestID: 7}
+		scripted(t, func(s *script) { s.cfg.Issuer = vagueFinder{s.issuer, vague} }, func(s *script, l *line) {
+			order := anOrder()
+			order.Resubmit = true
+			l.accept(l.interrupted(s.jobOf(1, order)))
+			f := l.next(wsproto.MethodFinish)
+			assert.Equal(t, wsproto.Unknown, f.finish().Outcome.Kind)
+			f.recorded()
+			assert.Zero(t, s.issuer.submitted(), "the CA has it")
+		})
+	})
 	t.Run("submitted again with permission", func(t *testing.T) {
 		scripted(t, nil, func(s *script, l *line) {
 			order := anOrder()

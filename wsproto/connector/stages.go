@@ -158,7 +158,9 @@ func (j *job) lookUp(life context.Context, l lease, lost error) (*wsproto.Outcom
 // recover goes on with a job whose request may have been submitted by an earlier attempt.
 func (j *job) recover(life context.Context) (*wsproto.Outcome, error) {
 	result, err := j.find(life)
-	if e := classify(err); result == nil && (e == nil || e.Kind != CARefused) && j.order.Resubmit {
+	e := classify(err)
+	arrived := result != nil || e != nil && (e.Kind == CARefused || e.RequestID != 0)
+	if !arrived && j.order.Resubmit {
 		return j.request(life)
 	}
 	return j.found(life, result, err, errors.New("connector: an earlier attempt may have submitted the request"))
