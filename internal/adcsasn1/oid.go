@@ -10,12 +10,6 @@ func microsoft(arcs ...int) asn1.ObjectIdentifier {
 // OIDSubjectAltName is the extension of RFC 5280, section 4.2.1.6.
 func OIDSubjectAltName() asn1.ObjectIdentifier { return asn1.ObjectIdentifier{2, 5, 29, 17} }
 
-// OIDExtensionRequest is the PKCS#10 attribute that holds requested extensions (RFC 2985, section 5.4.2). Windows uses
-// it rather than its own 1.3.6.1.4.1.311.2.1.14.
-func OIDExtensionRequest() asn1.ObjectIdentifier {
-	return asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 14}
-}
-
 // OIDUPN is the type of the otherName that holds a user principal name (MS-WCCE section 2.2.2.7.5).
 func OIDUPN() asn1.ObjectIdentifier { return microsoft(20, 2, 3) }
 

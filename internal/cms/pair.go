@@ -30,7 +30,7 @@ func NameValuePair(name, value string) ([]byte, error) {
 			encoded[i] = append(encoded[i], byte(r>>8), byte(r))
 		}
 	}
-	return EncodeAttribute(OIDNameValuePair(), func(b *cryptobyte.Builder) {
+	return encodeAttribute(OIDNameValuePair(), func(b *cryptobyte.Builder) {
 		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
 			for _, text := range encoded {
 				b.AddASN1(tagBMPString, func(b *cryptobyte.Builder) { b.AddBytes(text) })

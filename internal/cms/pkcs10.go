@@ -73,7 +73,7 @@ func infoWith(info []byte, oid asn1.ObjectIdentifier, value []byte) ([]byte, err
 	if !body.Empty() && !body.ReadASN1(&attributes, contextTag(0)) || !body.Empty() {
 		return nil, errPKCS10
 	}
-	set := [][]byte{EncodeAttribute(oid, func(b *cryptobyte.Builder) { b.AddBytes(value) })}
+	set := [][]byte{encodeAttribute(oid, func(b *cryptobyte.Builder) { b.AddBytes(value) })}
 	for n := 0; !attributes.Empty(); n++ {
 		var element, attribute cryptobyte.String
 		var kind asn1.ObjectIdentifier
@@ -92,7 +92,7 @@ func infoWith(info []byte, oid asn1.ObjectIdentifier, value []byte) ([]byte, err
 	var b cryptobyte.Builder
 	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddBytes(head)
-		AddSet(b, contextTag(0), set)
+		addSet(b, contextTag(0), set)
 	})
 	return b.Bytes()
 }

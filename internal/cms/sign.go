@@ -61,13 +61,13 @@ func marshal(content []byte, digests, certificates, infos [][]byte) ([]byte, err
 		b.AddASN1(contextTag(0), func(b *cryptobyte.Builder) {
 			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
 				b.AddASN1Int64(1)
-				AddSet(b, cbasn1.SET, digests)
+				addSet(b, cbasn1.SET, digests)
 				b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
 					b.AddASN1ObjectIdentifier(OIDData())
 					b.AddASN1(contextTag(0), func(b *cryptobyte.Builder) { b.AddASN1OctetString(content) })
 				})
-				AddSet(b, contextTag(0), certificates)
-				AddSet(b, cbasn1.SET, infos)
+				addSet(b, contextTag(0), certificates)
+				addSet(b, cbasn1.SET, infos)
 			})
 		})
 	})
@@ -88,8 +88,8 @@ func (s Signer) info(content []byte) (suite, []byte, error) {
 	if s.Attributes != nil {
 		digest := suite.sum(content)
 		attributes = append(attributes,
-			EncodeAttribute(oidContentType(), func(b *cryptobyte.Builder) { b.AddASN1ObjectIdentifier(OIDData()) }),
-			EncodeAttribute(oidMessageDigest(), func(b *cryptobyte.Builder) { b.AddASN1OctetString(digest) }))
+			encodeAttribute(oidContentType(), func(b *cryptobyte.Builder) { b.AddASN1ObjectIdentifier(OIDData()) }),
+			encodeAttribute(oidMessageDigest(), func(b *cryptobyte.Builder) { b.AddASN1OctetString(digest) }))
 		if signed, err = encodeSet(attributes); err != nil {
 			return suite, nil, err
 		}
@@ -115,7 +115,7 @@ func (s Signer) marshal(suite suite, attributes [][]byte, signature []byte) ([]b
 		})
 		b.AddBytes(algorithmIdentifier(oidHash(suite.hash), false))
 		if attributes != nil {
-			AddSet(b, contextTag(0), attributes)
+			addSet(b, contextTag(0), attributes)
 		}
 		b.AddBytes(algorithmIdentifier(suite.signature, suite.null))
 		b.AddASN1OctetString(signature)
@@ -142,8 +142,8 @@ func (s suite) sign(key crypto.Signer, public crypto.PublicKey, data []byte) ([]
 	return signature, nil
 }
 
-// EncodeAttribute encodes an Attribute with one value. The value must be one that cannot fail to be encoded.
-func EncodeAttribute(oid asn1.ObjectIdentifier, value cryptobyte.BuilderContinuation) []byte {
+// encodeAttribute encodes an Attribute with one value. The value must be one that cannot fail to be encoded.
+func encodeAttribute(oid asn1.ObjectIdentifier, value cryptobyte.BuilderContinuation) []byte {
 	var b cryptobyte.Builder
 	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddASN1ObjectIdentifier(oid)
@@ -152,8 +152,8 @@ func EncodeAttribute(oid asn1.ObjectIdentifier, value cryptobyte.BuilderContinua
 	return b.BytesOrPanic()
 }
 
-// AddSet adds a SET OF, or what is tagged like one, in the order of DER (X.690, section 11.6) and without doubles.
-func AddSet(b *cryptobyte.Builder, tag cbasn1.Tag, elements [][]byte) {
+// addSet adds a SET OF, or what is tagged like one, in the order of DER (X.690, section 11.6) and without doubles.
+func addSet(b *cryptobyte.Builder, tag cbasn1.Tag, elements [][]byte) {
 	sorted := slices.CompactFunc(slices.SortedFunc(slices.Values(elements), bytes.Compare), bytes.Equal)
 	b.AddASN1(tag, func(b *cryptobyte.Builder) {
 		for _, e := range sorted {
@@ -164,7 +164,7 @@ func AddSet(b *cryptobyte.Builder, tag cbasn1.Tag, elements [][]byte) {
 
 func encodeSet(elements [][]byte) ([]byte, error) {
 	var b cryptobyte.Builder
-	AddSet(&b, cbasn1.SET, elements)
+	addSet(&b, cbasn1.SET, elements)
 	return b.Bytes()
 }
 

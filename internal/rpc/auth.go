@@ -29,8 +29,8 @@ const (
 // trailerSize is the fixed part of the sec_trailer, in bytes (MS-RPCE section 2.2.2.11).
 const trailerSize = 8
 
-// TokenLimit is the most bytes of authentication token that fit in one PDU.
-const TokenLimit = MaxFragment - 1024
+// tokenLimit is the most bytes of authentication token that fit in one PDU.
+const tokenLimit = MaxFragment - 1024
 
 // Auth is the security trailer of a PDU and the token or signature that follows it.
 type Auth struct {
@@ -92,7 +92,7 @@ func Encode(h Header, body []byte, auth *Auth) ([]byte, error) {
 	} else {
 		auth, h.AuthLength = nil, 0
 	}
-	if size > MaxFragment || auth != nil && len(auth.Value) > TokenLimit {
+	if size > MaxFragment || auth != nil && len(auth.Value) > tokenLimit {
 		return nil, malformed("PDU of %d bytes does not fit", size)
 	}
 	h.FragLength = uint16(size)
