@@ -27,7 +27,7 @@ func runTests(m *testing.M) int {
 // had time to end.
 func leftGoroutines() string {
 	var left []string
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); runtime.Gosched() {
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); runtime.Gosched() {
 		left = nil
 		buf := make([]byte, 1<<20)
 		buf = buf[:runtime.Stack(buf, true)]

@@ -96,7 +96,7 @@ func TestRequestsOfWindows(t *testing.T) {
 			adcstest.Template{Name: "OTP", OID: "1.2.3"}, 0x80094800, "Active Directory Certificate Services policy: 1.3.6.1.4.1.311.21.8.",
 		},
 		"OTPCE-571.der":  {adcstest.Template{Name: "User"}, 0x80091004, "Error Parsing Request"},
-		"WSTEP-1417.der": {adcstest.Template{Name: "User"}, 0x80091004, "Error Parsing Request"},
+		"WSTEP-1417.der": {adcstest.Template{Name: "User"}, 0x80091002, "Error Verifying Request Signature"}, // by SHA-1
 	} {
 		t.Run(name, func(t *testing.T) {
 			der, err := os.ReadFile(filepath.Join(dir, name))

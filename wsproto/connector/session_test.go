@@ -121,7 +121,8 @@ func TestRegistration(t *testing.T) {
 	t.Run("rejected", func(t *testing.T) {
 		scripted(t, pending, func(s *script, _ *line) {
 			l := s.connection()
-			require.NoError(t, l.peer.Notify(s.ctx, wsproto.MethodRejected, wsproto.State{State: wsproto.StateRevoked}))
+			// The connector may have hung up before Notify returns, which is then an error.
+			_ = l.peer.Notify(s.ctx, wsproto.MethodRejected, wsproto.State{State: wsproto.StateRevoked})
 			s.stopped(true)
 		})
 	})
