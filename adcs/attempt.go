@@ -46,7 +46,7 @@ func (c *Client) attempts(ctx context.Context, t *trial, r *certServerRequest, i
 			if !rested {
 				t.accepted()
 			}
-			c.pool.put(s)
+			c.keep(s, a)
 			return a, sent, nil
 		}
 		s.Close()
@@ -60,6 +60,17 @@ func (c *Client) attempts(ctx context.Context, t *trial, r *certServerRequest, i
 			return nil, sent, mapError(PhaseCall, err)
 		}
 	}
+}
+
+// keep lays a session to rest, unless its answer says that the CA has ceased to serve requests this way since the ladder
+// was climbed.
+func (c *Client) keep(s session, a *answer) {
+	if switchedOff(a) == nil {
+		c.pool.put(s)
+		return
+	}
+	s.Close()
+	c.ladder.lost()
 }
 
 // session is a session at rest, or else a new one, for which the credential has to be tried. There may be one at rest by

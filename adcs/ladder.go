@@ -74,6 +74,13 @@ func (l *ladder) forget(r rung) {
 	}
 }
 
+// lost says that the CA does not serve requests any more on the rung that is known: the next call climbs.
+func (l *ladder) lost() {
+	if len(l.rungs) > 1 {
+		l.keep(nil)
+	}
+}
+
 // connect opens a session on the rung that is known to lead to the CA, or climbs. The probe is what a rung has to
 // carry.
 func (l *ladder) connect(ctx context.Context, probe func(context.Context, session) error) (session, error) {

@@ -2,6 +2,7 @@ package adcs_test
 
 import (
 	"context"
+	"encoding/binary"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -116,6 +117,27 @@ func TestLadderClimbsAnewWhenTheRungIsSilent(t *testing.T) {
 	require.NoError(t, submitOne(t, c))
 	assert.Positive(t, second.count())
 	assert.Len(t, s.Requests(), 2)
+}
+
+// TestLadderClimbsAnewWhenTheRungIsSwitchedOff has a CA that is told not to serve requests over RPC any more: the call
+// that learns of it is refused, and the next one finds another way.
+func TestLadderClimbsAnewWhenTheRungIsSwitchedOff(t *testing.T) {
+	var off atomic.Bool
+	s := newServer(t, &adcstest.Options{Fault: func(c adcstest.Call) *adcstest.Fault {
+		if c.EndpointMapper || !off.Load() {
+			return nil
+		}
+		return &adcstest.Fault{Stub: func([]byte) []byte { // no id, no disposition, three empty blobs, and the return value
+			return binary.LittleEndian.AppendUint32(make([]byte, 2*4+3*8), uint32(adcs.ErrServerUnavailable))
+		}}
+	}})
+	other := newServer(t, &adcstest.Options{Users: []adcstest.User{s.User()}})
+	c, _, _ := climber(t, s, nil, s.DialContext, other.DialContext)
+	require.NoError(t, submitOne(t, c))
+	off.Store(true)
+	require.ErrorIs(t, submitOne(t, c), adcs.ErrServerUnavailable)
+	require.NoError(t, submitOne(t, c))
+	assert.Len(t, other.Requests(), 1)
 }
 
 func TestLadderThatLeadsNowhereTellsEveryStep(t *testing.T) {
