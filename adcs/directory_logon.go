@@ -26,6 +26,20 @@ func DirectoryLogon(server string, cred Credential, o *Options) (ldapauth.Logon,
 	return directoryLogon{c}, nil
 }
 
+// Try implements [ldapauth.Logon].
+func (l directoryLogon) Try(ctx context.Context) (end func(error), err error) {
+	t, err := l.c.logon.try(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return func(err error) {
+		if err == nil {
+			t.accepted()
+		}
+		t.end(err)
+	}, nil
+}
+
 // Simple implements [ldapauth.Logon].
 func (l directoryLogon) Simple() (user, password string, err error) {
 	if l.c.cred.password == nil {

@@ -68,7 +68,8 @@ const (
 	maxHost        = 256
 )
 
-// Client reads a forest's directory. It keeps no connection between calls, and may be used by several goroutines.
+// Client reads a forest's directory. It keeps no connection between calls, and may be used by several goroutines. After
+// a refused logon it does not try the credential again for an hour, as [adcs.Client] does.
 type Client struct {
 	host     string
 	opts     Options
@@ -146,14 +147,21 @@ func (c *Client) session(ctx context.Context, f func(*directory) error) error {
 	}
 	defer nc.Close()
 	defer context.AfterFunc(ctx, func() { nc.Close() })()
+	end, err := c.logon.Try(ctx)
+	if err != nil {
+		return ended(ctx, fmt.Errorf("discovery: logging on: %w", err))
+	}
 	protected, err := c.protect(ctx, nc)
 	if err != nil {
+		end(err)
 		return ended(ctx, err)
 	}
 	g := &guarded{Conn: protected, left: c.maxTotal}
 	conn := ldap.NewConn(g, c.opts.Protection != ProtectSealed)
 	conn.Start()
-	if err = c.bindSimple(conn); err == nil {
+	err = c.bindSimple(conn)
+	end(err)
+	if err == nil {
 		err = f(&directory{conn: conn, maxObjects: maxObjects})
 	}
 	conn.Close()

@@ -10,6 +10,8 @@ import (
 	"net"
 	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,6 +29,7 @@ import (
 // plain is a logon and a security context that protect nothing, for what comes after them.
 type plain struct{}
 
+func (plain) Try(context.Context) (func(error), error)           { return func(error) {}, nil }
 func (plain) Simple() (user, password string, err error)         { return "user", "password", nil }
 func (plain) Initiator(context.Context) (assoc.Initiator, error) { return plain{}, nil }
 func (plain) Failure(err error) error                            { return err }
@@ -221,6 +224,37 @@ func TestHostile(t *testing.T) {
 			assert.Less(t, len(err.Error()), 1000)
 		})
 	}
+}
+
+// TestWrongPasswordIsTriedOnce has many calls with a password that the server refuses.
+func TestWrongPasswordIsTriedOnce(t *testing.T) {
+	var logons atomic.Int32
+	refuses := script{bind: func(id int64) []byte {
+		logons.Add(1)
+		return answer(id, tagBindResponse, resultOf(49, "data 52e"))
+	}}
+	var servers sync.WaitGroup
+	c, err := New("dc.corp.test", adcs.Password(`CORP\alice`, "wrong"), &Options{
+		Auth: adcs.AuthNTLM,
+		DialContext: func(context.Context, string, string) (net.Conn, error) {
+			client, server := net.Pipe()
+			servers.Go(func() { refuses.serve(server) })
+			return client, nil
+		},
+	})
+	require.NoError(t, err)
+	var calls sync.WaitGroup
+	for range 4 {
+		calls.Go(func() {
+			_, err := c.Read(t.Context())
+			assert.ErrorIs(t, err, adcs.ErrLogon)
+		})
+	}
+	calls.Wait()
+	_, err = c.Read(t.Context())
+	require.ErrorContains(t, err, "not tried again for")
+	servers.Wait()
+	assert.EqualValues(t, 1, logons.Load())
 }
 
 // TestEndless has a server send objects without an end.

@@ -44,7 +44,8 @@ func bindSASL(nc net.Conn, i assoc.Initiator) (net.Conn, error) {
 		var out []byte
 		var err error
 		if !complete {
-			if out, complete, err = i.Step(token); err != nil {
+			err = rpc.Guard(func() (e error) { out, complete, e = i.Step(token); return e })
+			if err != nil {
 				return nil, err
 			}
 		}

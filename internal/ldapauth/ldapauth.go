@@ -10,6 +10,9 @@ import (
 
 // Logon is how a credential logs on to a directory server.
 type Logon interface {
+	// Try waits for the right to log on: one call at a time tries a credential that is not known to be good. It fails while
+	// a refused one is paused. End takes what came of it, and has to be called once.
+	Try(ctx context.Context) (end func(err error), err error)
 	// Simple is the name and the password of a simple bind. It fails for a credential without a password.
 	Simple() (user, password string, err error)
 	// Initiator is a new security context with the server, by SPNEGO, not in DCE style. Contexts of Kerberos prove the
