@@ -46,7 +46,8 @@ type Options struct {
 
 	// AllowNTLM lets AuthNegotiate use NTLM where Kerberos is impossible: no KDC can be reached, say, or the CA's host
 	// has no service principal name, or takes no Kerberos. It is never tried with a password that the KDC has refused.
-	// Without it, AuthNegotiate is Kerberos or an error.
+	// Without it, AuthNegotiate is Kerberos or an error. With it, who sits in the path can always have NTLM in the place of
+	// Kerberos, by keeping the KDCs' answers back or by making up a refusal, which nobody signs.
 	AllowNTLM bool
 
 	// KRB5Conf is the krb5.conf: a path, a list of paths as the environment variable KRB5_CONFIG has it (which is not
