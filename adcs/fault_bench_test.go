@@ -48,8 +48,21 @@ func (c *openConn) Close() error {
 	return c.Conn.Close()
 }
 
+// faultSite is where CA and client are.
+type faultSite struct {
+	options adcstest.Options
+	auth    adcs.Auth
+	dial    func(*adcstest.Server) dialFunc
+}
+
+// loopback is where everything is in the process.
+func loopback() faultSite {
+	return faultSite{dial: func(s *adcstest.Server) dialFunc { return s.DialContext }}
+}
+
 // faultBench is a CA whose calls can be made to go wrong, a client of it, and a request that was issued.
 type faultBench struct {
+	site    faultSite
 	server  *adcstest.Server
 	client  *adcs.Client
 	network *openConns
@@ -72,21 +85,23 @@ const (
 )
 
 // newFaultBench makes a bench on which a fault is met somewhere.
-func newFaultBench(t *testing.T, fault *adcstest.Fault, transport adcs.Transport, where meeting) *faultBench {
-	b := &faultBench{roots: x509.NewCertPool()}
-	b.server = newServer(t, &adcstest.Options{Fault: func(c adcstest.Call) *adcstest.Fault {
+func newFaultBench(t *testing.T, fault *adcstest.Fault, transport adcs.Transport, where meeting, s faultSite) *faultBench {
+	b := &faultBench{roots: x509.NewCertPool(), site: s}
+	opts := s.options
+	opts.Fault = func(c adcstest.Call) *adcstest.Fault {
 		if b.armed.Load() && strings.HasPrefix(c.Interface, "ICert") == (where != before) {
 			b.met.Store(true)
 			return fault
 		}
 		return nil
-	}})
+	}
+	b.server = newServer(t, &opts)
 	for _, ca := range b.server.Chain() {
 		if bytes.Equal(ca.RawSubject, ca.RawIssuer) {
 			b.roots.AddCert(ca)
 		}
 	}
-	b.network = &openConns{dial: b.server.DialContext}
+	b.network = &openConns{dial: s.dial(b.server)}
 	b.key, b.csr = newLargeCSR(t)
 	other := b.newClient(t, transport)
 	b.issued = b.submitHonestly(t, other, b.csr)
@@ -107,7 +122,7 @@ func (b *faultBench) arm(on, off bool) {
 
 func (b *faultBench) newClient(t *testing.T, transport adcs.Transport) *adcs.Client {
 	return newClient(t, b.server, &adcs.Options{
-		Transport: transport, MaxFragment: 1432, DialContext: b.network.DialContext,
+		Auth: b.site.auth, Transport: transport, MaxFragment: 1432, DialContext: b.network.DialContext,
 	})
 }
 

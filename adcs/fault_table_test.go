@@ -61,6 +61,7 @@ func faultTable() []faultRow {
 		{name: "interface off", off: true, unknown: true, err: adcs.ErrUnknownInterface,
 			cold: map[adcs.Transport]error{
 				adcs.TransportTCP: adcs.ErrNotRegistered, adcs.TransportDCOM: adcs.HResult(0x80080005),
+				adcs.TransportNamedPipe: adcs.ContextRejection(1),
 			}},
 	}
 }
@@ -122,7 +123,7 @@ func TestFaultTable(t *testing.T) {
 				for _, where := range []meeting{atRest, afresh, before} {
 					m := encounter{row, name, transport, where}
 					if m.possible() {
-						t.Run(m.String(), func(t *testing.T) { m.run(t, operation) })
+						t.Run(m.String(), func(t *testing.T) { m.run(t, operation, loopback()) })
 					}
 				}
 			}
@@ -153,20 +154,20 @@ func (m *encounter) possible() bool {
 
 // run runs an operation that meets the fault, and judges how it ends. Where only the deadline ends it, that is as short
 // as this machine allows: one that comes before the fault proves nothing.
-func (m *encounter) run(t *testing.T, op operation) {
+func (m *encounter) run(t *testing.T, op operation, site faultSite) {
 	limit := 20 * time.Second
 	if m.silent {
 		limit = 50 * time.Millisecond
 	}
-	for !m.try(t, op, limit) {
+	for !m.try(t, op, site, limit) {
 		limit *= 2
 		require.Less(t, limit, time.Minute, "the fault does not happen")
 	}
 }
 
 // try is one run; it is false if the fault was not met.
-func (m *encounter) try(t *testing.T, op operation, limit time.Duration) bool {
-	b := newFaultBench(t, &m.fault, m.transport, m.where)
+func (m *encounter) try(t *testing.T, op operation, site faultSite, limit time.Duration) bool {
+	b := newFaultBench(t, &m.fault, m.transport, m.where, site)
 	rows := b.rows(t, b.csr)
 	b.arm(true, m.off)
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
