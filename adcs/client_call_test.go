@@ -198,6 +198,15 @@ func TestForgedLogonRefusal(t *testing.T) {
 	}
 }
 
+// TestOldConnectionsCloseTogether: a call does not wait for one after the other of a host that is silent.
+func TestOldConnectionsCloseTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		adcs.TakeFromOld(t.Context(), 8, time.Second)
+		assert.Equal(t, time.Second, time.Since(began))
+	})
+}
+
 // TestRestedConnections has connections that died while they rested: a submission is not lost on one.
 func TestRestedConnections(t *testing.T) {
 	for name, rest := range map[string]time.Duration{

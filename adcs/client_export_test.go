@@ -123,3 +123,24 @@ const MaxObjectAge = maxObjectAge
 
 // AcceptedCall calls accepted.
 func AcceptedCall(err error) error { return accepted(err) }
+
+// slowSession takes its time to close.
+type slowSession struct {
+	session
+	closing time.Duration
+}
+
+func (s slowSession) Close() error {
+	time.Sleep(s.closing)
+	return nil
+}
+
+// TakeFromOld asks a pool for a session that has only such as have rested too long.
+func TakeFromOld(ctx context.Context, sessions int, closing time.Duration) {
+	p := newPool(sessions)
+	for range sessions {
+		p.put(slowSession{closing: closing})
+	}
+	p.now = func() time.Time { return time.Now().Add(maxIdle + 1) }
+	p.take(ctx)
+}

@@ -82,6 +82,8 @@ func (p *pool) release() { <-p.slots }
 // take returns a session at rest that still works, or nil.
 func (p *pool) take(ctx context.Context) session {
 	now := p.now()
+	var old []session
+	defer func() { closeAll(old) }()
 	for {
 		p.mu.Lock()
 		if len(p.idle) == 0 {
@@ -95,15 +97,22 @@ func (p *pool) take(ctx context.Context) session {
 		if rest <= maxIdle && (rest < checkIdle || last.conn.Alive(ctx)) {
 			return last.conn
 		}
-		last.conn.Close()
+		old = append(old, last.conn)
 	}
+}
+
+// closeAll closes sessions at the same time, since each may wait a moment for a server that is silent.
+func closeAll(sessions []session) {
+	var wait sync.WaitGroup
+	for _, s := range sessions {
+		wait.Go(func() { s.Close() })
+	}
+	wait.Wait()
 }
 
 // put returns a session that works.
 func (p *pool) put(c session) {
-	for _, old := range p.rest(c) {
-		old.Close()
-	}
+	closeAll(p.rest(c))
 }
 
 // rest lays a session to rest, and returns those that have to be closed: closing one can take a while, for which nobody
@@ -131,12 +140,11 @@ func (p *pool) close() {
 	p.cancel(net.ErrClosed)
 	p.calls.Wait()
 	p.mu.Lock()
-	idle := p.idle
+	var idle []session
+	for _, c := range p.idle {
+		idle = append(idle, c.conn)
+	}
 	p.idle = nil
 	p.mu.Unlock()
-	var wait sync.WaitGroup
-	for _, c := range idle {
-		wait.Go(func() { c.conn.Close() })
-	}
-	wait.Wait()
+	closeAll(idle)
 }
