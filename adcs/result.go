@@ -110,7 +110,12 @@ func parseAnswer(a *answer, asked uint32) (*Result, error) {
 			return nil, &AnswerError{a.refusedID(asked), "the certificate was issued out of band and is not in the answer"}
 		}
 	case Pending:
-	case Incomplete, Failed, Denied, Revoked:
+	case Incomplete:
+		if asked == 0 && a.requestID != 0 { // not among the answers of MS-WCCE: it may still be issued
+			return nil, &AnswerError{a.requestID, "the CA has not finished with the request"}
+		}
+		return nil, a.refusal(asked, 0)
+	case Failed, Denied, Revoked:
 		return nil, a.refusal(asked, 0)
 	default:
 		return nil, a.refusal(asked, hresultFromWin32(a.disposition))

@@ -159,6 +159,18 @@ func TestAnswerThatContradictsItself(t *testing.T) {
 	}
 }
 
+// TestAnswerUnfinished: of a submission no refusal, since the CA may still issue.
+func TestAnswerUnfinished(t *testing.T) {
+	a := adcs.Answer{RequestID: 9, Disposition: uint32(adcs.Incomplete)}
+	_, err := adcs.ParseAnswer(a, 0)
+	e, ok := errors.AsType[*adcs.AnswerError](err)
+	require.True(t, ok, "%v", err)
+	assert.Equal(t, uint32(9), e.RequestID)
+	_, err = adcs.ParseAnswer(a, 9)
+	_, ok = errors.AsType[*adcs.RequestError](err)
+	require.True(t, ok, "%v", err)
+}
+
 // TestAnswerNotOwner: CERTSRV_E_ADMIN_DENIED_REQUEST as the return value of a retrieval, without the disposition
 // denied, is about the caller and says nothing about the request.
 func TestAnswerNotOwner(t *testing.T) {
