@@ -1,6 +1,7 @@
 package adcs
 
 import (
+	"bytes"
 	"crypto/x509"
 	"fmt"
 	"time"
@@ -102,8 +103,10 @@ func (s schema) row(r *csra.Row) (*Row, error) {
 	}
 	row.Submitted, _ = value(columnSubmitted).Date()
 	row.Revoked, _ = value(columnRevoked).Date()
-	row.Request, _ = value(columnRequest).Binary()
-	row.Certificate, _ = value(columnCertificate).Binary()
+	// They are copied, so that a row does not hold on to the page that it was in.
+	request, _ := value(columnRequest).Binary()
+	certificate, _ := value(columnCertificate).Binary()
+	row.Request, row.Certificate = bytes.Clone(request), bytes.Clone(certificate)
 	return row, nil
 }
 
