@@ -126,8 +126,8 @@ run_tests() {
 # fuzz_one runs one target. The end of -fuzztime is now and then taken for a failure of the target, which is then run
 # again (go.dev/issue/75804, in Go before 1.27): a real failure leaves the input that failed.
 fuzz_one() { # fuzz_one PACKAGE TARGET OUTPUT
-	local try
-	for try in 1 2 3; do
+	local _
+	for _ in 1 2 3; do
 		go test -run '^$' -fuzz "^$2\$" -fuzztime 10s "$1" >"$3" 2>&1 && return
 		grep -q '^    context deadline exceeded$' "$3" && ! grep -q 'Failing input' "$3" || return 1
 	done
