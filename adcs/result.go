@@ -111,8 +111,8 @@ func parseAnswer(a *answer, asked uint32) (*Result, error) {
 		}
 	case Pending:
 	case Incomplete:
-		if asked == 0 && a.requestID != 0 { // not among the answers of MS-WCCE: it may still be issued
-			return nil, &AnswerError{a.requestID, "the CA has not finished with the request"}
+		if id := a.refusedID(asked); id != 0 && id != pingID { // not among the answers of MS-WCCE: it may still be issued
+			return nil, &AnswerError{id, "the CA has not finished with the request"}
 		}
 		return nil, a.refusal(asked, 0)
 	case Failed, Denied, Revoked:

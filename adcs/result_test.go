@@ -103,7 +103,7 @@ func TestAnswerRefused(t *testing.T) {
 			adcs.RequestError{RequestID: 9, Disposition: adcs.Denied, Message: "No."}, nil},
 		{"failed", adcs.Answer{RequestID: 9, Disposition: 1}, 0,
 			adcs.RequestError{RequestID: 9, Disposition: adcs.Failed}, nil},
-		{"incomplete", adcs.Answer{RequestID: 9}, 0, adcs.RequestError{RequestID: 9}, nil},
+		{"incomplete, without a request", adcs.Answer{}, 0, adcs.RequestError{}, nil},
 		{"revoked", adcs.Answer{RequestID: 9, Disposition: 6}, 9,
 			adcs.RequestError{RequestID: 9, Disposition: adcs.Revoked}, nil},
 		{"by return value", adcs.Answer{Returned: 0x80070057}, 0,
@@ -159,16 +159,14 @@ func TestAnswerThatContradictsItself(t *testing.T) {
 	}
 }
 
-// TestAnswerUnfinished: of a submission no refusal, since the CA may still issue.
+// TestAnswerUnfinished: it is no refusal, since the CA may still issue.
 func TestAnswerUnfinished(t *testing.T) {
-	a := adcs.Answer{RequestID: 9, Disposition: uint32(adcs.Incomplete)}
-	_, err := adcs.ParseAnswer(a, 0)
-	e, ok := errors.AsType[*adcs.AnswerError](err)
-	require.True(t, ok, "%v", err)
-	assert.Equal(t, uint32(9), e.RequestID)
-	_, err = adcs.ParseAnswer(a, 9)
-	_, ok = errors.AsType[*adcs.RequestError](err)
-	require.True(t, ok, "%v", err)
+	for _, asked := range []uint32{0, 9} {
+		_, err := adcs.ParseAnswer(adcs.Answer{RequestID: 9, Disposition: uint32(adcs.Incomplete)}, asked)
+		e, ok := errors.AsType[*adcs.AnswerError](err)
+		require.True(t, ok, "%v", err)
+		assert.Equal(t, uint32(9), e.RequestID)
+	}
 }
 
 // TestAnswerNotOwner: CERTSRV_E_ADMIN_DENIED_REQUEST as the return value of a retrieval, without the disposition

@@ -52,7 +52,7 @@ func TestRetrieveTellsDecisionsFromFailures(t *testing.T) {
 		{"denied", adcs.HResult(adcs.Denied), 0, connector.CARefused},
 		{"denied, with a return value", adcs.HResult(adcs.Denied), adcs.ErrAdminDeniedRequest, connector.CARefused},
 		{"failed", adcs.HResult(adcs.Failed), 0, connector.CARefused},
-		{"incomplete", 0, 0, connector.CARefused},
+		{"incomplete", 0, 0, connector.CAUnavailable},
 		{"revoked", adcs.HResult(adcs.Revoked), 0, connector.CARefused},
 		{"an HRESULT as disposition", adcs.ErrKeyLength, 0, connector.CARefused},
 		{"no such request", 0, adcs.ErrPropertyEmpty, connector.CARefused},
@@ -81,7 +81,7 @@ func TestRetrieveTellsDecisionsFromFailures(t *testing.T) {
 			ca.InjectFault(refusal(c.disposition, c.returned))
 			_, err = i.Submit(t.Context(), order, prepared)
 			want := connector.CARefused
-			if c.disposition == adcs.HResult(adcs.Issued) {
+			if c.disposition == adcs.HResult(adcs.Issued) || c.disposition == 0 && c.returned == 0 {
 				want = connector.CAUnknown
 			}
 			assert.Equal(t, want, kind(err), "%v", err)
