@@ -90,8 +90,7 @@ func newFaultBench(t *testing.T, fault *adcstest.Fault, transport adcs.Transport
 	opts := s.options
 	opts.Fault = func(c adcstest.Call) *adcstest.Fault {
 		if b.armed.Load() && strings.HasPrefix(c.Interface, "ICert") == (where != before) {
-			b.met.Store(true)
-			return fault
+			return b.noticed(*fault)
 		}
 		return nil
 	}
@@ -111,6 +110,22 @@ func newFaultBench(t *testing.T, fault *adcstest.Fault, transport adcs.Transport
 		require.NoError(t, b.client.Ping(t.Context()))
 	}
 	return b
+}
+
+// noticed is a fault that tells when it happens: one that waits for the whole request only then.
+func (b *faultBench) noticed(f adcstest.Fault) *adcstest.Fault {
+	before, after, pdu := f.Before, f.After, f.PDU
+	switch {
+	case before != nil:
+		f.Before = func(ctx context.Context) { b.met.Store(true); before(ctx) }
+	case after != nil:
+		f.After = func(ctx context.Context) { b.met.Store(true); after(ctx) }
+	case pdu != nil:
+		f.PDU = func(n int, raw []byte) []byte { b.met.Store(true); return pdu(n, raw) }
+	default:
+		b.met.Store(true)
+	}
+	return &f
 }
 
 // arm makes the fault happen, or the CA's interfaces disappear, or ends it.

@@ -3,6 +3,7 @@
 package discovery_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -101,6 +102,12 @@ func (r *recorded) note(b []byte) {
 	r.wire = append(r.wire, b...)
 }
 
+func (r *recorded) seen() []byte {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return bytes.Clone(r.wire)
+}
+
 func (r *recorded) Read(b []byte) (int, error) {
 	n, err := r.Conn.Read(b)
 	r.note(b[:n])
@@ -130,7 +137,7 @@ func (l *lab) testSealed(t *testing.T) {
 		require.NoError(t, err)
 		var wire []byte
 		for _, r := range all {
-			wire = append(wire, r.wire...)
+			wire = append(wire, r.seen()...)
 		}
 		assert.Greater(t, len(wire), 10_000)
 		for _, word := range []string{l.svc.Password, "Certificate Templates", "Device", "tokenGroups", "PKI team"} {

@@ -114,6 +114,7 @@ func TestRegistration(t *testing.T) {
 			require.NoError(t, l.peer.Notify(s.ctx, wsproto.MethodApproved, state))
 			l.accept(s.job(1)) // at once, though it may overtake the approval
 			l.next(wsproto.MethodCheckpoint).fail(wsproto.CodeSuperseded)
+			synctest.Wait()
 			assert.Equal(t, "connector-9", s.lastEvent().Connector)
 			assert.Equal(t, "connector-9", s.register[1].Connector)
 		})
