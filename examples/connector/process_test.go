@@ -185,7 +185,9 @@ func TestKill(t *testing.T) {
 	for subject, n := range rows {
 		assert.Equal(t, 1, n, subject)
 	}
-	assert.GreaterOrEqual(t, len(rows), 4+ends[wsproto.Issued])
+	// Of the calls that were waiting when the connector was killed, the one on a connection at rest was a submission; on a new
+	// one a harmless call goes ahead of it.
+	assert.GreaterOrEqual(t, len(rows), 1+ends[wsproto.Issued])
 }
 
 // TestKillHeld kills the connector while the CA holds a request: the key is in the checkpoint, which the next one
