@@ -30,6 +30,15 @@ var (
 	ErrOpen = errors.New("envelope: it is not for this key and context, or was changed")
 )
 
+// KeyError says that a key in hardware failed: nothing is known about the envelope.
+type KeyError struct{ Err error }
+
+// Error returns what the hardware said.
+func (e *KeyError) Error() string { return "envelope: the key failed: " + e.Err.Error() }
+
+// Unwrap returns what the hardware said.
+func (e *KeyError) Unwrap() error { return e.Err }
+
 // Seal encrypts plaintext to a P-256 key, bound to info. It returns the encapsulated key and the ciphertext.
 func Seal(to *ecdh.PublicKey, info, plaintext []byte) (encapsulation, ciphertext []byte, err error) {
 	if to == nil || to.Curve() != ecdh.P256() {
@@ -50,8 +59,8 @@ func Seal(to *ecdh.PublicKey, info, plaintext []byte) (encapsulation, ciphertext
 	return encapsulation, ciphertext, err
 }
 
-// Open decrypts what [Seal] made for this key and info. The key may live in hardware. All failures of the
-// cryptography are [ErrOpen]; nothing of the content is in an error.
+// Open decrypts what [Seal] made for this key and info. The key may live in hardware: its failures are [*KeyError]. All
+// failures of the cryptography are [ErrOpen]; nothing of the content is in an error. The plaintext is the caller's to wipe.
 func Open(key ecdh.KeyExchanger, info, encapsulation, ciphertext []byte) ([]byte, error) {
 	if key == nil || key.Curve() != ecdh.P256() {
 		return nil, ErrKey
@@ -59,11 +68,15 @@ func Open(key ecdh.KeyExchanger, info, encapsulation, ciphertext []byte) ([]byte
 	if len(encapsulation) != EncapsulationSize || len(ciphertext) < Overhead || len(ciphertext) > MaxPlaintext+Overhead {
 		return nil, ErrSize
 	}
-	priv, err := hpke.NewDHKEMPrivateKey(key)
+	watched := &watchedKey{KeyExchanger: key}
+	priv, err := hpke.NewDHKEMPrivateKey(watched)
 	if err != nil {
 		return nil, ErrKey
 	}
 	recipient, err := hpke.NewRecipient(encapsulation, priv, hpke.HKDFSHA256(), hpke.AES256GCM(), info)
+	if watched.err != nil {
+		return nil, &KeyError{watched.err}
+	}
 	if err != nil {
 		return nil, ErrOpen
 	}
@@ -72,6 +85,22 @@ func Open(key ecdh.KeyExchanger, info, encapsulation, ciphertext []byte) ([]byte
 		return nil, ErrOpen
 	}
 	return plaintext, nil
+}
+
+// watchedKey remembers that the key itself failed, which hpke does not tell from a bad envelope.
+type watchedKey struct {
+	ecdh.KeyExchanger
+	err error
+}
+
+// ECDH is reached with points only that are on the curve, so that its failure is the key's. A software key can fail on a
+// point of low order all the same, which is the envelope's fault.
+func (k *watchedKey) ECDH(peer *ecdh.PublicKey) ([]byte, error) {
+	secret, err := k.KeyExchanger.ECDH(peer)
+	if _, software := k.KeyExchanger.(*ecdh.PrivateKey); !software {
+		k.err = err
+	}
+	return secret, err
 }
 
 // AppendField appends a field: its length as a big-endian uint32, then its bytes.

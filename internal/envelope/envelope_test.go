@@ -26,7 +26,9 @@ type opaque struct{ ecdh.KeyExchanger }
 // failing is a key whose hardware fails.
 type failing struct{ ecdh.KeyExchanger }
 
-func (failing) ECDH(*ecdh.PublicKey) ([]byte, error) { return nil, errors.New("secret detail") }
+var errHardware = errors.New("hardware is gone")
+
+func (failing) ECDH(*ecdh.PublicKey) ([]byte, error) { return nil, errHardware }
 
 func TestOpenReturnsWhatWasSealed(t *testing.T) {
 	key := newKey(t, ecdh.P256())
@@ -77,7 +79,8 @@ func TestOpenRefuses(t *testing.T) {
 		"too much":              {key, []byte("info"), enc, make([]byte, envelope.MaxPlaintext+envelope.Overhead+1), envelope.ErrSize},
 		"no key":                {nil, []byte("info"), enc, ciphertext, envelope.ErrKey},
 		"a key of another kind": {newKey(t, ecdh.X25519()), []byte("info"), enc, ciphertext, envelope.ErrKey},
-		"a failing key":         {failing{key}, []byte("info"), enc, ciphertext, envelope.ErrOpen},
+		"a failing key":         {failing{key}, []byte("info"), enc, ciphertext, &envelope.KeyError{Err: errHardware}},
+		"no point for it":       {failing{key}, []byte("info"), flip(enc, 64), ciphertext, envelope.ErrOpen},
 	} {
 		got, err := envelope.Open(test.key, test.info, test.enc, test.text)
 		assert.Equal(t, test.want, err, name)
