@@ -82,7 +82,8 @@ const (
 // SealCheckpoint completes a checkpoint: it takes the clear part of c (State, CA, Account, RequestID, Time, Tenant,
 // Job, Attempt, Sequence, OrderDigest), checks that the private key belongs to the request, encrypts the secret to
 // each of the keys (the maker's own decryption key first, then pinned siblings; at most [MaxSealedParts]), and signs
-// all of it with the identity key. The time is cut to whole seconds in UTC.
+// all of it with the identity key. The time is cut to whole seconds in UTC. If the identity key fails, the error matches
+// *KeyError.
 func SealCheckpoint(c Checkpoint, secret CheckpointSecret, identity crypto.Signer, to ...*ecdh.PublicKey) (*Checkpoint, error) {
 	if identity == nil {
 		return nil, ErrKeyType
@@ -98,19 +99,8 @@ func SealCheckpoint(c Checkpoint, secret CheckpointSecret, identity crypto.Signe
 	c.PublicKeyHash, c.Maker = hash, maker[:]
 	c.Time = c.Time.UTC().Truncate(time.Second)
 	c.Sealed, c.Signature = nil, nil
-	if len(to) == 0 || len(to) > MaxSealedParts {
-		return nil, fmt.Errorf("wsproto: a checkpoint is encrypted to 1 to %d keys, not %d", MaxSealedParts, len(to))
-	}
-	plaintext := secret.encode()
-	if len(plaintext) > maxCheckpointSecret {
-		return nil, ErrTooLarge
-	}
-	for _, pub := range to {
-		part, err := sealPart(pub, c.sealInfo(), plaintext)
-		if err != nil {
-			return nil, err
-		}
-		c.Sealed = append(c.Sealed, part)
+	if err := c.encrypt(secret.encode(), to); err != nil {
+		return nil, err
 	}
 	if c.Signature, err = sign(identity, c.signedBytes()); err != nil {
 		return nil, err
@@ -119,6 +109,26 @@ func SealCheckpoint(c Checkpoint, secret CheckpointSecret, identity crypto.Signe
 		return nil, err
 	}
 	return &c, nil
+}
+
+// encrypt makes the parts, and wipes the plaintext.
+func (c *Checkpoint) encrypt(plaintext []byte, to []*ecdh.PublicKey) error {
+	defer clear(plaintext)
+	if len(to) == 0 || len(to) > MaxSealedParts {
+		return fmt.Errorf("wsproto: a checkpoint is encrypted to 1 to %d keys, not %d", MaxSealedParts, len(to))
+	}
+	if len(plaintext) > maxCheckpointSecret {
+		return ErrTooLarge
+	}
+	info := c.sealInfo()
+	for _, pub := range to {
+		part, err := sealPart(pub, info, plaintext)
+		if err != nil {
+			return err
+		}
+		c.Sealed = append(c.Sealed, part)
+	}
+	return nil
 }
 
 func sealPart(pub *ecdh.PublicKey, info, plaintext []byte) (SealedPart, error) {
@@ -163,7 +173,8 @@ type CheckpointExpectation struct {
 
 // OpenCheckpoint checks a checkpoint in this order: bounds, maker, signature, job, order, CA and account; then it
 // decrypts the part for key, and checks that private key, request and public-key hash belong together. The error is a
-// CheckpointError and holds nothing of the content.
+// CheckpointError and holds nothing of the content; or it matches *KeyError, and then nothing is wrong with the checkpoint
+// so far. The secret is the caller's to wipe.
 func OpenCheckpoint(c *Checkpoint, key ecdh.KeyExchanger, want CheckpointExpectation) (*CheckpointSecret, error) {
 	if c == nil || c.Validate() != nil {
 		return nil, ErrCheckpointMalformed
@@ -183,7 +194,17 @@ func OpenCheckpoint(c *Checkpoint, key ecdh.KeyExchanger, want CheckpointExpecta
 	if err != nil {
 		return nil, err
 	}
-	secret, err := decodeSecret(plaintext)
+	return c.accept(plaintext)
+}
+
+// accept reads what was decrypted, which becomes the secret's; what is not accepted is wiped.
+func (c *Checkpoint) accept(plaintext []byte) (secret *CheckpointSecret, err error) {
+	defer func() {
+		if err != nil {
+			clear(plaintext)
+		}
+	}()
+	secret, err = decodeSecret(plaintext)
 	if err != nil {
 		return nil, err
 	}
@@ -222,6 +243,9 @@ func (c *Checkpoint) unseal(key ecdh.KeyExchanger) ([]byte, error) {
 			continue
 		}
 		plaintext, err := envelope.Open(key, c.sealInfo(), part.Encapsulation, part.Ciphertext)
+		if failed, ok := errors.AsType[*envelope.KeyError](err); ok {
+			return nil, &KeyError{Use: "decrypt", Err: failed.Err}
+		}
 		if err != nil {
 			return nil, ErrCheckpointSealed
 		}

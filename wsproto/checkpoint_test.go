@@ -309,24 +309,6 @@ func FuzzCheckpointSecret(f *testing.F) {
 	})
 }
 
-func BenchmarkSealCheckpoint(b *testing.B) {
-	c := newBench(b)
-	for b.Loop() {
-		if _, err := wsproto.SealCheckpoint(c.clear, c.secret, c.maker, c.makerBox.PublicKey()); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-func BenchmarkOpenCheckpoint(b *testing.B) {
-	c := newBench(b)
-	for b.Loop() {
-		if _, err := wsproto.OpenCheckpoint(c.sealed, c.makerBox, c.expect); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
 func BenchmarkDecodeFrame(b *testing.B) {
 	c := newBench(b)
 	text, err := json.Marshal(wsproto.CheckpointParams{Job: "job-1", Attempt: 2, Sequence: 3, Checkpoint: *c.sealed})

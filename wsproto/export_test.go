@@ -1,5 +1,7 @@
 package wsproto
 
+import "crypto/ecdh"
+
 // Names that the tests of this package need and nobody else.
 
 func DecodeFrame(text []byte) error {
@@ -12,6 +14,12 @@ func (c *Checkpoint) SignedBytes() []byte { return c.signedBytes() }
 func (c *Checkpoint) SealInfo() []byte { return c.sealInfo() }
 
 func (s CheckpointSecret) Encode() []byte { return s.encode() }
+
+func (c *Checkpoint) Accept(plaintext []byte) (*CheckpointSecret, error) { return c.accept(plaintext) }
+
+func (c *Checkpoint) Encrypt(plaintext []byte, to ...*ecdh.PublicKey) error {
+	return c.encrypt(plaintext, to)
+}
 
 func DecodeSecret(b []byte) (*CheckpointSecret, error) { return decodeSecret(b) }
 

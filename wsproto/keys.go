@@ -122,10 +122,25 @@ func sign(key crypto.Signer, transcript []byte) ([]byte, error) {
 	digest := sha256.Sum256(transcript)
 	sig, err := key.Sign(rand.Reader, digest[:], crypto.SHA256)
 	if err != nil {
-		return nil, fmt.Errorf("wsproto: signing: %w", err)
+		return nil, &KeyError{Use: "sign", Err: err}
 	}
 	return sig, nil
 }
+
+// KeyError says that a private key could not be used, such as one in hardware that is gone, busy or locked. It says
+// nothing about what was to be signed or decrypted: the same call may succeed later.
+type KeyError struct {
+	Use string // "sign" or "decrypt"
+	Err error  // what the key said
+}
+
+// Error says what failed.
+func (e *KeyError) Error() string {
+	return fmt.Sprintf("wsproto: the key could not %s: %v", e.Use, e.Err)
+}
+
+// Unwrap returns what the key said.
+func (e *KeyError) Unwrap() error { return e.Err }
 
 // verify checks what sign made.
 func verify(pub *ecdsa.PublicKey, transcript, sig []byte) error {
