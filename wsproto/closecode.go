@@ -32,6 +32,7 @@ const (
 	CloseTimeout          CloseCode = 4408 // a deadline passed: hello, authentication, heartbeat
 	CloseSuperseded       CloseCode = 4409 // a newer session of the same instance took over
 	CloseDuplicateKey     CloseCode = 4410 // another instance uses the same identity key: an alarm
+	CloseAttestation      CloseCode = 4411 // the evidence is wrong, or less than the tenant wants
 	CloseFlood            CloseCode = 4429 // too many requests in flight, or too many connections
 	CloseUnavailable      CloseCode = 4503 // the gateway cannot serve now
 )
@@ -79,6 +80,7 @@ func CloseCodes() []CloseInfo {
 		{CloseTimeout, "time-out", ReconnectBackoff, false},
 		{CloseSuperseded, "superseded", ReconnectStop, false},
 		{CloseDuplicateKey, "duplicate key", ReconnectStop, true},
+		{CloseAttestation, "attestation", ReconnectLater, true},
 		{CloseFlood, "flood", ReconnectLater, true},
 		{CloseUnavailable, "unavailable", ReconnectBackoff, false},
 	}

@@ -33,6 +33,7 @@ const (
 	CodeVersion          ErrorCode = -32010 // no common version
 	CodeUnavailable      ErrorCode = -32011 // the store of the receiver fails; try again
 	CodeCheckpoint       ErrorCode = -32012 // the checkpoint does not verify
+	CodeAttestation      ErrorCode = -32013 // the evidence is wrong, or less than the tenant wants
 )
 
 // ErrorInfo describes an error code.
@@ -61,6 +62,7 @@ func ErrorCodes() []ErrorInfo {
 		{CodeVersion, "version"},
 		{CodeUnavailable, "unavailable"},
 		{CodeCheckpoint, "checkpoint"},
+		{CodeAttestation, "attestation"},
 	}
 }
 

@@ -25,6 +25,10 @@ func DecodeSecret(b []byte) (*CheckpointSecret, error) { return decodeSecret(b) 
 
 func (c *Checkpoint) Resign(sign func(transcript []byte) []byte) { c.Signature = sign(c.signedBytes()) }
 
+func (r *Rotation) SignedBytes(tenant string, identity, decryption []byte) []byte {
+	return r.signedBytes(tenant, identity, decryption)
+}
+
 const (
 	MaxIDForTest     = maxID
 	MaxMethodForTest = maxMethod

@@ -20,6 +20,10 @@ const (
 	MaxCAs = 256
 	// MaxHello bounds the params of session.hello, in bytes: a gateway keeps them as long as the session.
 	MaxHello = 64 << 10
+	// MaxFormerKeys is how many decryption keys of before rotations a connector may still need.
+	MaxFormerKeys = 16
+	// MaxAttestation bounds the credentials in a challenge, and the activation in an authentication, in bytes.
+	MaxAttestation = 12 << 10
 	// MaxNames bounds each list of names in an order.
 	MaxNames = 64
 

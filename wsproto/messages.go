@@ -34,6 +34,7 @@ type Hello struct {
 	OS            string          `json:"os"`
 	Software      string          `json:"software"`
 	Attestation   json.RawMessage `json:"attestation,omitempty"` // evidence; absent means software keys
+	Rotation      *Rotation       `json:"rotation,omitempty"`    // until the tenant has answered active to these keys
 }
 
 // SignedChallenge is the answer to a Hello. Challenge is the exact JSON text of a Challenge, so that both sides sign
@@ -50,7 +51,7 @@ type Challenge struct {
 	Nonce       []byte          `json:"nonce"`     // 32 random bytes
 	TenantKey   []byte          `json:"tenantKey"` // SubjectPublicKeyInfo, DER
 	Limits      Limits          `json:"limits"`
-	Credentials json.RawMessage `json:"credentials,omitempty"` // one per attested key, when evidence was sent
+	Credentials json.RawMessage `json:"credentials,omitempty"` // what attested keys have to prove, if the tenant wants proof now
 }
 
 // Limits are what the gateway grants a session.
@@ -88,6 +89,9 @@ type State struct {
 	State           RegistrationState `json:"state"`
 	Connector       string            `json:"connector,omitempty"`       // the tenant's id for this connector
 	RegistrationURL string            `json:"registrationUrl,omitempty"` // while Pending
+	// FormerKeys are the SHA-256 of decryption keys that the connector had before a rotation and still needs. In an answer
+	// to Authenticate that says active it may forget the others. At most [MaxFormerKeys].
+	FormerKeys [][]byte `json:"formerKeys,omitempty"`
 }
 
 // Configure assigns CAs to a connector.

@@ -135,6 +135,7 @@ func TestProtocolListsTheLimits(t *testing.T) {
 		fmt.Sprintf("id | %d", wsproto.MaxIDForTest), fmt.Sprintf("method | %d", wsproto.MaxMethodForTest),
 		fmt.Sprintf("in flight | %d", wsproto.MaxInFlight), fmt.Sprintf("text | %d", wsproto.MaxText),
 		fmt.Sprintf("name | %d", wsproto.MaxNameForTest), fmt.Sprintf("hello | %d", wsproto.MaxHello),
+		fmt.Sprintf("attestation | %d", wsproto.MaxAttestation), fmt.Sprintf("former keys | %d", wsproto.MaxFormerKeys),
 		fmt.Sprintf("order | %d", wsproto.MaxOrderForTest),
 		fmt.Sprintf("checkpoint parts | %d", wsproto.MaxSealedParts), fmt.Sprintf("CAs | %d", wsproto.MaxCAs),
 		fmt.Sprintf("names | %d", wsproto.MaxNames),

@@ -37,11 +37,18 @@ func samples(t testing.TB) map[string][2]any {
 	require.NoError(t, err)
 	hello := newHello(t)
 	hello.Attestation = json.RawMessage(`{"x":1}`)
+	previous := newKey(t)
+	hello.Rotation, err = wsproto.SignRotation(previous, "acme", wsproto.RotationKeys{
+		PreviousDecryption: spki(t, newKey(t).Public()), Identity: hello.IdentityKey, Decryption: hello.DecryptionKey,
+	})
+	require.NoError(t, err)
 	signed := wsproto.SignedChallenge{Challenge: newChallenge(t, newKey(t).Public()), Signature: sig}
 	proof := wsproto.Authenticate{
 		Signature: sig, Enrollment: &wsproto.EnrollmentMAC{ID: "0011223344556677", MAC: hash}, Activation: json.RawMessage(`[]`),
 	}
-	state := wsproto.State{State: wsproto.StatePending, Connector: "c", RegistrationURL: "https://x.example/"}
+	state := wsproto.State{
+		State: wsproto.StatePending, Connector: "c", RegistrationURL: "https://x.example/", FormerKeys: [][]byte{hash},
+	}
 	ca := wsproto.CAAssignment{Host: "h", Name: "n"}
 	order, err := wsproto.EncodeOrder(wsproto.Order{
 		CA: ca, Template: "t", SubjectSource: "request", Subject: "CN=x", DNS: []string{"a"}, Email: []string{"a@b"}, URI: []string{"u:x"},
@@ -176,7 +183,7 @@ func TestSchemaFindsWhatIsNotDescribed(t *testing.T) {
 // schemaTypes are the Go types with a schema of the same name.
 func schemaTypes() []any {
 	return []any{
-		wsproto.Hello{}, wsproto.SignedChallenge{}, wsproto.Challenge{}, wsproto.Limits{}, wsproto.Authenticate{}, wsproto.EnrollmentMAC{},
+		wsproto.Hello{}, wsproto.Rotation{}, wsproto.SignedChallenge{}, wsproto.Challenge{}, wsproto.Limits{}, wsproto.Authenticate{}, wsproto.EnrollmentMAC{},
 		wsproto.State{}, wsproto.Drain{}, wsproto.Configure{}, wsproto.CAAssignment{}, wsproto.Status{}, wsproto.CAHealth{}, wsproto.Offer{},
 		wsproto.OfferResult{}, wsproto.Order{}, wsproto.Recipient{}, wsproto.Checkpoint{}, wsproto.SealedPart{}, wsproto.CheckpointParams{},
 		wsproto.CheckpointAck{}, wsproto.FinishParams{}, wsproto.FinishAck{}, wsproto.Outcome{}, wsproto.Cancel{}, wsproto.CancelResult{},
@@ -327,6 +334,9 @@ func TestValidateAgreesWithTheSchema(t *testing.T) {
 	}
 }
 
+// formerKeys begins a list with n keys.
+func formerKeys(n int) string { return strings.Repeat(strings.Repeat("A", 43)+`=","`, n) }
+
 type boundaryEdit struct {
 	old, new string
 	ok       bool
@@ -342,10 +352,13 @@ func boundaryEdits(long func(int) string) map[string][]boundaryEdit {
 			{`"instance":"i"`, `"instance":""`, false}, {`"host":"host"`, `"host":""`, true},
 			{`"host":"host"`, `"host":"` + long(255) + `"`, true}, {`"host":"host"`, `"host":"` + long(256) + `"`, false},
 			{`"nonce":"AAAA`, `"nonce":"`, false}, {`"identityKey":"MFk`, `"identityKey":"`, false},
+			{`"rotation":{"identityKey":"MFk`, `"rotation":{"identityKey":"`, false},
 		},
 		"State": {
 			{`"pending"`, `"active"`, true}, {`"pending"`, `"Active"`, false},
 			{`"connector":"c"`, `"connector":"` + long(65) + `"`, false},
+			{`"formerKeys":["AAAA`, `"formerKeys":["`, false}, {`"formerKeys":["`, `"formerKeys":["` + formerKeys(15), true},
+			{`"formerKeys":["`, `"formerKeys":["` + formerKeys(16), false},
 		},
 		"Drain": {
 			{`"deadlineMs":60000`, `"deadlineMs":0`, true}, {`"deadlineMs":60000`, `"deadlineMs":-1`, false},

@@ -15,7 +15,7 @@ import (
 // Context separates the uses of a key: a signature or MAC made for one can never be taken for another.
 type Context string
 
-// The contexts of protocol v1. The last two are reserved for what the protocol does not have yet.
+// The contexts of protocol v1.
 const (
 	ContextChallenge       Context = "adcs-connector.v1 tenant challenge"
 	ContextAuthenticate    Context = "adcs-connector.v1 connector authenticate"

@@ -58,7 +58,10 @@ func (h *Hello) Validate() error {
 		return fmt.Errorf("%w: decryptionKey", ErrBounds)
 	}
 	c.that(!slices.Equal(h.IdentityKey, h.DecryptionKey), "decryptionKey")
-	return c.err
+	if c.err != nil {
+		return c.err
+	}
+	return h.checkRotation()
 }
 
 // Validate checks the bounds of an answer to a hello.
@@ -78,6 +81,7 @@ func (ch *Challenge) Validate() error {
 	c.number(int64(ch.Limits.MaxMessageBytes), 64<<10, 64<<20, "limits.maxMessageBytes")
 	c.number(ch.Limits.HeartbeatMS, 1000, 10*60*1000, "limits.heartbeatMs")
 	c.number(ch.Limits.RPCDeadlineMS, 1000, 60*60*1000, "limits.rpcDeadlineMs")
+	c.bytes(ch.Credentials, 0, MaxAttestation, "credentials")
 	return c.err
 }
 
@@ -89,6 +93,7 @@ func (a *Authenticate) Validate() error {
 		c.text(a.Enrollment.ID, 1, maxID, "enrollment.id")
 		c.bytes(a.Enrollment.MAC, hashSize, hashSize, "enrollment.mac")
 	}
+	c.bytes(a.Activation, 0, MaxAttestation, "activation")
 	return c.err
 }
 
@@ -98,6 +103,10 @@ func (s *State) Validate() error {
 	c.that(s.State == StatePending || s.State == StateActive || s.State == StateRevoked, "state")
 	c.text(s.Connector, 0, maxID, "connector")
 	c.text(s.RegistrationURL, 0, 2048, "registrationUrl")
+	c.that(len(s.FormerKeys) <= MaxFormerKeys, "formerKeys")
+	for _, k := range s.FormerKeys {
+		c.bytes(k, hashSize, hashSize, "formerKeys")
+	}
 	return c.err
 }
 

@@ -58,6 +58,11 @@ type vectors struct {
 	SealInfo         string          `json:"checkpointSealInfo"`
 	CheckpointSigned string          `json:"checkpointSignedBytes"`
 	Checkpoint       json.RawMessage `json:"checkpoint"`
+
+	PreviousIdentityKey   string          `json:"previousIdentityKey"`   // PKCS#8
+	PreviousDecryptionKey string          `json:"previousDecryptionKey"` // PKCS#8
+	RotationSigned        string          `json:"rotationSignedBytes"`
+	Rotation              json.RawMessage `json:"rotation"` // to the keys of the hello
 }
 
 func transcriptContexts() []wsproto.Context {
@@ -147,6 +152,17 @@ func makeVectors(t *testing.T) vectors {
 	v.Plaintext, v.SealInfo = hex.EncodeToString(secret.Encode()), hex.EncodeToString(c.SealInfo())
 	v.CheckpointSigned = hex.EncodeToString(c.SignedBytes())
 	v.Checkpoint, err = json.Marshal(c)
+	require.NoError(t, err)
+
+	oldIdentity, oldBox := newKey(t), newDecryptionKey(t)
+	v.PreviousIdentityKey, v.PreviousDecryptionKey = pkcs8(oldIdentity), pkcs8(oldBox)
+	keys := wsproto.RotationKeys{
+		PreviousDecryption: spki(t, oldBox.PublicKey()), Identity: spki(t, identity.Public()), Decryption: spki(t, box.PublicKey()),
+	}
+	r, err := wsproto.SignRotation(oldIdentity, b.Tenant, keys)
+	require.NoError(t, err)
+	v.RotationSigned = hex.EncodeToString(r.SignedBytes(b.Tenant, keys.Identity, keys.Decryption))
+	v.Rotation, err = json.Marshal(r)
 	require.NoError(t, err)
 	return v
 }
@@ -242,4 +258,17 @@ func TestVectorsOfTheCheckpoint(t *testing.T) {
 	assert.Equal(t, v.DeviceKey, hex.EncodeToString(secret.PrivateKey))
 	assert.Equal(t, v.DeviceRequest, hex.EncodeToString(secret.Request))
 	assert.Equal(t, v.Plaintext, hex.EncodeToString(secret.Encode()))
+}
+
+func TestVectorsOfTheRotation(t *testing.T) {
+	v := loadVectors(t)
+	var hello wsproto.Hello
+	require.NoError(t, wsproto.Unmarshal([]byte(v.Hello), &hello))
+	hello.Rotation = new(wsproto.Rotation)
+	require.NoError(t, wsproto.Unmarshal(v.Rotation, hello.Rotation))
+	assert.Equal(t, spki(t, privateKey(t, v.PreviousIdentityKey).Public()), hello.Rotation.IdentityKey)
+	assert.Equal(t, v.RotationSigned, hex.EncodeToString(hello.Rotation.SignedBytes(v.Tenant, hello.IdentityKey, hello.DecryptionKey)))
+	require.NoError(t, hello.Validate())
+	require.NoError(t, wsproto.VerifyRotation(v.Tenant, &hello))
+	require.ErrorIs(t, wsproto.VerifyRotation("another", &hello), wsproto.ErrSignature)
 }
