@@ -1,8 +1,9 @@
-// Package envelope encrypts small secrets to a P-256 key with HPKE (RFC 9180, base mode), and encodes the
+// Package envelope encrypts small secrets to a P-256 or X25519 key with HPKE (RFC 9180, base mode), and encodes the
 // length-prefixed fields that signatures and encryption contexts of this module are bound to.
 //
-// The suite is fixed: DHKEM(P-256, HKDF-SHA256), HKDF-SHA256, AES-256-GCM. Base mode does not authenticate the sender;
-// whoever needs that signs the result.
+// The curve of the key decides the KEM: DHKEM(P-256, HKDF-SHA256) or DHKEM(X25519, HKDF-SHA256). The rest of the suite is
+// fixed: HKDF-SHA256, AES-256-GCM, empty associated data, the first message of its context. Base mode does not
+// authenticate the sender; whoever needs that signs the result.
 package envelope
 
 import (
@@ -13,8 +14,10 @@ import (
 )
 
 const (
-	// EncapsulationSize is the length of an encapsulated key: an uncompressed P-256 point.
+	// EncapsulationSize is the length of a key encapsulated to a P-256 key: an uncompressed point.
 	EncapsulationSize = 65
+	// EncapsulationSizeX25519 is the length of a key encapsulated to an X25519 key.
+	EncapsulationSizeX25519 = 32
 	// Overhead is what encryption adds to a plaintext: the tag of AES-GCM.
 	Overhead = 16
 	// MaxPlaintext bounds what one envelope holds, in bytes.
@@ -22,8 +25,8 @@ const (
 )
 
 var (
-	// ErrKey says that a key is not on P-256.
-	ErrKey = errors.New("envelope: the key is not a P-256 key")
+	// ErrKey says that a key is neither on P-256 nor an X25519 key.
+	ErrKey = errors.New("envelope: the key is not a P-256 or X25519 key")
 	// ErrSize says that a part of an envelope has an impossible length.
 	ErrSize = errors.New("envelope: a part has an impossible length")
 	// ErrOpen says that an envelope is not for this key and this context, or was changed.
@@ -39,9 +42,21 @@ func (e *KeyError) Error() string { return "envelope: the key failed: " + e.Err.
 // Unwrap returns what the hardware said.
 func (e *KeyError) Unwrap() error { return e.Err }
 
-// Seal encrypts plaintext to a P-256 key, bound to info. It returns the encapsulated key and the ciphertext.
+// encapsulationSize returns the length of a key encapsulated to a key on this curve, or 0 for a curve without a suite.
+func encapsulationSize(curve ecdh.Curve) int {
+	switch curve {
+	case ecdh.P256():
+		return EncapsulationSize
+	case ecdh.X25519():
+		return EncapsulationSizeX25519
+	}
+	return 0
+}
+
+// Seal encrypts plaintext to a P-256 or X25519 key, bound to info. It returns the encapsulated key and the ciphertext.
+// An X25519 key of low order, with which everybody agrees on the same secret, is refused.
 func Seal(to *ecdh.PublicKey, info, plaintext []byte) (encapsulation, ciphertext []byte, err error) {
-	if to == nil || to.Curve() != ecdh.P256() {
+	if to == nil || encapsulationSize(to.Curve()) == 0 {
 		return nil, nil, ErrKey
 	}
 	if len(plaintext) > MaxPlaintext {
@@ -62,10 +77,14 @@ func Seal(to *ecdh.PublicKey, info, plaintext []byte) (encapsulation, ciphertext
 // Open decrypts what [Seal] made for this key and info. The key may live in hardware: its failures are [*KeyError]. All
 // failures of the cryptography are [ErrOpen]; nothing of the content is in an error. The plaintext is the caller's to wipe.
 func Open(key ecdh.KeyExchanger, info, encapsulation, ciphertext []byte) ([]byte, error) {
-	if key == nil || key.Curve() != ecdh.P256() {
+	if key == nil {
 		return nil, ErrKey
 	}
-	if len(encapsulation) != EncapsulationSize || len(ciphertext) < Overhead || len(ciphertext) > MaxPlaintext+Overhead {
+	size := encapsulationSize(key.Curve())
+	if size == 0 {
+		return nil, ErrKey
+	}
+	if len(encapsulation) != size || len(ciphertext) < Overhead || len(ciphertext) > MaxPlaintext+Overhead {
 		return nil, ErrSize
 	}
 	watched := &watchedKey{KeyExchanger: key}
@@ -94,10 +113,10 @@ type watchedKey struct {
 }
 
 // ECDH is reached with points only that are on the curve, so that its failure is the key's. A software key can fail on a
-// point of low order all the same, which is the envelope's fault.
+// point of low order of X25519 all the same, which is the envelope's fault.
 func (k *watchedKey) ECDH(peer *ecdh.PublicKey) ([]byte, error) {
 	secret, err := k.KeyExchanger.ECDH(peer)
-	if _, software := k.KeyExchanger.(*ecdh.PrivateKey); !software {
+	if _, software := k.KeyExchanger.(*ecdh.PrivateKey); !software && (peer.Curve() != ecdh.X25519() || usableX25519(peer)) {
 		k.err = err
 	}
 	return secret, err

@@ -31,16 +31,20 @@ var errHardware = errors.New("hardware is gone")
 func (failing) ECDH(*ecdh.PublicKey) ([]byte, error) { return nil, errHardware }
 
 func TestOpenReturnsWhatWasSealed(t *testing.T) {
-	key := newKey(t, ecdh.P256())
-	for _, plaintext := range [][]byte{nil, []byte("x"), bytes.Repeat([]byte("y"), envelope.MaxPlaintext)} {
-		enc, ciphertext, err := envelope.Seal(key.PublicKey(), []byte("info"), plaintext)
-		require.NoError(t, err)
-		assert.Len(t, enc, envelope.EncapsulationSize)
-		assert.Len(t, ciphertext, len(plaintext)+envelope.Overhead)
-		for _, k := range []ecdh.KeyExchanger{key, opaque{key}} {
-			got, err := envelope.Open(k, []byte("info"), enc, ciphertext)
+	for curve, size := range map[ecdh.Curve]int{
+		ecdh.P256(): envelope.EncapsulationSize, ecdh.X25519(): envelope.EncapsulationSizeX25519,
+	} {
+		key := newKey(t, curve)
+		for _, plaintext := range [][]byte{nil, []byte("x"), bytes.Repeat([]byte("y"), envelope.MaxPlaintext)} {
+			enc, ciphertext, err := envelope.Seal(key.PublicKey(), []byte("info"), plaintext)
 			require.NoError(t, err)
-			assert.True(t, bytes.Equal(plaintext, got))
+			assert.Len(t, enc, size)
+			assert.Len(t, ciphertext, len(plaintext)+envelope.Overhead)
+			for _, k := range []ecdh.KeyExchanger{key, opaque{key}} {
+				got, err := envelope.Open(k, []byte("info"), enc, ciphertext)
+				require.NoError(t, err)
+				assert.True(t, bytes.Equal(plaintext, got))
+			}
 		}
 	}
 }
@@ -78,9 +82,36 @@ func TestOpenRefuses(t *testing.T) {
 		"less than a tag":       {key, []byte("info"), enc, ciphertext[:envelope.Overhead-1], envelope.ErrSize},
 		"too much":              {key, []byte("info"), enc, make([]byte, envelope.MaxPlaintext+envelope.Overhead+1), envelope.ErrSize},
 		"no key":                {nil, []byte("info"), enc, ciphertext, envelope.ErrKey},
-		"a key of another kind": {newKey(t, ecdh.X25519()), []byte("info"), enc, ciphertext, envelope.ErrKey},
+		"a key of another kind": {newKey(t, ecdh.X25519()), []byte("info"), enc, ciphertext, envelope.ErrSize},
+		"a curve without suite": {newKey(t, ecdh.P384()), []byte("info"), enc, ciphertext, envelope.ErrKey},
 		"a failing key":         {failing{key}, []byte("info"), enc, ciphertext, &envelope.KeyError{Err: errHardware}},
 		"no point for it":       {failing{key}, []byte("info"), flip(enc, 64), ciphertext, envelope.ErrOpen},
+	} {
+		got, err := envelope.Open(test.key, test.info, test.enc, test.text)
+		assert.Equal(t, test.want, err, name)
+		assert.Nil(t, got, name)
+	}
+}
+
+func TestOpenRefusesOnX25519(t *testing.T) {
+	key := newKey(t, ecdh.X25519())
+	enc, ciphertext, err := envelope.Seal(key.PublicKey(), []byte("info"), []byte("plaintext"))
+	require.NoError(t, err)
+	changed := bytes.Clone(ciphertext)
+	changed[0] ^= 1
+	for name, test := range map[string]struct {
+		key             ecdh.KeyExchanger
+		info, enc, text []byte
+		want            error
+	}{
+		"another key":           {newKey(t, ecdh.X25519()), []byte("info"), enc, ciphertext, envelope.ErrOpen},
+		"another info":          {key, []byte("infO"), enc, ciphertext, envelope.ErrOpen},
+		"changed":               {key, []byte("info"), enc, changed, envelope.ErrOpen},
+		"a point of low order":  {key, []byte("info"), make([]byte, len(enc)), ciphertext, envelope.ErrOpen},
+		"low order, hardware":   {opaque{key}, []byte("info"), make([]byte, len(enc)), ciphertext, envelope.ErrOpen},
+		"a failing key":         {failing{key}, []byte("info"), enc, ciphertext, &envelope.KeyError{Err: errHardware}},
+		"a key of another kind": {newKey(t, ecdh.P256()), []byte("info"), enc, ciphertext, envelope.ErrSize},
+		"a P-256 point":         {key, []byte("info"), newKey(t, ecdh.P256()).PublicKey().Bytes(), ciphertext, envelope.ErrSize},
 	} {
 		got, err := envelope.Open(test.key, test.info, test.enc, test.text)
 		assert.Equal(t, test.want, err, name)
@@ -93,6 +124,10 @@ func TestSealRefuses(t *testing.T) {
 	assert.Equal(t, envelope.ErrKey, err)
 	_, _, err = envelope.Seal(newKey(t, ecdh.P384()).PublicKey(), nil, nil)
 	assert.Equal(t, envelope.ErrKey, err)
+	low, err := ecdh.X25519().NewPublicKey(make([]byte, 32))
+	require.NoError(t, err)
+	_, _, err = envelope.Seal(low, nil, []byte("x"))
+	assert.Error(t, err, "everybody agrees on the same secret with it")
 	_, _, err = envelope.Seal(newKey(t, ecdh.P256()).PublicKey(), nil, make([]byte, envelope.MaxPlaintext+1))
 	assert.Equal(t, envelope.ErrSize, err)
 }
