@@ -2,6 +2,7 @@ package wsproto
 
 import (
 	"encoding/json"
+	"fmt"
 	"strconv"
 )
 
@@ -18,39 +19,39 @@ type frame struct {
 // decodeFrame reads a message in one pass. Every value in it is checked to be the JSON of this protocol, those that are
 // decoded later and those that are ignored alike.
 func decodeFrame(text []byte) (*frame, error) {
-	s := scanner{text: text}
-	if s.peek() == '[' {
-		return nil, syntaxError(s.pos, "a batch")
+	s := newScanner(text)
+	if s.Peek() == '[' {
+		return nil, s.Malformed(s.Pos(), "a batch")
 	}
 	var f frame
 	var version string
-	err := s.object(func(name string) (err error) {
-		if name != "id" && s.peek() == 'n' && s.literal("null") {
+	err := s.Object(func(name string) (err error) {
+		if name != "id" && s.Peek() == 'n' && s.Literal("null") {
 			return nil // as if it were absent
 		}
 		switch name {
 		case "jsonrpc":
-			version, err = s.stringValue()
+			version, err = s.String()
 		case "id":
 			f.id, err = s.requestID()
 		case "method":
 			f.isRequest = true
-			f.method, err = s.stringValue()
+			f.method, err = s.String()
 		case "params":
-			f.params, err = s.value()
+			f.params, err = s.Value()
 		case "result":
-			f.result, err = s.value()
+			f.result, err = s.Value()
 		case "error":
 			f.failure, err = s.failure()
 		default:
-			_, err = s.value()
+			_, err = s.Value()
 		}
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	if err := s.end(); err != nil {
+	if err := s.End(); err != nil {
 		return nil, err
 	}
 	return &f, f.check(version)
@@ -58,7 +59,7 @@ func decodeFrame(text []byte) (*frame, error) {
 
 func (f *frame) check(version string) error {
 	if version != "2.0" {
-		return syntaxError(0, "no JSON-RPC 2.0")
+		return fmt.Errorf("%w: no JSON-RPC 2.0", ErrSyntax)
 	}
 	answers := 0
 	if f.result != nil {
@@ -73,52 +74,52 @@ func (f *frame) check(version string) error {
 	case !f.isRequest && answers == 1 && f.id != "" && f.params == nil:
 		return nil
 	}
-	return syntaxError(0, "neither a request nor an answer")
+	return fmt.Errorf("%w: neither a request nor an answer", ErrSyntax)
 }
 
 // requestID consumes an id and returns its text: an integer from 0 to 2^53, a string of 1 to 64 bytes without escapes,
 // or null.
 func (s *scanner) requestID() (string, error) {
-	c := s.peek()
-	at := s.pos
+	c := s.Peek()
+	at := s.Pos()
 	switch {
 	case c == '"':
-		inner, escaped, err := s.quoted()
+		inner, escaped, err := s.Quoted()
 		if err != nil {
 			return "", err
 		}
 		if escaped || len(inner) == 0 || len(inner) > maxID {
-			return "", syntaxError(at, "an id out of bounds")
+			return "", s.Malformed(at, "an id out of bounds")
 		}
 		return `"` + string(inner) + `"`, nil
-	case c == 'n' && s.literal("null"):
+	case c == 'n' && s.Literal("null"):
 		return "null", nil
 	}
-	text, err := s.number()
+	text, err := s.Number()
 	if err != nil {
 		return "", err
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || n < 0 || n > maxMillis || text[0] == '-' {
-		return "", syntaxError(at, "an id out of bounds")
+		return "", s.Malformed(at, "an id out of bounds")
 	}
 	return text, nil
 }
 
 // failure consumes an error object. Its text is shortened.
 func (s *scanner) failure() (*Error, error) {
-	at := s.pos
+	at := s.Pos()
 	var e struct {
 		Code    *int            `json:"code"`
 		Message *string         `json:"message"`
 		Data    json.RawMessage `json:"data"`
 	}
-	raw, err := s.value()
+	raw, err := s.Value()
 	if err != nil {
 		return nil, err
 	}
 	if err := Unmarshal(raw, &e); err != nil || e.Code == nil || e.Message == nil {
-		return nil, syntaxError(at, "no error object")
+		return nil, s.Malformed(at, "no error object")
 	}
 	if len(e.Data) > maxRemoteText {
 		e.Data = nil

@@ -1,15 +1,17 @@
 package wsproto
 
+import "github.com/adcskit/adcskit/internal/strictjson"
+
 // The limits of protocol v1, as PROTOCOL.md lists them. A receiver applies them before it spends memory.
 const (
 	// DefaultMaxMessage bounds a message, in bytes, unless the challenge grants another size.
 	DefaultMaxMessage = 1 << 20
 	// MaxDepth is how deep objects and arrays of a message may nest; the message itself is at depth 1.
-	MaxDepth = 32
+	MaxDepth = strictjson.MaxDepth // 32
 	// MaxArray is how many elements an array may have.
-	MaxArray = 1024
+	MaxArray = strictjson.MaxArray // 1024
 	// MaxMembers is how many members an object may have.
-	MaxMembers = 256
+	MaxMembers = strictjson.MaxMembers // 256
 	// MaxInFlight is how many requests and notifications one side may have unanswered or unhandled at the other.
 	MaxInFlight = 64
 	// MaxCloseReason bounds the reason of a close frame, in bytes (RFC 6455, section 5.5: 125, less 2 for the code).

@@ -1,4 +1,4 @@
-package wsproto
+package strictjson
 
 import (
 	"strconv"
@@ -6,10 +6,10 @@ import (
 	"unicode/utf8"
 )
 
-// quoted consumes a string and returns what stands between its quotes, and whether it has escapes.
-func (s *scanner) quoted() (inner []byte, escaped bool, err error) {
-	if s.peek() != '"' {
-		return nil, false, syntaxError(s.pos, "no string")
+// Quoted consumes a string and returns what stands between its quotes, and whether it has escapes.
+func (s *Scanner) Quoted() (inner []byte, escaped bool, err error) {
+	if s.Peek() != '"' {
+		return nil, false, s.Malformed(s.pos, "no string")
 	}
 	s.pos++
 	start := s.pos
@@ -24,26 +24,26 @@ func (s *scanner) quoted() (inner []byte, escaped bool, err error) {
 				return nil, false, err
 			}
 		case c < 0x20:
-			return nil, false, syntaxError(s.pos, "a control character in a string")
+			return nil, false, s.Malformed(s.pos, "a control character in a string")
 		case c < utf8.RuneSelf:
 			s.pos++
 		default:
 			r, n := utf8.DecodeRune(s.text[s.pos:])
 			if r == utf8.RuneError && n == 1 {
-				return nil, false, syntaxError(s.pos, "not UTF-8")
+				return nil, false, s.Malformed(s.pos, "not UTF-8")
 			}
 			s.pos += n
 		}
 	}
-	return nil, false, syntaxError(start, "a string without end")
+	return nil, false, s.Malformed(start, "a string without end")
 }
 
 // escape consumes an escape sequence. A surrogate without its other half is an error, since implementations read it
 // differently.
-func (s *scanner) escape() error {
+func (s *Scanner) escape() error {
 	at := s.pos
 	if s.pos+1 >= len(s.text) {
-		return syntaxError(at, "a string without end")
+		return s.Malformed(at, "a string without end")
 	}
 	switch s.text[s.pos+1] {
 	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
@@ -53,11 +53,11 @@ func (s *scanner) escape() error {
 		_, err := s.unicode()
 		return err
 	}
-	return syntaxError(at, "an unknown escape")
+	return s.Malformed(at, "an unknown escape")
 }
 
 // unicode consumes \uXXXX, and the second half of a surrogate pair.
-func (s *scanner) unicode() (rune, error) {
+func (s *Scanner) unicode() (rune, error) {
 	at := s.pos
 	first, err := s.hex4()
 	if err != nil || !utf16.IsSurrogate(first) {
@@ -72,29 +72,29 @@ func (s *scanner) unicode() (rune, error) {
 			return r, nil
 		}
 	}
-	return 0, syntaxError(at, "half a surrogate pair")
+	return 0, s.Malformed(at, "half a surrogate pair")
 }
 
-func (s *scanner) hex4() (rune, error) {
+func (s *Scanner) hex4() (rune, error) {
 	if len(s.text)-s.pos < 6 {
-		return 0, syntaxError(s.pos, "an unknown escape")
+		return 0, s.Malformed(s.pos, "an unknown escape")
 	}
 	for _, c := range s.text[s.pos+2 : s.pos+6] {
 		if !(c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F') {
-			return 0, syntaxError(s.pos, "an unknown escape")
+			return 0, s.Malformed(s.pos, "an unknown escape")
 		}
 	}
 	n, err := strconv.ParseUint(string(s.text[s.pos+2:s.pos+6]), 16, 32)
 	if err != nil {
-		return 0, syntaxError(s.pos, "an unknown escape")
+		return 0, s.Malformed(s.pos, "an unknown escape")
 	}
 	s.pos += 6
 	return rune(n), nil
 }
 
-// stringValue consumes a string and returns its value.
-func (s *scanner) stringValue() (string, error) {
-	inner, escaped, err := s.quoted()
+// String consumes a string and returns its value.
+func (s *Scanner) String() (string, error) {
+	inner, escaped, err := s.Quoted()
 	if err != nil {
 		return "", err
 	}
@@ -104,10 +104,10 @@ func (s *scanner) stringValue() (string, error) {
 	return unescape(inner), nil
 }
 
-// unescape replaces the escapes of a string that quoted found well-formed.
+// unescape replaces the escapes of a string that Quoted found well-formed.
 func unescape(inner []byte) string {
 	out := make([]byte, 0, len(inner))
-	s := scanner{text: inner}
+	s := Scanner{text: inner}
 	for s.pos < len(inner) {
 		if inner[s.pos] != '\\' {
 			out = append(out, inner[s.pos])

@@ -1,4 +1,4 @@
-package wsproto
+package strictjson
 
 import (
 	"encoding/base64"
@@ -10,34 +10,30 @@ import (
 	"time"
 )
 
-// Unmarshal decodes a JSON text into the struct that v points to. Unlike encoding/json it matches member names
-// exactly, refuses a member that occurs twice, text that is not UTF-8 and half surrogate pairs, takes numbers only
-// where they fit, and bounds depth and counts (see [MaxDepth], [MaxArray], [MaxMembers]). Members that the struct does
-// not have are checked for syntax and ignored. null leaves a member as it is. Errors match [ErrSyntax] and hold
-// nothing of the text.
+// Unmarshal decodes a JSON text into the struct that v points to. Errors about the text match syntax and hold nothing of
+// the text. Members that the struct does not have are checked for syntax and ignored; null leaves a member as it is.
 //
-// It decodes what the messages of this package consist of: structs, slices, byte slices (base64 with padding, RFC 4648,
-// section 4), strings, integers, booleans, pointers, maps of string to integer, json.RawMessage and time.Time.
-// A json.RawMessage shares the memory of text.
-func Unmarshal(text []byte, v any) error {
+// It decodes structs, slices, byte slices (base64 with padding, RFC 4648, section 4), strings, integers, booleans,
+// pointers, maps of string to integer, json.RawMessage (which shares the memory of text) and time.Time.
+func Unmarshal(text []byte, v any, syntax error) error {
 	target := reflect.ValueOf(v)
 	if target.Kind() != reflect.Pointer || target.IsNil() {
-		return fmt.Errorf("wsproto: Unmarshal into a %T", v)
+		return fmt.Errorf("strictjson: Unmarshal into a %T", v)
 	}
-	s := scanner{text: text}
+	s := New(text, syntax)
 	if err := s.decode(target.Elem()); err != nil {
 		return err
 	}
-	return s.end()
+	return s.End()
 }
 
-func (s *scanner) decode(v reflect.Value) error {
-	if s.peek() == 'n' && s.literal("null") {
+func (s *Scanner) decode(v reflect.Value) error {
+	if s.Peek() == 'n' && s.Literal("null") {
 		return nil
 	}
 	switch p := v.Addr().Interface().(type) {
 	case *json.RawMessage:
-		raw, err := s.value()
+		raw, err := s.Value()
 		*p = raw
 		return err
 	case *time.Time:
@@ -64,66 +60,66 @@ func (s *scanner) decode(v reflect.Value) error {
 	return s.decodeScalar(v)
 }
 
-func (s *scanner) decodeScalar(v reflect.Value) error {
+func (s *Scanner) decodeScalar(v reflect.Value) error {
 	switch v.Kind() {
 	case reflect.String:
-		text, err := s.stringValue()
+		text, err := s.String()
 		v.SetString(text)
 		return err
 	case reflect.Bool:
-		if s.literal("true") {
+		if s.Literal("true") {
 			v.SetBool(true)
-		} else if s.literal("false") {
+		} else if s.Literal("false") {
 			v.SetBool(false)
 		} else {
-			return syntaxError(s.pos, "no boolean")
+			return s.Malformed(s.pos, "no boolean")
 		}
 		return nil
 	case reflect.Int, reflect.Int64, reflect.Uint32:
 		return s.decodeInteger(v)
 	}
-	return fmt.Errorf("wsproto: Unmarshal cannot decode a %v", v.Type())
+	return fmt.Errorf("strictjson: Unmarshal cannot decode a %v", v.Type())
 }
 
-func (s *scanner) decodeInteger(v reflect.Value) error {
+func (s *Scanner) decodeInteger(v reflect.Value) error {
 	at := s.pos
-	text, err := s.number()
+	text, err := s.Number()
 	if err != nil {
 		return err
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		return syntaxError(at, "no integer of the expected size")
+		return s.Malformed(at, "no integer of the expected size")
 	}
 	if v.Kind() == reflect.Uint32 {
 		if n < 0 || v.OverflowUint(uint64(n)) {
-			return syntaxError(at, "no integer of the expected size")
+			return s.Malformed(at, "no integer of the expected size")
 		}
 		v.SetUint(uint64(n))
 		return nil
 	}
 	if v.OverflowInt(n) {
-		return syntaxError(at, "no integer of the expected size")
+		return s.Malformed(at, "no integer of the expected size")
 	}
 	v.SetInt(n)
 	return nil
 }
 
-func (s *scanner) decodeStruct(v reflect.Value) error {
+func (s *Scanner) decodeStruct(v reflect.Value) error {
 	t := v.Type()
-	return s.object(func(name string) error {
+	return s.Object(func(name string) error {
 		for i := range t.NumField() {
 			tag, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
 			if tag == name && tag != "-" {
 				return s.decode(v.Field(i))
 			}
 		}
-		_, err := s.value()
+		_, err := s.Value()
 		return err
 	})
 }
 
-func (s *scanner) decodeSlice(v reflect.Value) error {
+func (s *Scanner) decodeSlice(v reflect.Value) error {
 	v.SetZero()
 	return s.array(func(i int) error {
 		v.Set(reflect.Append(v, reflect.Zero(v.Type().Elem())))
@@ -131,9 +127,9 @@ func (s *scanner) decodeSlice(v reflect.Value) error {
 	})
 }
 
-func (s *scanner) decodeMap(v reflect.Value) error {
+func (s *Scanner) decodeMap(v reflect.Value) error {
 	out := reflect.MakeMap(v.Type())
-	err := s.object(func(name string) error {
+	err := s.Object(func(name string) error {
 		element := reflect.New(v.Type().Elem()).Elem()
 		if err := s.decode(element); err != nil {
 			return err
@@ -147,34 +143,34 @@ func (s *scanner) decodeMap(v reflect.Value) error {
 	return err
 }
 
-func (s *scanner) decodeBytes(v reflect.Value) error {
+func (s *Scanner) decodeBytes(v reflect.Value) error {
 	at := s.pos
-	text, err := s.stringValue()
+	text, err := s.String()
 	if err != nil {
 		return err
 	}
 	// DecodeString skips line breaks, which are no base64.
 	if strings.ContainsAny(text, "\r\n") {
-		return syntaxError(at, "no base64")
+		return s.Malformed(at, "no base64")
 	}
 	b, err := base64.StdEncoding.Strict().DecodeString(text)
 	if err != nil {
-		return syntaxError(at, "no base64")
+		return s.Malformed(at, "no base64")
 	}
 	v.SetBytes(b)
 	return nil
 }
 
-// decodeTime reads the one form that protocol v1 knows: UTC, whole seconds.
-func (s *scanner) decodeTime(p *time.Time) error {
+// decodeTime reads the one form that the protocol knows: UTC, whole seconds.
+func (s *Scanner) decodeTime(p *time.Time) error {
 	at := s.pos
-	text, err := s.stringValue()
+	text, err := s.String()
 	if err != nil {
 		return err
 	}
 	t, err := time.Parse(timeLayout, text)
 	if err != nil || t.Format(timeLayout) != text {
-		return syntaxError(at, "no time")
+		return s.Malformed(at, "no time")
 	}
 	*p = t
 	return nil
