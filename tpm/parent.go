@@ -1,0 +1,165 @@
+package tpm
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/google/go-tpm/tpm2"
+)
+
+// ErrOtherTPM is matched by errors about a TPM whose storage key is not the pinned one: it is another TPM, or this one has
+// been cleared. The keys that were made under the pinned one are gone.
+var ErrOtherTPM = errors.New("tpm: this is another TPM, or it has been cleared: keys that were made in it before are gone, " +
+	"make new ones and register them")
+
+// parent is a storage key: keys are made and loaded under it, sessions are salted to it.
+type parent struct {
+	tpm2.NamedHandle
+	public *tpm2.TPMTPublic
+	// file is the handle that a file of a key under this parent names: a persistent one, or TPM_RH_OWNER for the transient
+	// key that is made of the owner's seed.
+	file tpm2.TPMHandle
+	rsa  bool
+}
+
+// storageTemplate returns a template of a transient storage key: the TCG's for storage keys with an empty unique field
+// (TCG EK Credential Profile 2.5, appendix B.4, templates H-2 and H-1 without their policy), as OpenSSL's provider and the
+// resource managers of several systems use it. A TPM makes the same key of it again and again, until it is cleared.
+func storageTemplate(rsa bool) *tpm2.TPMTPublic {
+	template := tpm2.ECCSRKTemplate
+	template.Unique = tpm2.NewTPMUPublicID(tpm2.TPMAlgECC, &tpm2.TPMSECCPoint{})
+	if rsa {
+		template = tpm2.RSASRKTemplate
+		template.Unique = tpm2.NewTPMUPublicID(tpm2.TPMAlgRSA, &tpm2.TPM2BPublicKeyRSA{})
+	}
+	return &template
+}
+
+// storageKey is true for the public area of a key that fits one of the templates, whatever its unique field.
+func storageKey(public *tpm2.TPMTPublic) bool {
+	template := storageTemplate(public.Type == tpm2.TPMAlgRSA)
+	template.Unique = public.Unique
+	return bytes.Equal(tpm2.Marshal(*template), tpm2.Marshal(*public))
+}
+
+// parent returns the storage key that is pinned, else the first that is found, which is pinned then.
+func (c *conn) parent() (parent, error) {
+	pin := c.t.cache.pin
+	fixed, err := c.persistentParent(tpm2.TPMHandle(c.t.opts.Parent))
+	if err == nil && (pin == nil || bytes.Equal(pin, fixed.Name.Buffer)) {
+		c.t.cache.pin = fixed.Name.Buffer
+		return fixed, nil
+	}
+	if err != nil && !errors.Is(err, errNoParent) {
+		return parent{}, err
+	}
+	made, err := c.transientParent(false)
+	switch {
+	case err != nil:
+		return parent{}, err
+	case pin == nil:
+		c.t.cache.pin = made.Name.Buffer
+	case !bytes.Equal(pin, made.Name.Buffer):
+		return parent{}, ErrOtherTPM
+	}
+	return made, nil
+}
+
+// parentOf returns the storage key that the file of a key names; the transient one also if the persistent one is gone,
+// since that is often the same.
+func (c *conn) parentOf(handle tpm2.TPMHandle, rsa bool) (parent, error) {
+	if persistent(handle) {
+		p, err := c.persistentParent(handle)
+		if err == nil || !errors.Is(err, errNoParent) {
+			return p, err
+		}
+	}
+	return c.transientParent(rsa)
+}
+
+var errNoParent = errors.New("no storage key by the TCG's templates")
+
+// persistentParent reads what is at a persistent handle. Its error matches errNoParent if that is nothing, or no storage
+// key by the templates.
+func (c *conn) persistentParent(handle tpm2.TPMHandle) (parent, error) {
+	if p, ok := c.knownParent(func(p parent) bool { return p.Handle == handle }); ok {
+		return p, nil
+	}
+	response, err := run(c, tpm2.ReadPublic{ObjectHandle: handle})
+	switch {
+	case errors.Is(err, tpm2.TPMRCHandle):
+		return parent{}, fmt.Errorf("tpm: %w at %#x", errNoParent, uint32(handle))
+	case err != nil:
+		return parent{}, err
+	}
+	public, name, err := publicArea(response.OutPublic)
+	if err != nil || !bytes.Equal(name.Buffer, response.Name.Buffer) {
+		return parent{}, c.malformed(errors.Join(errors.New("the public area of the storage key does not fit its name"), err))
+	}
+	if !storageKey(public) {
+		return parent{}, fmt.Errorf("tpm: %w at %#x", errNoParent, uint32(handle))
+	}
+	return c.foundParent(parent{tpm2.NamedHandle{Handle: handle, Name: *name}, public, handle, public.Type == tpm2.TPMAlgRSA}), nil
+}
+
+// transientParent makes a storage key of the owner's seed. It is flushed when the section ends.
+func (c *conn) transientParent(rsa bool) (parent, error) {
+	if p, ok := c.knownParent(func(p parent) bool { return !persistent(p.Handle) && p.rsa == rsa }); ok {
+		return p, nil
+	}
+	auth, err := c.hierarchy(tpm2.TPMRHOwner, c.t.opts.OwnerAuth)
+	if err != nil {
+		return parent{}, err
+	}
+	response, err := run(c, tpm2.CreatePrimary{PrimaryHandle: auth, InPublic: tpm2.New2B(*storageTemplate(rsa))})
+	if err != nil {
+		return parent{}, err
+	}
+	public, name, err := publicArea(response.OutPublic)
+	if err != nil || !bytes.Equal(name.Buffer, response.Name.Buffer) || !storageKey(public) {
+		return parent{}, c.malformed(errors.Join(errors.New("the storage key that was made is not what was asked for"), err))
+	}
+	return c.foundParent(parent{tpm2.NamedHandle{Handle: response.ObjectHandle, Name: *name}, public, tpm2.TPMRHOwner, rsa}), nil
+}
+
+func (c *conn) knownParent(is func(parent) bool) (parent, bool) {
+	if i := slices.IndexFunc(c.parents, is); i >= 0 {
+		return c.parents[i], true
+	}
+	return parent{}, false
+}
+
+func (c *conn) foundParent(p parent) parent {
+	c.parents = append(c.parents, p)
+	return p
+}
+
+// hierarchy returns the handle of a hierarchy with what authorizes the one command that it is for. With an authorization
+// value that is an HMAC session, flushed when the section ends: a password would travel in the clear.
+func (c *conn) hierarchy(handle tpm2.TPMHandle, auth []byte) (tpm2.AuthHandle, error) {
+	h := tpm2.AuthHandle{Handle: handle, Name: tpm2.HandleName(handle), Auth: tpm2.PasswordAuth(nil)}
+	if len(auth) == 0 {
+		return h, nil
+	}
+	s, err := c.startSession(tpm2.TPMRHNull, nil, nil)
+	if err != nil {
+		return h, err
+	}
+	h.Auth = authorization{session: s, auth: auth}
+	return h, nil
+}
+
+// publicArea parses a public area and computes its name.
+func publicArea(area tpm2.TPM2BPublic) (*tpm2.TPMTPublic, *tpm2.TPM2BName, error) {
+	public, err := area.Contents()
+	if err != nil {
+		return nil, nil, err
+	}
+	if !bytes.Equal(tpm2.Marshal(*public), area.Bytes()) {
+		return nil, nil, errors.New("a public area with more or other octets than it should have")
+	}
+	name, err := tpm2.ObjectName(public)
+	return public, name, err
+}
