@@ -168,8 +168,8 @@ type Order struct {
 // Recipient is who can open a sealed bundle.
 type Recipient struct {
 	ID        string `json:"id"`
-	Key       []byte `json:"key,omitempty"`
-	Signature []byte `json:"signature,omitempty"`
+	Key       []byte `json:"key"`                 // SubjectPublicKeyInfo, DER, P-256 or X25519: see ParseRecipientKey
+	Signature []byte `json:"signature,omitempty"` // by an ordering key: see SignRecipient
 }
 
 // CheckpointState is how far a job has come.

@@ -134,6 +134,13 @@ func TestDecodeOrderBounds(t *testing.T) {
 		"an empty name": func(o *wsproto.Order) { o.DNS = []string{""} },
 		"long password": func(o *wsproto.Order) { o.Password = strings.Repeat("x", 256) },
 		"no recipient":  func(o *wsproto.Order) { o.Recipient = &wsproto.Recipient{} },
+		"no recipient's id": func(o *wsproto.Order) {
+			o.Recipient = &wsproto.Recipient{Key: fullOrder(t).Recipient.Key}
+		},
+		"no recipient's key": func(o *wsproto.Order) { o.Recipient = &wsproto.Recipient{ID: "r"} },
+		"short signature": func(o *wsproto.Order) {
+			o.Recipient = &wsproto.Recipient{ID: "r", Key: fullOrder(t).Recipient.Key, Signature: []byte{1}}
+		},
 	} {
 		o := newOrder()
 		edit(&o)

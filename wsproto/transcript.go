@@ -26,6 +26,8 @@ const (
 	ContextCheckpoint      Context = "adcs-connector.v1 checkpoint"
 	ContextCheckpointSeal  Context = "adcs-connector.v1 checkpoint seal"
 	ContextSealedDelivery  Context = "adcs-connector.v1 sealed delivery"
+	ContextSealedSeal      Context = "adcs-connector.v1 sealed delivery seal"
+	ContextRecipient       Context = "adcs-connector.v1 recipient"
 	ContextConnectorRotate Context = "adcs-connector.v1 connector rotate"
 )
 
@@ -33,7 +35,8 @@ const (
 func Contexts() []Context {
 	return []Context{
 		ContextChallenge, ContextAuthenticate, ContextRechallenge, ContextReauthenticate, ContextEnrollmentKey,
-		ContextEnrollment, ContextCheckpoint, ContextCheckpointSeal, ContextSealedDelivery, ContextConnectorRotate,
+		ContextEnrollment, ContextCheckpoint, ContextCheckpointSeal, ContextSealedDelivery, ContextSealedSeal, ContextRecipient,
+		ContextConnectorRotate,
 	}
 }
 

@@ -147,7 +147,7 @@ func (r *OfferResult) Validate() error {
 	return c.err
 }
 
-// Validate checks the bounds of an order, not its sense.
+// Validate checks the bounds of an order, and that the key of a recipient can be encrypted to; not its sense.
 func (o *Order) Validate() error {
 	var c check
 	c.ca(o.CA, "ca")
@@ -170,8 +170,9 @@ func (o *Order) Validate() error {
 	c.text(o.Password, 0, maxName, "password")
 	if r := o.Recipient; r != nil {
 		c.text(r.ID, 1, maxName, "recipient.id")
-		c.bytes(r.Key, 0, maxSPKI, "recipient.key")
-		c.bytes(r.Signature, 0, maxSignature, "recipient.signature")
+		c.that(len(r.Signature) == 0 || len(r.Signature) >= 8 && len(r.Signature) <= maxSignature, "recipient.signature")
+		_, err := ParseRecipientKey(r.Key)
+		c.that(err == nil, "recipient.key")
 	}
 	return c.err
 }

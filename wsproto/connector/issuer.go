@@ -15,6 +15,8 @@ import (
 type Order struct {
 	wsproto.Order
 
+	// Tenant is the connector's own, as configured. A recipient's signature covers it.
+	Tenant string
 	// Job is the tenant's id of the job.
 	Job string
 	// Retrieval says that the CA already has the request and that this attempt only fetches the answer: no key is made

@@ -62,7 +62,7 @@ func newJob(life context.Context, c *Connector, o *wsproto.Offer) *job {
 		c: c, id: o.Job, attempt: o.Attempt, digest: wsproto.OrderDigest(o.Order),
 		timings: make(map[string]int64),
 	}
-	j.order.Job, j.order.Traceparent = o.Job, o.Traceparent
+	j.order.Tenant, j.order.Job, j.order.Traceparent = c.cfg.Tenant, o.Job, o.Traceparent
 	left := time.Duration(min(o.TimeLeftMS, maxTimeLeft.Milliseconds())) * time.Millisecond
 	var cancelled context.Context
 	var stopTimer context.CancelFunc

@@ -1,6 +1,7 @@
 package connector_test
 
 import (
+	"crypto/ecdh"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -402,14 +403,14 @@ func TestRefusals(t *testing.T) {
 		reason wsproto.Reason
 	}{
 		{"nothing ordered", bad(func(o *wsproto.Order) { o.Subject, o.DNS = "", nil }), wsproto.RefusedNever, wsproto.ReasonOrderInvalid},
-		{"two deliveries", bad(func(o *wsproto.Order) { o.Recipient = &wsproto.Recipient{ID: "r"} }), wsproto.RefusedNever, wsproto.ReasonOrderInvalid},
+		{"two deliveries", bad(func(o *wsproto.Order) { o.Recipient = &wsproto.Recipient{ID: "r", Key: recipientKey(t, ecdh.X25519())} }), wsproto.RefusedNever, wsproto.ReasonOrderInvalid},
 		{"no delivery", bad(func(o *wsproto.Order) { o.Password = "" }), wsproto.RefusedNever, wsproto.ReasonOrderInvalid},
 		{"subject source", bad(func(o *wsproto.Order) { o.SubjectSource = "thin air" }), wsproto.RefusedNever, wsproto.ReasonOrderInvalid},
 		{"names and directory", bad(func(o *wsproto.Order) { o.SubjectSource = "directory" }), wsproto.RefusedNever, wsproto.ReasonOrderInvalid},
 		{"SID form", bad(func(o *wsproto.Order) { o.SIDForm = "song" }), wsproto.RefusedNever, wsproto.ReasonOrderInvalid},
 		{"critical", bad(func(o *wsproto.Order) { o.Critical = []string{"notary"} }), wsproto.RefusedElsewhere, wsproto.ReasonOrderCritical},
 		{"another CA", bad(func(o *wsproto.Order) { o.CA.Name = "Other CA" }), wsproto.RefusedElsewhere, wsproto.ReasonPolicyCA},
-		{"sealed", bad(func(o *wsproto.Order) { o.Password, o.Recipient = "", &wsproto.Recipient{ID: "r"} }), wsproto.RefusedElsewhere, wsproto.ReasonOrderUnsupported},
+		{"recipient without a key", bad(func(o *wsproto.Order) { o.Password, o.Recipient = "", &wsproto.Recipient{ID: "r"} }), wsproto.RefusedNever, wsproto.ReasonOrderInvalid},
 		{"policy", bad(func(o *wsproto.Order) { o.Template = "Forbidden" }), wsproto.RefusedElsewhere, wsproto.ReasonPolicyTemplate},
 		{"policy of another kind", bad(func(o *wsproto.Order) { o.Template = "Odd" }), wsproto.RefusedElsewhere, wsproto.ReasonPolicy},
 	} {

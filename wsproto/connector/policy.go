@@ -1,7 +1,9 @@
 package connector
 
 import (
+	"bytes"
 	"context"
+	"crypto/ecdsa"
 	"errors"
 	"fmt"
 	"strings"
@@ -51,16 +53,13 @@ type Policy struct {
 	OrdersPerHour int `json:"ordersPerHour"`
 	// Passwords allows the tenant to choose the password of the .p12, and so trusts it with the private key.
 	Passwords bool `json:"passwords"`
-	// Recipients are those that a bundle may be sealed for.
+	// Recipients are those that a bundle may be sealed for, each with its key.
 	Recipients []PinnedRecipient `json:"recipients"`
+	// OrderingKeys are keys (SubjectPublicKeyInfo, DER, P-256) of whoever may say in an order that a bundle is sealed for a
+	// recipient that is not pinned. They sign what is ordered too: see [wsproto.SignRecipient].
+	OrderingKeys [][]byte `json:"orderingKeys"`
 	// Siblings are the connectors whose checkpoints are accepted, and for which checkpoints are encrypted.
 	Siblings []Sibling `json:"siblings"`
-}
-
-// PinnedRecipient is a recipient of sealed bundles.
-type PinnedRecipient struct {
-	ID  string `json:"id"`
-	Key []byte `json:"key"` // SubjectPublicKeyInfo, DER
 }
 
 // Sibling is another connector that may go on with this one's jobs, and this one with its.
@@ -93,7 +92,7 @@ func (e *PolicyError) Reason() wsproto.Reason {
 		return wsproto.ReasonPolicyRate
 	case "passwords":
 		return wsproto.ReasonPolicyPassword
-	case "recipients":
+	case "recipients", "orderingKeys":
 		return wsproto.ReasonPolicyRecipient
 	}
 	return wsproto.ReasonPolicy
@@ -121,6 +120,7 @@ type Rules struct {
 	sids       []string
 	passwords  bool
 	recipients []PinnedRecipient
+	ordering   []*ecdsa.PublicKey
 	quota      *quota
 }
 
@@ -132,9 +132,15 @@ func (p *Policy) Compile() (*Rules, error) {
 	r := &Rules{
 		cas: append([]wsproto.CAAssignment(nil), p.CAs...), templates: clone(p.Templates), keys: clone(p.Keys),
 		directory: p.DirectorySubject, wildcards: p.DNSWildcards, passwords: p.Passwords,
-		recipients: append([]PinnedRecipient(nil), p.Recipients...),
+	}
+	for _, rec := range p.Recipients {
+		r.recipients = append(r.recipients, PinnedRecipient{ID: rec.ID, Key: bytes.Clone(rec.Key)})
 	}
 	var errs []error
+	var err error
+	if r.ordering, err = parseOrderingKeys(p.OrderingKeys); err != nil {
+		errs = append(errs, err)
+	}
 	errs = append(errs, p.checkNames()...)
 	r.subjects = compile("subjects", p.Subjects, parseSubjectPattern, &errs)
 	r.dns = compile("dns", p.DNS, parseDomainRule, &errs)
@@ -173,8 +179,8 @@ func (p *Policy) checkNames() []error {
 		}
 	}
 	for _, rec := range p.Recipients {
-		if rec.ID == "" || len(rec.Key) == 0 {
-			errs = append(errs, errors.New("connector: policy: recipients: id and key are both needed"))
+		if err := rec.parse(); err != nil {
+			errs = append(errs, err)
 		}
 	}
 	for _, s := range p.Siblings {

@@ -1,11 +1,8 @@
 package connector
 
 import (
-	"bytes"
 	"net/netip"
 	"strings"
-
-	"github.com/adcskit/adcskit/wsproto"
 )
 
 func (r *Rules) allowSubject(o *Order) *PolicyError {
@@ -154,20 +151,10 @@ func (r *Rules) allowSID(o *Order) *PolicyError {
 
 func (r *Rules) allowDelivery(o *Order) *PolicyError {
 	if o.Recipient != nil {
-		return r.allowRecipient(o.Recipient)
+		return r.allowRecipient(o)
 	}
 	if !r.passwords {
 		return refuse("passwords", "delivery by a password of the tenant's choice is not allowed")
 	}
 	return nil
-}
-
-func (r *Rules) allowRecipient(rec *wsproto.Recipient) *PolicyError {
-	for _, p := range r.recipients {
-		// The pinned key decides; a key in the order can only agree with it.
-		if p.ID == rec.ID && (len(rec.Key) == 0 || bytes.Equal(p.Key, rec.Key)) {
-			return nil
-		}
-	}
-	return refuse("recipients", "the recipient %s is not pinned, or with another key", quote(rec.ID))
 }

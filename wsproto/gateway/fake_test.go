@@ -34,6 +34,16 @@ func order() wsproto.Order {
 	return wsproto.Order{CA: ca1(), Template: "Device", Subject: "CN=d1", Key: "p256", Password: "top-secret-pw"}
 }
 
+// recipientKey is the public key of a new recipient of sealed bundles.
+func recipientKey(t testing.TB) []byte {
+	t.Helper()
+	key, err := ecdh.X25519().GenerateKey(rand.Reader)
+	require.NoError(t, err)
+	der, err := wsproto.MarshalRecipientKey(key.PublicKey())
+	require.NoError(t, err)
+	return der
+}
+
 func newKey(t testing.TB) *ecdsa.PrivateKey {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

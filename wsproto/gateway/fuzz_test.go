@@ -19,7 +19,7 @@ func FuzzOrderText(f *testing.F) {
 	for _, seed := range []string{
 		`{"ca":{"host":"h","name":"n"},"template":"T","subject":"CN=a","key":"p256","password":"pw"}`,
 		`{"ca":{"host":"h","name":"n"},"template":"T","dns":["a.test"],"key":"p256","password":"<&>","future":{"a":[1,2.50]}}`,
-		`{"ca":{"host":"h","name":"n"},"template":"T","subjectSource":"directory","key":"k","recipient":{"id":"r"},"critical":["key"]}`,
+		`{"ca":{"host":"h","name":"n"},"template":"T","subjectSource":"directory","key":"k","recipient":{"id":"r","key":"MCowBQYDK2VuAyEAAQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHwA="},"critical":["key"]}`,
 		`{"ca":{"host":"h","name":"n"},"template":"T","subject":"CN=a","key":"k","password":"p","critical":["password"]}`,
 		`{"ca":{"host":"h","name":"n"},"template":"T","template":"U"}`, `{}`, `[]`, `null`, "\xff",
 	} {

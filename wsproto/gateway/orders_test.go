@@ -68,7 +68,7 @@ func TestMalformedOrders(t *testing.T) {
 			{func(o *wsproto.Order) { o.SID, o.SIDForm = "S-1-5-21-1-2-3-1104", "x" }, "sidForm: must"},
 			{func(o *wsproto.Order) { o.Password = "" }, "password: neither"},
 			{func(o *wsproto.Order) { o.Password = "pässword" }, "password: must be printable"},
-			{func(o *wsproto.Order) { o.Recipient = &wsproto.Recipient{ID: "r"} }, "recipient: a password"},
+			{func(o *wsproto.Order) { o.Recipient = &wsproto.Recipient{ID: "r", Key: recipientKey(t)} }, "recipient: a password"},
 			{func(o *wsproto.Order) { o.DNS = make([]string, 65) }, "dns"},
 			{func(o *wsproto.Order) { o.Critical = []string{"neverHeardOf"} }, "neverHeardOf"},
 		} {
