@@ -28,3 +28,8 @@ func (j Job) Stop() { j.j.stop() }
 func (j Job) Admit(ctx context.Context, o *wsproto.Offer) *wsproto.OfferResult {
 	return j.j.admit(ctx, o)
 }
+
+// OpenIdentityInSteps is [OpenIdentity] with a function that is called before each change on disk.
+func OpenIdentityInSteps(dir string, store KeyStore, step func(string)) (*Identity, error) {
+	return openIdentity(dir, store, step)
+}

@@ -3,103 +3,143 @@ package connector
 import (
 	"crypto"
 	"crypto/ecdh"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/hex"
-	"encoding/json"
-	"encoding/pem"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
+	"slices"
 	"sync"
+
+	"github.com/adcskit/adcskit/wsproto"
 )
 
-// The files of an identity. The state file is written last: it says that the keys are complete.
-const (
-	identityFile   = "identity.pem"
-	decryptionFile = "decryption.pem"
-	stateFile      = "state.json"
-
-	maxIdentityFile = 64 << 10
-	pemType         = "PRIVATE KEY"
-)
-
-// Identity is what a connector keeps on disk: its two keys, its instance id and its registration. Any other crypto.Signer
-// and ecdh.KeyExchanger for P-256 serve as well, such as keys in a TPM.
+// Identity is what a connector keeps on disk: its two keys, or what a [KeyStore] keeps of them there, its instance id and
+// its registration. It is safe for concurrent use.
 type Identity struct {
-	dir        string
-	signer     *ecdsa.PrivateKey
-	decryption *ecdh.PrivateKey
+	folder folder
+	store  KeyStore // that the keys in use were opened with
 
-	mu    sync.Mutex
-	state identityState
+	mu     sync.Mutex
+	state  identityState
+	keys   openKeys
+	former []FormerKeys // as in state.Former
 }
 
-// identityState is the state file.
-type identityState struct {
-	Instance     string        `json:"instance"`
-	Registration *Registration `json:"registration,omitempty"`
+// FormerKeys are keys that a connector had before a rotation. What was made with them and for them is still its own.
+type FormerKeys struct {
+	// IdentityKey and DecryptionKey are public (SubjectPublicKeyInfo, DER).
+	IdentityKey, DecryptionKey []byte
+	// Decryption is the former decryption key. It may fail whenever it is used, such as a key in hardware that is gone.
+	Decryption ecdh.KeyExchanger
 }
 
-// Registration is what a connector knows about its registration. None of it is secret.
-type Registration struct {
-	// TenantKey is the fingerprint of the tenant's key, pinned for good.
-	TenantKey string `json:"tenantKey"`
-	// Connector is the tenant's id for this connector; empty while the registration waits for approval.
-	Connector string `json:"connector,omitempty"`
-}
+// LoadOrCreateIdentity is [OpenIdentity] with keys in software.
+func LoadOrCreateIdentity(dir string) (*Identity, error) { return OpenIdentity(dir, nil) }
 
-// LoadOrCreateIdentity opens the identity in a directory, or makes one there: the directory with mode 0700, the keys as
-// PKCS#8 in PEM with mode 0600. Two processes that start in an empty directory end with the same identity.
+// OpenIdentity opens the identity in a directory, or makes one there: the directory with mode 0700, the files with mode
+// 0600. With a store the keys are made in it, and the files hold what it returns; without one they are PKCS#8 in PEM.
+// Processes that start at once in an empty directory end with the same identity.
 //
-// It refuses a directory or file that others may read or write, and a directory that has lost a key: a connector must
-// not become another one without a person knowing. Move what is left of the directory away to register anew.
-func LoadOrCreateIdentity(dir string) (*Identity, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("connector: identity: %w", err)
-	}
-	dir, err := filepath.EvalSymlinks(dir) // systemd makes StateDirectory a link
-	if err != nil {
-		return nil, fmt.Errorf("connector: identity: %w", err)
-	}
-	if err := checkPrivate(dir); err != nil {
-		return nil, err
-	}
-	id := &Identity{dir: dir}
-	complete, err := id.loadState()
-	if err != nil {
-		return nil, err
-	}
-	if id.signer, err = loadOrCreateKey(id.path(identityFile), !complete); err != nil {
-		return nil, err
-	}
-	d, err := loadOrCreateKey(id.path(decryptionFile), !complete)
-	if err != nil {
-		return nil, err
-	}
-	if d.Equal(id.signer) {
-		return nil, fmt.Errorf("connector: identity: %s: %w", dir, errKeysEqual)
-	}
-	if id.decryption, err = d.ECDH(); err != nil {
-		return nil, fmt.Errorf("connector: identity: %s: %w", decryptionFile, err)
-	}
-	if complete {
-		return id, nil
-	}
-	return id, id.createState()
+// A connector must not become another one without a person knowing. So this refuses a directory or file that others may
+// read or write, a directory that has lost a key or has another one, a store that is not the one that made the keys, such
+// as a TPM that was cleared, and, with a *[KindError], keys of another kind than the store's. Move what is left of the
+// directory away to register anew.
+func OpenIdentity(dir string, store KeyStore) (*Identity, error) {
+	return openIdentity(dir, store, nil)
 }
 
-func (id *Identity) path(name string) string { return filepath.Join(id.dir, name) }
+func openIdentity(dir string, store KeyStore, step func(string)) (*Identity, error) {
+	if store == nil {
+		store = softwareKeys{}
+	}
+	f, err := openFolder(dir, step)
+	if err != nil {
+		return nil, err
+	}
+	exclusive, unlock, err := f.lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if exclusive {
+		if err := f.sweep(); err != nil {
+			return nil, err
+		}
+	}
+	state, err := f.loadState()
+	if err != nil {
+		return nil, err
+	}
+	if state == nil {
+		return f.createIdentity(store)
+	}
+	if exclusive {
+		if err := f.clean(state); err != nil {
+			return nil, err
+		}
+	}
+	keys, err := f.openKeySet(state.keys(), store)
+	if err != nil {
+		return nil, err
+	}
+	return &Identity{folder: f, store: store, state: *state, keys: keys, former: f.openFormer(state.Former, store)}, nil
+}
+
+// createIdentity makes a new one. The keys are opened again from their files, so that what is used now is what there will be.
+func (f folder) createIdentity(store KeyStore) (*Identity, error) {
+	set, err := f.createKeySet(store)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := f.openKeySet(*set, store)
+	if err != nil {
+		return nil, err
+	}
+	state := new(identityState)
+	if set.Kind != KindSoftware {
+		if err := set.describe(keys); err != nil {
+			return nil, err
+		}
+		state.Keys = set
+	}
+	if state, err = f.createState(state); err != nil {
+		return nil, err
+	}
+	if other := state.keys(); other.Kind != set.Kind { // of a faster process
+		return nil, &KindError{Folder: f.dir, Has: other.Kind, Asked: set.Kind}
+	}
+	if err := f.checkKeys(keys, state.keys()); err != nil {
+		return nil, err
+	}
+	return &Identity{folder: f, store: store, state: *state, keys: keys}, nil
+}
+
+// describe fills in the public keys.
+func (s *keySet) describe(k openKeys) (err error) {
+	if s.IdentityKey, err = wsproto.MarshalPublicKey(k.signer.Public()); err != nil {
+		return err
+	}
+	s.DecryptionKey, err = wsproto.MarshalPublicKey(k.decryption.PublicKey())
+	return err
+}
+
+// Kind returns what holds the keys in use: [KindSoftware], or the Kind of the store.
+func (id *Identity) Kind() string {
+	id.mu.Lock()
+	defer id.mu.Unlock()
+	return id.state.keys().Kind
+}
 
 // Signer returns the identity key.
-func (id *Identity) Signer() crypto.Signer { return id.signer }
+func (id *Identity) Signer() crypto.Signer {
+	id.mu.Lock()
+	defer id.mu.Unlock()
+	return id.keys.signer
+}
 
 // Decryption returns the decryption key.
-func (id *Identity) Decryption() ecdh.KeyExchanger { return id.decryption }
+func (id *Identity) Decryption() ecdh.KeyExchanger {
+	id.mu.Lock()
+	defer id.mu.Unlock()
+	return id.keys.decryption
+}
 
 // Instance returns the random id of this installation.
 func (id *Identity) Instance() string {
@@ -119,103 +159,37 @@ func (id *Identity) Registration() *Registration {
 	return &r
 }
 
-// Register stores the registration durably. It fits [Config.OnRegistered]. Once a tenant key is pinned, another one is
+// Rotation returns the statement about the keys in use that the tenant has not acknowledged yet, or nil.
+func (id *Identity) Rotation() *wsproto.Rotation {
+	id.mu.Lock()
+	defer id.mu.Unlock()
+	if id.state.Rotation == nil {
+		return nil
+	}
+	r := *id.state.Rotation
+	return &r
+}
+
+// Former returns the former keys that checkpoints may still need, the newest first.
+func (id *Identity) Former() []FormerKeys {
+	id.mu.Lock()
+	defer id.mu.Unlock()
+	return slices.Clone(id.former)
+}
+
+// Register stores the registration durably. It fits [Options.OnRegistered]. Once a tenant key is pinned, another one is
 // refused.
 func (id *Identity) Register(r Registration) error {
 	id.mu.Lock()
 	defer id.mu.Unlock()
-	if old := id.state.Registration; old != nil {
-		if *old == r {
-			return nil
+	if old := id.state.Registration; old != nil && *old == r {
+		return nil
+	}
+	return id.change(func(s *identityState) error {
+		if old := s.Registration; old != nil && old.TenantKey != r.TenantKey {
+			return fmt.Errorf("connector: identity: %s is registered under another tenant key (%s)", id.folder.dir, old.TenantKey)
 		}
-		if old.TenantKey != r.TenantKey {
-			return fmt.Errorf("connector: identity: %s is registered under another tenant key (%s)", id.dir, old.TenantKey)
-		}
-	}
-	next := id.state
-	next.Registration = &r
-	if err := writeState(id.path(stateFile), next, replaceFile); err != nil {
-		return err
-	}
-	id.state = next
-	return nil
-}
-
-// loadState reports whether the state file exists.
-func (id *Identity) loadState() (bool, error) {
-	raw, err := readPrivate(id.path(stateFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	if err := json.Unmarshal(raw, &id.state); err != nil || id.state.Instance == "" {
-		return false, fmt.Errorf("connector: identity: %s is damaged; restore it or register anew", id.path(stateFile))
-	}
-	return true, nil
-}
-
-func (id *Identity) createState() error {
-	var random [16]byte
-	rand.Read(random[:]) // never fails, see crypto/rand
-	err := writeState(id.path(stateFile), identityState{Instance: hex.EncodeToString(random[:])}, createFile)
-	if err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	if ok, err := id.loadState(); err != nil || !ok { // perhaps another process was faster: its state counts
-		return errors.Join(fmt.Errorf("connector: identity: %s cannot be read back", stateFile), err)
-	}
-	return nil
-}
-
-func writeState(path string, s identityState, put func(tmp, path string) error) error {
-	raw, err := json.MarshalIndent(s, "", "  ")
-	if err != nil {
-		return fmt.Errorf("connector: identity: %w", err)
-	}
-	return writePrivate(path, append(raw, '\n'), put)
-}
-
-func loadOrCreateKey(path string, create bool) (*ecdsa.PrivateKey, error) {
-	key, err := loadKey(path)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return key, err
-	}
-	if !create {
-		return nil, fmt.Errorf("connector: identity: %s is missing; restore it or move the directory away to register anew", path)
-	}
-	if key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
-		return nil, fmt.Errorf("connector: identity: %w", err)
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return nil, fmt.Errorf("connector: identity: %w", err)
-	}
-	raw := pem.EncodeToMemory(&pem.Block{Type: pemType, Bytes: der})
-	defer clear(raw)
-	clear(der)
-	if err := writePrivate(path, raw, createFile); err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, err
-	}
-	return loadKey(path) // perhaps another process was faster: its key counts
-}
-
-func loadKey(path string) (*ecdsa.PrivateKey, error) {
-	raw, err := readPrivate(path)
-	if err != nil {
-		return nil, err
-	}
-	defer clear(raw)
-	block, _ := pem.Decode(raw)
-	if block == nil || block.Type != pemType {
-		return nil, fmt.Errorf("connector: identity: %s is not a private key in PEM", path)
-	}
-	defer clear(block.Bytes)
-	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	key, ok := parsed.(*ecdsa.PrivateKey)
-	if err != nil || !ok || key.Curve != elliptic.P256() {
-		return nil, fmt.Errorf("connector: identity: %s is not a P-256 key in PKCS#8", path)
-	}
-	return key, nil
+		s.Registration = &r
+		return nil
+	})
 }

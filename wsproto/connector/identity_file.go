@@ -1,51 +1,94 @@
 package connector
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 )
 
-// readPrivate reads a small file that nobody else may read.
-func readPrivate(path string) ([]byte, error) {
+const maxIdentityFile = 64 << 10
+
+// folder is the directory of an identity. Whatever is written there is complete or not there at all, also after a loss of
+// power; tests stop at each step.
+type folder struct {
+	dir  string
+	step func(what string) // before each change; nil does nothing
+}
+
+// openFolder makes the directory if there is none, and refuses one that others may use.
+func openFolder(dir string, step func(string)) (folder, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return folder{}, fmt.Errorf("connector: identity: %w", err)
+	}
+	dir, err := filepath.EvalSymlinks(dir) // systemd makes StateDirectory a link
+	if err != nil {
+		return folder{}, fmt.Errorf("connector: identity: %w", err)
+	}
+	return folder{dir: dir, step: step}, checkPrivate(dir)
+}
+
+func (f folder) path(name string) string { return filepath.Join(f.dir, name) }
+
+func (f folder) at(what string) {
+	if f.step != nil {
+		f.step(what)
+	}
+}
+
+// read reads a small file that nobody else may read. The caller wipes it.
+func (f folder) read(name string) ([]byte, error) {
+	path := f.path(name)
 	if err := checkPrivate(path); err != nil {
 		return nil, err
 	}
-	f, err := os.Open(path)
+	file, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("connector: identity: %w", err)
 	}
-	defer f.Close() // it was only read
-	raw, err := io.ReadAll(io.LimitReader(f, maxIdentityFile+1))
-	if err != nil {
-		return nil, fmt.Errorf("connector: identity: %w", err)
-	}
-	if len(raw) > maxIdentityFile {
+	defer file.Close()                     // it was only read
+	raw := make([]byte, maxIdentityFile+1) // one that grew would leave parts of a key behind
+	n, err := io.ReadFull(file, raw)
+	switch {
+	case err == nil:
+		clear(raw)
 		return nil, fmt.Errorf("connector: identity: %s is larger than %d bytes", path, maxIdentityFile)
+	case !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF):
+		clear(raw)
+		return nil, fmt.Errorf("connector: identity: %w", err)
 	}
-	return raw, nil
+	return raw[:n], nil
 }
 
-// writePrivate writes a file that is complete or not there at all, also after a loss of power.
-func writePrivate(path string, raw []byte, put func(tmp, path string) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // mode 0600
+// create fails with fs.ErrExist if the file exists: a link, unlike a rename, replaces nothing.
+func (f folder) create(name string, raw []byte) error { return f.write(name, raw, os.Link) }
+
+func (f folder) replace(name string, raw []byte) error { return f.write(name, raw, os.Rename) }
+
+func (f folder) write(name string, raw []byte, put func(tmp, path string) error) (err error) {
+	f.at("write " + name)
+	tmp, err := os.CreateTemp(f.dir, "."+name+".*") // mode 0600
 	if err != nil {
 		return fmt.Errorf("connector: identity: %w", err)
 	}
-	defer os.Remove(f.Name()) // gone already after a rename
-	_, err = f.Write(raw)
+	defer os.Remove(tmp.Name()) // gone already after a rename
+	_, err = tmp.Write(raw)
 	if err == nil {
-		err = f.Sync()
+		err = tmp.Sync()
 	}
-	if cerr := f.Close(); err == nil {
+	if cerr := tmp.Close(); err == nil {
 		err = cerr
 	}
+	f.at("put " + name)
 	if err == nil {
-		err = put(f.Name(), path)
+		err = put(tmp.Name(), f.path(name))
 	}
+	f.at("sync " + name)
 	if err == nil {
-		err = syncDir(filepath.Dir(path))
+		err = syncDir(f.dir)
 	}
 	if err != nil {
 		return fmt.Errorf("connector: identity: %w", err)
@@ -53,7 +96,28 @@ func writePrivate(path string, raw []byte, put func(tmp, path string) error) (er
 	return nil
 }
 
-// createFile fails with fs.ErrExist if the file exists: a link, unlike a rename, replaces nothing.
-func createFile(tmp, path string) error { return os.Link(tmp, path) }
+// remove deletes a file that may be gone already.
+func (f folder) remove(name string) error {
+	f.at("remove " + name)
+	if err := os.Remove(f.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("connector: identity: %w", err)
+	}
+	return nil
+}
 
-func replaceFile(tmp, path string) error { return os.Rename(tmp, path) }
+// halfWritten matches the files that write puts in place, as an interrupted one leaves them behind.
+var halfWritten = regexp.MustCompile(`^\.(identity|decryption|state)[-.0-9a-z]*\.(pem|json)\.[0-9]+$`)
+
+// sweep deletes half-written files, which may hold keys. Only the holder of the lock may.
+func (f folder) sweep() error {
+	entries, err := os.ReadDir(f.dir)
+	if err != nil {
+		return fmt.Errorf("connector: identity: %w", err)
+	}
+	for _, e := range entries {
+		if halfWritten.MatchString(e.Name()) {
+			err = errors.Join(err, f.remove(e.Name()))
+		}
+	}
+	return err
+}

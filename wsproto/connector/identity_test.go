@@ -94,13 +94,13 @@ func TestIdentityDamaged(t *testing.T) {
 		return func(dir string) { require.NoError(t, os.WriteFile(filepath.Join(dir, name), content, 0o600)) }
 	}
 	for want, spoil := range map[string]func(dir string){
-		"identity.pem is missing":    func(dir string) { require.NoError(t, os.Remove(filepath.Join(dir, "identity.pem"))) },
-		"decryption.pem is missing":  func(dir string) { require.NoError(t, os.Remove(filepath.Join(dir, "decryption.pem"))) },
-		"state.json is damaged":      write("state.json", []byte("{}")),
-		"state.json is larger":       write("state.json", make([]byte, 100<<10)),
-		"not a private key in PEM":   write("identity.pem", []byte("nonsense")),
-		"identity.pem is not a P-25": write("identity.pem", encode(rsaKey)),
-		"decryption.pem is not a P-": write("decryption.pem", encode(p384)),
+		"identity.pem is missing":   func(dir string) { require.NoError(t, os.Remove(filepath.Join(dir, "identity.pem"))) },
+		"decryption.pem is missing": func(dir string) { require.NoError(t, os.Remove(filepath.Join(dir, "decryption.pem"))) },
+		"state.json is damaged":     write("state.json", []byte("{}")),
+		"state.json is larger":      write("state.json", make([]byte, 100<<10)),
+		"not a private key in PEM":  write("identity.pem", []byte("nonsense")),
+		"identity.pem: not a P-25":  write("identity.pem", encode(rsaKey)),
+		"decryption.pem: not a P-":  write("decryption.pem", encode(p384)),
 		"are the same": func(dir string) {
 			raw, err := os.ReadFile(filepath.Join(dir, "identity.pem"))
 			require.NoError(t, err)

@@ -1,0 +1,8 @@
+//go:build !(darwin || dragonfly || freebsd || illumos || linux || netbsd || openbsd || windows)
+
+package connector
+
+import "errors"
+
+// tryLock has nothing to lock with here.
+func tryLock(string) (unlock func(), err error) { return nil, errors.ErrUnsupported }
