@@ -58,12 +58,10 @@ func (c *conn) allowed(command []byte) error {
 	}
 	select {
 	case <-c.t.closed:
-		if !c.closing {
-			return net.ErrClosed
-		}
+		return net.ErrClosed
 	default:
+		return context.Cause(c.ctx)
 	}
-	return context.Cause(c.ctx)
 }
 
 // busy is true for the codes by which a TPM says that it has not begun a command and may do so later.
@@ -88,7 +86,7 @@ func run[R any](c *conn, cmd command[R], sessions ...tpm2.Session) (*R, error) {
 		if err == nil {
 			return response, nil
 		}
-		if !c.makeRoom(err) {
+		if !c.makeRoom(cmd.Command(), err) {
 			return nil, fmt.Errorf("tpm: %s: %w", commandName(cmd), err)
 		}
 	}

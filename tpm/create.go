@@ -70,11 +70,13 @@ func (t *TPM) create(ctx context.Context, template tpm2.TPMTPublic) (k *key, err
 			return err
 		}
 		public, name, err := publicArea(response.OutPublic)
-		if err != nil || public.ObjectAttributes != template.ObjectAttributes || public.Type != template.Type {
+		if err != nil || !fits(&template, public) {
 			return c.malformed(errors.Join(errors.New("the key that was made is not what was asked for"), err))
 		}
-		k = &key{name: name.Buffer, public: public, private: response.OutPrivate, parent: p.file, rsa: p.file == tpm2.TPMRHOwner && p.rsa,
-			open: len(t.opts.KeyAuth) == 0}
+		k = &key{
+			name: name.Buffer, public: public, private: response.OutPrivate, open: len(t.opts.KeyAuth) == 0,
+			parent: p.file, rsa: p.file == tpm2.TPMRHOwner && p.rsa,
+		}
 		return nil
 	})
 	return k, err

@@ -39,9 +39,14 @@ func storageTemplate(rsa bool) *tpm2.TPMTPublic {
 
 // storageKey is true for the public area of a key that fits one of the templates, whatever its unique field.
 func storageKey(public *tpm2.TPMTPublic) bool {
-	template := storageTemplate(public.Type == tpm2.TPMAlgRSA)
-	template.Unique = public.Unique
-	return bytes.Equal(tpm2.Marshal(*template), tpm2.Marshal(*public))
+	return fits(storageTemplate(public.Type == tpm2.TPMAlgRSA), public)
+}
+
+// fits is true for a public area that was made of a template: all is equal but the unique field.
+func fits(template, public *tpm2.TPMTPublic) bool {
+	made := *template
+	made.Unique = public.Unique
+	return made.Type == public.Type && bytes.Equal(tpm2.Marshal(made), tpm2.Marshal(*public))
 }
 
 // parent returns the storage key that is pinned, else the first that is found, which is pinned then.
@@ -109,7 +114,7 @@ func (c *conn) transientParent(rsa bool) (parent, error) {
 	if p, ok := c.knownParent(func(p parent) bool { return !persistent(p.Handle) && p.rsa == rsa }); ok {
 		return p, nil
 	}
-	auth, err := c.hierarchy(tpm2.TPMRHOwner, c.t.opts.OwnerAuth)
+	auth, err := c.ownerAuth()
 	if err != nil {
 		return parent{}, err
 	}
@@ -136,19 +141,28 @@ func (c *conn) foundParent(p parent) parent {
 	return p
 }
 
-// hierarchy returns the handle of a hierarchy with what authorizes the one command that it is for. With an authorization
-// value that is an HMAC session, flushed when the section ends: a password would travel in the clear.
-func (c *conn) hierarchy(handle tpm2.TPMHandle, auth []byte) (tpm2.AuthHandle, error) {
-	h := tpm2.AuthHandle{Handle: handle, Name: tpm2.HandleName(handle), Auth: tpm2.PasswordAuth(nil)}
-	if len(auth) == 0 {
+// ownerAuth returns what authorizes one command on the owner hierarchy. If it has an authorization value, that is an HMAC
+// session, flushed when the section ends; a password would travel in the clear. The session is for making the storage key,
+// so it cannot be salted to it; it is salted to a key of the null hierarchy, so that a listener cannot try passwords on it.
+func (c *conn) ownerAuth() (tpm2.AuthHandle, error) {
+	h := tpm2.AuthHandle{Handle: tpm2.TPMRHOwner, Name: tpm2.HandleName(tpm2.TPMRHOwner), Auth: tpm2.PasswordAuth(nil)}
+	if len(c.t.opts.OwnerAuth) == 0 {
 		return h, nil
 	}
-	s, err := c.startSession(tpm2.TPMRHNull, nil, nil)
+	response, err := run(c, tpm2.CreatePrimary{PrimaryHandle: tpm2.TPMRHNull, InPublic: tpm2.New2B(*storageTemplate(false))})
 	if err != nil {
 		return h, err
 	}
-	h.Auth = authorization{session: s, auth: auth}
-	return h, nil
+	public, _, err := publicArea(response.OutPublic)
+	if err != nil || !storageKey(public) {
+		return h, c.malformed(errors.Join(errors.New("the key for a salt is not what was asked for"), err))
+	}
+	s, err := c.saltedSession(response.ObjectHandle, public)
+	if err != nil {
+		return h, err
+	}
+	h.Auth = authorization{session: s, auth: c.t.opts.OwnerAuth}
+	return h, c.flush(response.ObjectHandle)
 }
 
 // publicArea parses a public area and computes its name.

@@ -2,23 +2,46 @@ package tpm
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/google/go-tpm/tpm2"
 )
 
-// makeRoom flushes something if an error says that the TPM has no memory left, and says whether that may have helped. What
-// the section works with stays.
-func (c *conn) makeRoom(err error) bool {
+// makeRoom flushes something if an error of a command says that the TPM has no memory left, and says whether that may have
+// helped. Keys that the section works with stay, and storage keys while the command may be about one.
+func (c *conn) makeRoom(command tpm2.TPMCC, err error) bool {
 	switch {
 	case errors.Is(err, tpm2.TPMRCObjectMemory), errors.Is(err, tpm2.TPMRCMemory), errors.Is(err, tpm2.TPMRCObjectHandles):
 		if h, ok := c.t.cache.evict(c.used); ok {
 			return c.flush(h) == nil
+		}
+		if !needsParent(command) && c.dropParent() {
+			return true
 		}
 	case errors.Is(err, tpm2.TPMRCSessionMemory), errors.Is(err, tpm2.TPMRCSessionHandles):
 	default:
 		return false
 	}
 	return c.flushStrangers()
+}
+
+func needsParent(command tpm2.TPMCC) bool {
+	switch command {
+	case tpm2.TPMCCCreate, tpm2.TPMCCLoad, tpm2.TPMCCStartAuthSession, tpm2.TPMCCImport:
+		return true
+	}
+	return false
+}
+
+// dropParent flushes a transient storage key, which is made again if it is needed again.
+func (c *conn) dropParent() bool {
+	i := slices.IndexFunc(c.parents, func(p parent) bool { return !persistent(p.Handle) })
+	if i < 0 {
+		return false
+	}
+	h := c.parents[i].Handle
+	c.parents = slices.Delete(c.parents, i, i+1)
+	return c.flush(h) == nil
 }
 
 // reclaimLost flushes what an answer that was lost may have left in the TPM. Our own things are flushed too: the session

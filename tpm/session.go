@@ -44,11 +44,6 @@ func (c *conn) saltedSession(to tpm2.TPMHandle, public *tpm2.TPMTPublic) (*sessi
 		return nil, fmt.Errorf("tpm: session: %w", err)
 	}
 	defer clear(salt)
-	return c.startSession(to, secret, salt)
-}
-
-// startSession starts a session that is salted, or one that is not if the key is TPM_RH_NULL.
-func (c *conn) startSession(to tpm2.TPMHandle, secret, salt []byte) (*session, error) {
 	s := &session{nonceCaller: make([]byte, nonceSize)}
 	if err := s.NewNonceCaller(); err != nil {
 		return nil, err
@@ -67,9 +62,7 @@ func (c *conn) startSession(to tpm2.TPMHandle, secret, salt []byte) (*session, e
 		return nil, err
 	}
 	s.handle, s.nonceTPM = response.SessionHandle, response.NonceTPM.Buffer
-	if len(salt) > 0 {
-		s.key = tpm2.KDFa(sessionHash, salt, "ATH", s.nonceTPM, s.nonceCaller, 8*sessionHash.Size())
-	}
+	s.key = tpm2.KDFa(sessionHash, salt, "ATH", s.nonceTPM, s.nonceCaller, 8*sessionHash.Size())
 	return s, nil
 }
 

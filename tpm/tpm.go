@@ -9,8 +9,15 @@ import (
 	"github.com/google/go-tpm/tpm2"
 )
 
+// idleTime is how long keys and a session stay loaded that nobody uses. A session that is saved for weeks by a resource
+// manager would block others (part 1, 30.5.3: the gap of context ids), and a bare TPM has no room for two programs.
+const idleTime = 30 * time.Second
+
+// closeTime is how long [TPM.Close] waits for a command.
+const closeTime = 10 * time.Second
+
 // TPM is a TPM 2.0. Its methods may be called from any number of goroutines: one at a time works with the TPM, the others
-// wait. It holds a session and two keys loaded while it is used; after half a minute without use it flushes them.
+// wait. It keeps a session and up to two keys loaded; after half a minute without use it flushes them and hangs up.
 type TPM struct {
 	opts   Options
 	turn   chan struct{} // holds one token while somebody is in the exclusive section
@@ -21,6 +28,7 @@ type TPM struct {
 	// What follows belongs to who is in the exclusive section.
 	wire  wire
 	cache cache
+	idle  *time.Timer // nil: not used yet
 }
 
 // New uses a TPM by a transport of the caller's, such as one of go-tpm's. It does no I/O. The transport belongs to the
@@ -36,24 +44,61 @@ func New(t Transport, opts *Options) (*TPM, error) {
 func newTPM(t Transport, o Options, r reach) *TPM {
 	return &TPM{
 		opts: o, turn: make(chan struct{}, 1), closed: make(chan struct{}),
-		wire:  wire{transport: t, reach: r, timeout: o.Timeout, loaded: ledger{}},
+		wire:  wire{transport: t, reach: r, timeout: o.Timeout, loaded: ledger{}, abort: make(chan struct{})},
 		cache: newCache(o.ParentName),
 	}
 }
 
 // Close ends what is under way after the command that the TPM works on, flushes whatever is loaded and closes the
-// transport. It can be called again, and waits then too. Calls after it return net.ErrClosed.
+// transport. It gives up a command that takes longer than ten seconds more. It can be called again, and waits then too.
+// Calls after it return net.ErrClosed.
 func (t *TPM) Close() error {
 	t.once.Do(func() {
 		close(t.closed)
+		patience := time.AfterFunc(closeTime, func() { close(t.wire.abort) })
 		t.turn <- struct{}{}
-		t.cache.drop()
-		c := &conn{t: t, ctx: context.Background(), closing: true}
-		c.sweep()
+		patience.Stop()
+		if t.idle != nil {
+			t.idle.Stop()
+		}
+		t.empty()
 		t.closeE = t.wire.close()
 		<-t.turn
 	})
 	return t.closeE
+}
+
+// empty flushes everything that is loaded.
+func (t *TPM) empty() {
+	t.cache.drop()
+	c := &conn{t: t, ctx: context.Background()}
+	c.sweep()
+}
+
+// rest empties the TPM and hangs up, unless somebody uses it at the moment: who does has set the timer anew by the end.
+func (t *TPM) rest() {
+	select {
+	case t.turn <- struct{}{}:
+	default:
+		return
+	}
+	defer func() { <-t.turn }()
+	select {
+	case <-t.closed:
+	default:
+		t.empty()
+		t.wire.hangUp()
+	}
+}
+
+// leave ends the exclusive section.
+func (t *TPM) leave() {
+	if t.idle == nil {
+		t.idle = time.AfterFunc(idleTime, t.rest)
+	} else {
+		t.idle.Reset(idleTime)
+	}
+	<-t.turn
 }
 
 // use runs a function that has the TPM for itself. The context bounds waiting for the others, and no command is sent any
@@ -66,7 +111,7 @@ func (t *TPM) use(ctx context.Context, f func(c *conn) error) error {
 	if err := t.enter(ctx); err != nil {
 		return err
 	}
-	defer func() { <-t.turn }()
+	defer t.leave()
 	err := t.attempt(ctx, f)
 	if forgotten(err) && ctx.Err() == nil {
 		t.cache.drop()

@@ -22,6 +22,7 @@ const (
 	maxAnswer      = 4096 // octets; no TPM answers with more (TPM_PT_MAX_RESPONSE_SIZE of the PC client profile)
 	headerSize     = 10   // tag, size, code
 	dialTimeout    = 5 * time.Second
+	grace          = time.Second     // for a transport with a deadline of its own to say what it waited for
 	defaultTimeout = 2 * time.Minute // making an RSA key takes tens of seconds in a slow TPM
 )
 

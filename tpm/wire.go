@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"time"
 
 	"github.com/google/go-tpm/tpm2"
@@ -16,6 +17,7 @@ type wire struct {
 	transport Transport
 	reach     reach
 	timeout   time.Duration
+	abort     chan struct{} // closed when the TPM is closed and has waited long enough
 
 	loaded ledger
 	late   chan answer // of a command that was given up, until its answer is there
@@ -42,7 +44,7 @@ func (w *wire) exchange(command []byte) ([]byte, error) {
 		octets, err := w.transport.Send(command)
 		ch <- answer{command, octets, err}
 	}()
-	timer := time.NewTimer(w.timeout)
+	timer := time.NewTimer(w.timeout + grace)
 	defer timer.Stop()
 	select {
 	case a := <-ch:
@@ -50,6 +52,9 @@ func (w *wire) exchange(command []byte) ([]byte, error) {
 	case <-timer.C:
 		w.late = ch
 		return nil, &transportError{cause: fmt.Errorf("%w, within %v", errSlow, w.timeout), slow: true}
+	case <-w.abort:
+		w.late = ch
+		return nil, &transportError{cause: net.ErrClosed, slow: true}
 	}
 }
 
@@ -72,12 +77,16 @@ func (w *wire) arrived(a answer) ([]byte, error) {
 // failed is called when nobody knows what has become of a command.
 func (w *wire) failed() {
 	w.lost = true
+	w.hangUp()
+}
+
+// hangUp closes a link that can be opened again. A resource manager flushes what was loaded by it.
+func (w *wire) hangUp() {
 	if r, ok := w.transport.(*redialer); ok {
 		r.hangUp()
 	}
 	if w.reach == private {
 		clear(w.loaded)
-		w.lost = false
 	}
 }
 
