@@ -6,6 +6,7 @@ import (
 	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -47,6 +48,14 @@ type Config struct {
 type Options struct {
 	// Authority is the gateway's authority as the tenant signs it. Empty: from the URL, see [wsproto.Authority].
 	Authority string
+	// Attester proves to the tenant that Identity and Decryption are in hardware. Nil: they are software to the tenant.
+	Attester Attester
+	// Rotation says whose place Identity and Decryption take, until the tenant has acknowledged it. See [Identity.Rotation].
+	Rotation *wsproto.Rotation
+	// Former are keys of before rotations: checkpoints that were made with them and for them are opened, as long as the
+	// tenant names them. See [Identity.Former].
+	Former []FormerKeys
+
 	// Siblings are pinned: their checkpoints are accepted, and they can open this connector's. See [Policy.Siblings].
 	Siblings []Sibling
 	// Capacity is how many jobs are worked on at once. Zero means 8; the most is 1024.
@@ -78,6 +87,20 @@ type Options struct {
 	// OnRegistered stores the pin of the tenant's key and the connector's id, from a goroutine of Run, before the first
 	// job is taken. An error ends Run: a connector that forgets whom it trusts must not go on. See [Identity.Register].
 	OnRegistered func(Registration) error
+	// OnAcknowledged is told, from a goroutine of Run, that the tenant has said active to the keys in use, and which former
+	// decryption keys it still needs: the others can be deleted. It is called for connectors that have a Rotation or Former
+	// keys. An error is told in an [Event], and nothing else follows. See [Identity.Acknowledge].
+	OnAcknowledged func(needed []wsproto.Fingerprint) error
+}
+
+// Attester proves that the keys of a connector are in hardware, in a format that the tenant's verifier knows. Its errors
+// are told in an [Event], and the connection is tried again.
+type Attester interface {
+	// Evidence returns what is said about the keys in each hello: a JSON value, always the same.
+	Evidence(ctx context.Context) (json.RawMessage, error)
+	// Activate answers the credentials of a challenge, with a JSON value. It is called when the tenant wants proof, which
+	// it does not at each connect, and only after the tenant has proved itself.
+	Activate(ctx context.Context, credentials json.RawMessage) (json.RawMessage, error)
 }
 
 const (
@@ -113,6 +136,9 @@ func (o *Options) withDefaults() Options {
 	}
 	if out.OnRegistered == nil {
 		out.OnRegistered = func(Registration) error { return nil }
+	}
+	if out.OnAcknowledged == nil {
+		out.OnAcknowledged = func([]wsproto.Fingerprint) error { return nil }
 	}
 	return out
 }
@@ -180,7 +206,7 @@ type Event struct {
 	Connector string
 	// RegistrationURL is where a person approves the registration, while it is pending; may be empty.
 	RegistrationURL string
-	// Err is why the connection ended or could not be made.
+	// Err is why the connection ended or could not be made; in StateConnected, what OnAcknowledged returned.
 	Err error
 	// RetryIn is when it is tried again, in StateDisconnected.
 	RetryIn time.Duration
@@ -221,4 +247,5 @@ type RefusedOffer struct {
 	Scope   wsproto.RefusalScope
 	Reason  wsproto.Reason
 	Message string // as the tenant is told it
+	Err     error  // what the tenant is not told; may be nil
 }

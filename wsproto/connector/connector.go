@@ -21,13 +21,14 @@ type Connector struct {
 	makers  []*ecdsa.PublicKey // whose checkpoints are opened
 	readers []*ecdh.PublicKey  // for whom checkpoints are encrypted
 	hello   wsproto.Hello      // without a nonce
+	former  formerKeys
 
 	jobs        *jobs
 	link        *link
 	credentials credentials
 	health      health
 	status      status
-	registered  atomic.Bool // the registration is active: the enrollment code is not needed any more
+	registered  atomic.Bool // the registration is active: enrollment code and rotation are not needed any more
 	running     atomic.Bool
 	events      sync.Mutex // one call of OnEvent at a time
 	configuring sync.Mutex // one assignment of CAs at a time
@@ -44,7 +45,10 @@ func New(cfg Config) (*Connector, error) {
 	if err := c.pin(); err != nil {
 		return nil, err
 	}
-	var err error
+	err := c.former.set(c.opts.Former)
+	if err != nil {
+		return nil, err
+	}
 	if c.hello, err = c.describe(); err != nil {
 		return nil, err
 	}

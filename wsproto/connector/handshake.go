@@ -3,6 +3,7 @@ package connector
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -35,10 +36,17 @@ func (c *Connector) describe() (wsproto.Hello, error) {
 	if err != nil {
 		return wsproto.Hello{}, err
 	}
-	return wsproto.Hello{
+	hello := wsproto.Hello{
 		Versions: []int{wsproto.Version}, Instance: c.cfg.Instance, IdentityKey: identity, DecryptionKey: decryption,
-		Capacity: c.opts.Capacity, OS: runtime.GOOS + "/" + runtime.GOARCH, Software: software(),
-	}, nil
+		Capacity: c.opts.Capacity, OS: runtime.GOOS + "/" + runtime.GOARCH, Software: software(), Rotation: c.opts.Rotation,
+	}
+	if c.opts.Rotation != nil {
+		err = wsproto.VerifyRotation(c.cfg.Tenant, &hello)
+	}
+	if err != nil {
+		return wsproto.Hello{}, fmt.Errorf("connector: configuration: rotation: %w", err)
+	}
+	return hello, nil
 }
 
 // software names this module and its version, as the build knows it.
@@ -56,6 +64,10 @@ func software() string {
 
 // open connects and proves both sides to each other. The session runs when open returns without an error.
 func (c *Connector) open(ctx, life context.Context) (*session, error) {
+	evidence, err := c.evidence(ctx)
+	if err != nil {
+		return nil, err
+	}
 	t, err := c.dial(ctx)
 	if err != nil {
 		return nil, err
@@ -67,7 +79,7 @@ func (c *Connector) open(ctx, life context.Context) (*session, error) {
 		s.end = s.peer.Run(ctx)
 		c.link.detach(s)
 	}()
-	if err := s.handshake(ctx); err != nil {
+	if err := s.handshake(ctx, evidence); err != nil {
 		s.refuse(err)
 		return nil, s.why(err)
 	}
@@ -75,13 +87,17 @@ func (c *Connector) open(ctx, life context.Context) (*session, error) {
 }
 
 // handshake is hello, challenge, authenticate.
-func (s *session) handshake(ctx context.Context) error {
+func (s *session) handshake(ctx context.Context, evidence json.RawMessage) error {
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
 	hello := s.c.hello
 	hello.Nonce = make([]byte, nonceSize)
 	rand.Read(hello.Nonce) // never fails, see crypto/rand
 	hello.Host, _ = os.Hostname()
+	hello.Attestation = evidence
+	if s.c.registered.Load() {
+		hello.Rotation = nil // acknowledged
+	}
 	raw, err := wsproto.EncodeHello(hello)
 	if err != nil {
 		return err
@@ -91,7 +107,7 @@ func (s *session) handshake(ctx context.Context) error {
 	if err := s.peer.Call(ctx, wsproto.MethodHello, raw, &signed); err != nil {
 		return err
 	}
-	auth, err := s.prove(&signed, false)
+	auth, err := s.prove(ctx, &signed, false)
 	if err != nil {
 		return err
 	}
@@ -102,8 +118,8 @@ func (s *session) handshake(ctx context.Context) error {
 	return s.enter(&state)
 }
 
-// prove checks the tenant's proof and answers with this connector's.
-func (s *session) prove(signed *wsproto.SignedChallenge, again bool) (*wsproto.Authenticate, error) {
+// prove checks the tenant's proof and answers with this connector's. No key is used before the tenant has proved itself.
+func (s *session) prove(ctx context.Context, signed *wsproto.SignedChallenge, again bool) (*wsproto.Authenticate, error) {
 	b := s.binding
 	b.Challenge, b.Again = signed.Challenge, again
 	challenge, err := wsproto.VerifyChallenge(s.c.cfg.TenantKey, b, signed.Signature)
@@ -119,6 +135,9 @@ func (s *session) prove(signed *wsproto.SignedChallenge, again bool) (*wsproto.A
 		s.peer.Apply(challenge.Limits)
 	}
 	auth := new(wsproto.Authenticate)
+	if auth.Activation, err = s.c.activation(ctx, challenge.Credentials); err != nil {
+		return nil, err
+	}
 	if auth.Signature, err = wsproto.SignAuthenticate(s.c.cfg.Identity, b); err != nil {
 		return nil, err
 	}
@@ -133,7 +152,7 @@ func (s *session) prove(signed *wsproto.SignedChallenge, again bool) (*wsproto.A
 func (s *session) enter(state *wsproto.State) error {
 	switch state.State {
 	case wsproto.StateActive:
-		return s.activate(state)
+		return s.activate(state, fingerprints(state.FormerKeys))
 	case wsproto.StatePending:
 		if err := s.c.opts.OnRegistered(Registration{TenantKey: s.c.cfg.TenantKey.String()}); err != nil {
 			return fmt.Errorf("%w: %w", errRegister, err)
@@ -145,15 +164,16 @@ func (s *session) enter(state *wsproto.State) error {
 	return wsproto.CodeRevoked
 }
 
-// activate stores the registration and opens the way for jobs.
-func (s *session) activate(state *wsproto.State) error {
+// activate stores the registration and opens the way for jobs. needed are the former decryption keys that are kept.
+func (s *session) activate(state *wsproto.State, needed []wsproto.Fingerprint) error {
 	r := Registration{TenantKey: s.c.cfg.TenantKey.String(), Connector: state.Connector}
 	if err := s.c.opts.OnRegistered(r); err != nil {
 		return fmt.Errorf("%w: %w", errRegister, err)
 	}
 	s.c.registered.Store(true)
+	noted := s.c.acknowledged(needed)
 	s.activeOnce.Do(func() {
-		s.connector, s.since = state.Connector, time.Now()
+		s.connector, s.since, s.noted = state.Connector, time.Now(), noted
 		select {
 		case <-s.ready:
 		default:
@@ -176,7 +196,11 @@ func (s *session) refuse(err error) {
 		case <-timer.C:
 		}
 	}
-	s.peer.Close(wsproto.CloseNotAuthenticated, "the handshake failed")
+	if isKeyFailure(err) {
+		s.peer.Close(wsproto.CloseInternal, "the connector's key cannot be used now")
+	} else {
+		s.peer.Close(wsproto.CloseNotAuthenticated, "the handshake failed")
+	}
 	<-s.done
 }
 

@@ -177,6 +177,28 @@ func (id *Identity) Former() []FormerKeys {
 	return slices.Clone(id.former)
 }
 
+// Configure fills in what a configuration takes from the identity: the keys, the instance, the tenant's key once it is
+// pinned, the statement about a rotation, former keys, and where registration and acknowledgement are noted. A tenant's
+// key and callbacks that are set already stay as they are.
+func (id *Identity) Configure(cfg *Config) {
+	cfg.Identity, cfg.Decryption, cfg.Instance = id.Signer(), id.Decryption(), id.Instance()
+	if r := id.Registration(); r != nil && cfg.TenantKey == (wsproto.Fingerprint{}) {
+		cfg.TenantKey, _ = wsproto.ParseFingerprint(r.TenantKey) // the zero one is refused by New
+	}
+	var o Options
+	if cfg.Options != nil {
+		o = *cfg.Options
+	}
+	o.Rotation, o.Former = id.Rotation(), id.Former()
+	if o.OnRegistered == nil {
+		o.OnRegistered = id.Register
+	}
+	if o.OnAcknowledged == nil {
+		o.OnAcknowledged = id.Acknowledge
+	}
+	cfg.Options = &o
+}
+
 // Register stores the registration durably. It fits [Options.OnRegistered]. Once a tenant key is pinned, another one is
 // refused.
 func (id *Identity) Register(r Registration) error {

@@ -95,8 +95,9 @@ type Lookup struct {
 
 // Prepared is a key pair with its certification request.
 type Prepared struct {
-	Key     crypto.Signer // a software key, *rsa.PrivateKey or *ecdsa.PrivateKey; its encodings are wiped after use
-	Request []byte        // PKCS#10, DER
+	// Key is a software key, *rsa.PrivateKey or *ecdsa.PrivateKey, of this order alone: it is wiped when the job ends.
+	Key     crypto.Signer
+	Request []byte // PKCS#10, DER
 }
 
 // String tells nothing: both parts are private, the key by itself and the request by what it names.

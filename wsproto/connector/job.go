@@ -35,6 +35,8 @@ type job struct {
 	prepared *Prepared
 	secret   *wsproto.CheckpointSecret
 	keyHash  []byte
+	outdated bool  // resumed was made with a former key of this connector
+	trouble  error // why the offer was refused, for this side only
 
 	// current lives until a newer attempt takes the place of this one: then an outcome without a certificate is of no use.
 	current    context.Context
@@ -85,9 +87,10 @@ func (j *job) run(life context.Context) {
 	report.Order.Password = ""
 	outcome, err := j.work(life)
 	if outcome = j.settle(outcome); outcome != nil {
+		bundle := outcome.PKCS12
 		sent := j.deliver(life, outcome)
 		report.Outcome, err = *outcome, errors.Join(err, sent)
-		clear(outcome.PKCS12)
+		clear(bundle)
 		report.Outcome.PKCS12 = nil
 		if sent != nil {
 			report.Outcome = wsproto.Outcome{}
@@ -140,13 +143,20 @@ func (j *job) commit() error {
 	return nil
 }
 
-// forget wipes what would open or be the private key. The key object itself cannot be wiped: the standard library holds
-// copies inside it.
+// forget wipes what would open or be the private key, as far as it can be reached.
 func (j *job) forget() {
+	j.forgetKey()
+	j.order.Password = ""
+}
+
+func (j *job) forgetKey() {
 	if j.secret != nil {
 		clear(j.secret.PrivateKey)
 	}
-	j.secret, j.prepared, j.order.Password = nil, nil, ""
+	if j.prepared != nil {
+		wipeKey(j.prepared.Key)
+	}
+	j.secret, j.prepared = nil, nil
 }
 
 // stage measures a stage of the job: it returns what ends the measurement.

@@ -6,6 +6,7 @@ import (
 	"crypto"
 	"crypto/x509"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -130,6 +131,7 @@ func (c *Connector) offer(ctx, life context.Context, o *wsproto.Offer) *wsproto.
 		j.forget()
 		c.opts.OnRefused(RefusedOffer{
 			Job: j.id, Attempt: j.attempt, Order: j.order.Order, Scope: answer.Scope, Reason: answer.Reason, Message: answer.Message,
+			Err: j.trouble,
 		})
 		j.stop()
 		c.jobs.remove(j)
@@ -181,12 +183,26 @@ func (j *job) admit(ctx context.Context, o *wsproto.Offer) *wsproto.OfferResult 
 	return j.open(o)
 }
 
+// keyRetry is when the tenant is asked to try again after one of this connector's keys has failed.
+const keyRetry = time.Minute
+
 // open resumes from a checkpoint.
 func (j *job) open(o *wsproto.Offer) *wsproto.OfferResult {
-	secret, err := wsproto.OpenCheckpoint(o.Checkpoint, j.c.cfg.Decryption, wsproto.CheckpointExpectation{
-		Makers: j.c.makers, Tenant: j.c.cfg.Tenant, Job: o.Job, Attempt: o.Attempt,
+	former := j.c.former.get()
+	makers := slices.Clone(j.c.makers)
+	for _, k := range former {
+		makers = append(makers, k.maker)
+	}
+	secret, err := wsproto.OpenCheckpoint(o.Checkpoint, j.c.opener(o.Checkpoint, former), wsproto.CheckpointExpectation{
+		Makers: makers, Tenant: j.c.cfg.Tenant, Job: o.Job, Attempt: o.Attempt,
 		OrderDigest: j.digest, CA: j.order.CA, Account: j.account,
 	})
+	if isKeyFailure(err) { // which says nothing about the checkpoint
+		j.trouble = err
+		answer := refused(wsproto.RefusedElsewhere, wsproto.ReasonInternal, "the connector's decryption key cannot be used now")
+		answer.RetryAfterMS = keyRetry.Milliseconds()
+		return answer
+	}
 	if err != nil {
 		reason := wsproto.ReasonInternal
 		if e, ok := errors.AsType[wsproto.CheckpointError](err); ok {
@@ -197,11 +213,13 @@ func (j *job) open(o *wsproto.Offer) *wsproto.OfferResult {
 	key, err := x509.ParsePKCS8PrivateKey(secret.PrivateKey)
 	signer, ok := key.(crypto.Signer)
 	if err != nil || !ok {
+		clear(secret.PrivateKey)
 		return refused(wsproto.RefusedElsewhere, wsproto.ReasonCheckpointKey, "the key in the checkpoint cannot be used")
 	}
 	j.prepared = &Prepared{Key: signer, Request: secret.Request}
 	j.secret, j.resumed, j.keyHash = secret, o.Checkpoint, o.Checkpoint.PublicKeyHash
 	j.attempted = o.Checkpoint.Time
+	j.outdated = madeBefore(o.Checkpoint, former)
 	j.committed = true // an earlier attempt may have submitted: too late to cancel or to call it expired
 	return nil
 }

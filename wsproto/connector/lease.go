@@ -37,7 +37,7 @@ func (l lease) windowEnd() time.Time { return l.sent.Add(l.length + l.rpcDeadlin
 // the job committed. Any error means that nothing was submitted and nothing will be.
 func (j *job) obtainLease() (lease, error) {
 	defer j.stage("checkpoint")()
-	params, err := j.seal(wsproto.CheckpointSubmitting, 0)
+	params, err := j.sealWithin(j.early, sealPatience, wsproto.CheckpointSubmitting, 0)
 	if err != nil {
 		return lease{}, err
 	}
@@ -73,6 +73,20 @@ func (j *job) send(ctx context.Context, params *wsproto.CheckpointParams) (lease
 	return l, err
 }
 
+// sealPatience bounds how long an identity key that fails is tried again before anything is submitted.
+const sealPatience = 10 * time.Second
+
+// sealWithin makes the next checkpoint, with patience for a key that fails.
+func (j *job) sealWithin(ctx context.Context, patience time.Duration, state wsproto.CheckpointState, requestID uint32) (
+	params *wsproto.CheckpointParams, err error,
+) {
+	err = whileKeyFails(ctx, patience, func() error {
+		params, err = j.seal(state, requestID)
+		return err
+	})
+	return params, err
+}
+
 // seal makes the next checkpoint of this attempt.
 func (j *job) seal(state wsproto.CheckpointState, requestID uint32) (*wsproto.CheckpointParams, error) {
 	if j.secret == nil {
@@ -85,14 +99,14 @@ func (j *job) seal(state wsproto.CheckpointState, requestID uint32) (*wsproto.Ch
 	if j.attempted.IsZero() {
 		j.attempted = time.Now()
 	}
-	j.sequence++
 	c, err := wsproto.SealCheckpoint(wsproto.Checkpoint{
 		State: state, CA: j.order.CA, Account: j.account, RequestID: requestID, Time: j.attempted,
-		Tenant: j.c.cfg.Tenant, Job: j.id, Attempt: j.attempt, Sequence: j.sequence, OrderDigest: j.digest,
+		Tenant: j.c.cfg.Tenant, Job: j.id, Attempt: j.attempt, Sequence: j.sequence + 1, OrderDigest: j.digest,
 	}, *j.secret, j.c.cfg.Identity, j.c.readers...)
 	if err != nil {
 		return nil, fmt.Errorf("connector: checkpoint: %w", err)
 	}
+	j.sequence++
 	j.keyHash = c.PublicKeyHash
 	return &wsproto.CheckpointParams{Job: j.id, Attempt: j.attempt, Sequence: j.sequence, Checkpoint: *c}, nil
 }

@@ -52,6 +52,9 @@ func (j *job) notSubmitted(err error) (*wsproto.Outcome, error) {
 		o.Retry, o.Message = wsproto.RetryAfter, "the credential is stopped after a failed logon; nothing was submitted"
 	case isRejection:
 		o.Reason, o.Retry, o.Message = rejection.Reason, wsproto.RetryNever, boundText(rejection.Message)
+	case isKeyFailure(err):
+		o.Retry, o.RetryAfterMS = wsproto.RetryAfter, keyRetry.Milliseconds()
+		o.Message = "the connector's identity key cannot be used now; nothing was submitted"
 	case errors.Is(err, errLease):
 		o.Reason, o.Retry = wsproto.ReasonLease, wsproto.RetryAfter
 	}

@@ -54,6 +54,8 @@ type script struct {
 	policy   func(connector.Order) error
 	statuses []wsproto.Status
 	newest   *line // that has authenticated
+	hellos   []wsproto.Hello
+	wants    json.RawMessage // credentials in the challenge
 }
 
 // line is one connection, seen from the gateway.
@@ -211,6 +213,9 @@ func (l *line) hello(r *wsproto.Request) (any, error) {
 	if err := r.Decode(&hello); err != nil {
 		return nil, err
 	}
+	l.s.mu.Lock()
+	l.s.hellos = append(l.s.hellos, hello)
+	l.s.mu.Unlock()
 	l.binding = wsproto.Binding{Tenant: tenantName, Authority: "gateway.test", Hello: append([]byte(nil), r.Params...)}
 	return l.sign(false), nil
 }
@@ -221,10 +226,11 @@ func (l *line) sign(again bool) *wsproto.SignedChallenge {
 	nonce := make([]byte, 32)
 	rand.Read(nonce)
 	l.s.mu.Lock()
-	limits, forge := l.s.limits, l.s.forge
+	limits, forge, wants := l.s.limits, l.s.forge, l.s.wants
 	l.s.mu.Unlock()
 	text, err := wsproto.EncodeChallenge(wsproto.Challenge{
 		Version: wsproto.Version, Session: l.session, Nonce: nonce, TenantKey: spki, Limits: limits,
+		Credentials: wants,
 	})
 	require.NoError(l.s.t, err)
 	l.binding.Challenge, l.binding.Again = text, again
@@ -242,7 +248,7 @@ func (l *line) authenticate(r *wsproto.Request) (any, error) {
 	if err := r.Decode(&auth); err != nil {
 		return nil, err
 	}
-	spki, _ := wsproto.MarshalPublicKey(l.s.signer.Public())
+	spki, _ := wsproto.MarshalPublicKey(l.s.cfg.Identity.Public())
 	if err := wsproto.VerifyAuthenticate(spki, l.binding, auth.Signature); err != nil {
 		return nil, wsproto.CodeNotAuthenticated
 	}
@@ -331,7 +337,7 @@ func (c *call) checkpoint() wsproto.CheckpointParams {
 	var p wsproto.CheckpointParams
 	require.NoError(c.line.s.t, wsproto.Unmarshal(c.params, &p))
 	require.NoError(c.line.s.t, p.Validate())
-	spki := c.line.s.signer.Public().(*ecdsa.PublicKey)
+	spki := c.line.s.cfg.Identity.Public().(*ecdsa.PublicKey)
 	require.NoError(c.line.s.t, wsproto.VerifyCheckpoint(&p, tenantName, p.Checkpoint.OrderDigest, spki))
 	return p
 }

@@ -22,6 +22,7 @@ type session struct {
 	limits    wsproto.Limits
 	url       string
 	connector string
+	noted     error     // what OnAcknowledged returned
 	since     time.Time // when it became active
 
 	ready      chan struct{} // closed when the handshake is complete
@@ -39,6 +40,7 @@ type session struct {
 	calls      int
 	idle       chan struct{} // closed when there are no calls; nil while nobody waits
 	unanswered int           // calls in a row whose answer did not come
+	keyFailure error         // that ended the session
 
 	revision int64 // of the CAs that this session assigned last; under Connector.configuring
 }
@@ -111,7 +113,7 @@ func (s *session) handle(ctx context.Context, r *wsproto.Request) (any, error) {
 	case wsproto.MethodConfigure:
 		return s.handleConfigure(ctx, r)
 	case wsproto.MethodReauthenticate:
-		return s.handleReauthenticate(r)
+		return s.handleReauthenticate(ctx, r)
 	case wsproto.MethodDrain:
 		return s.handleDrain(r)
 	case wsproto.MethodApproved, wsproto.MethodRejected:
@@ -164,16 +166,29 @@ func (s *session) handleConfigure(ctx context.Context, r *wsproto.Request) (any,
 	return wsproto.Empty{}, nil
 }
 
-func (s *session) handleReauthenticate(r *wsproto.Request) (any, error) {
+func (s *session) handleReauthenticate(ctx context.Context, r *wsproto.Request) (any, error) {
 	var m wsproto.SignedChallenge
 	if err := r.Decode(&m); err != nil {
 		return nil, err
 	}
-	auth, err := s.prove(&m, true)
+	auth, err := s.proveAgain(ctx, &m)
+	if isKeyFailure(err) {
+		s.mu.Lock()
+		s.keyFailure = err
+		s.mu.Unlock()
+		return nil, wsproto.CloseAfter(wsproto.CodeInternal, wsproto.CloseInternal, "the connector's key cannot be used now")
+	}
 	if err != nil {
 		return nil, wsproto.CloseAfter(wsproto.CodeNotAuthenticated, wsproto.CloseNotAuthenticated, "the tenant's proof failed")
 	}
 	return auth, nil
+}
+
+// trouble returns what the connector itself has ended the session with.
+func (s *session) trouble() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.keyFailure
 }
 
 func (s *session) handleDrain(r *wsproto.Request) (any, error) {
@@ -193,7 +208,7 @@ func (s *session) handleRegistration(r *wsproto.Request) error {
 	}
 	err := error(wsproto.CodeRevoked)
 	if r.Method == wsproto.MethodApproved && state.State == wsproto.StateActive {
-		err = s.activate(&state)
+		err = s.activate(&state, s.c.former.ids()) // the next connect says which of them are needed
 	}
 	if err != nil {
 		s.rejectOnce.Do(func() {

@@ -140,7 +140,7 @@ func (c *Connector) session(ctx, life context.Context) (*session, ending) {
 			return s, endingOf(s.end)
 		}
 	}
-	c.event(Event{State: StateConnected, Connector: s.connector})
+	c.event(Event{State: StateConnected, Connector: s.connector, Err: s.noted})
 	quit := make(chan struct{})
 	var report sync.WaitGroup
 	report.Go(func() { s.report(quit) })
@@ -149,7 +149,7 @@ func (c *Connector) session(ctx, life context.Context) (*session, ending) {
 	var end ending
 	select {
 	case <-s.done:
-		end = endingOf(s.end)
+		end = endingOf(errors.Join(s.trouble(), s.end))
 	case <-s.drained:
 		end = ending{policy: wsproto.ReconnectBackoff, drained: true}
 	}
@@ -159,6 +159,9 @@ func (c *Connector) session(ctx, life context.Context) (*session, ending) {
 
 // endingOf decides what follows an error of a session. The close code of the tenant says it if there is one.
 func endingOf(err error) ending {
+	if isKeyFailure(err) { // it may be there again soon, whatever else came of it
+		return ending{err: err, policy: wsproto.ReconnectBackoff}
+	}
 	if closed, ok := errors.AsType[*wsproto.CloseError](err); ok {
 		if closed.Remote {
 			info := closed.Code.Info()

@@ -101,7 +101,8 @@ func (j *job) answered(life context.Context, result *CAResult, err error) (*wspr
 // held tells the tenant under which id the CA holds the request; the job ends for now.
 func (j *job) held(life context.Context, result *CAResult) (*wsproto.Outcome, error) {
 	defer j.stage("checkpoint")()
-	params, err := j.seal(wsproto.CheckpointPending, result.RequestID)
+	// Without this checkpoint nobody could fetch the certificate: a key that fails is waited for.
+	params, err := j.sealWithin(j.current, 0, wsproto.CheckpointPending, result.RequestID)
 	if err == nil {
 		_, err = j.send(j.current, params)
 	}
@@ -161,9 +162,23 @@ func (j *job) recover(life context.Context) (*wsproto.Outcome, error) {
 	e := classify(err)
 	arrived := result != nil || e != nil && (e.Kind == CARefused || e.RequestID != 0)
 	if !arrived && j.order.Resubmit {
+		if err := j.renew(); err != nil {
+			return j.notSubmitted(err)
+		}
 		return j.request(life)
 	}
 	return j.found(life, result, err, errors.New("connector: an earlier attempt may have submitted the request"))
+}
+
+// renew makes another request if the one to submit again was made with a former key: keys are also rotated because
+// somebody else may have them, and he shall not choose what is submitted.
+func (j *job) renew() error {
+	if !j.outdated {
+		return nil
+	}
+	j.forgetKey()
+	j.attempted = time.Time{}
+	return j.prepare()
 }
 
 // found goes on with what a look-up brought.
