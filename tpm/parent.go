@@ -157,7 +157,7 @@ func (c *conn) ownerAuth() (tpm2.AuthHandle, error) {
 	if err != nil || !storageKey(public) {
 		return h, c.malformed(errors.Join(errors.New("the key for a salt is not what was asked for"), err))
 	}
-	s, err := c.saltedSession(response.ObjectHandle, public)
+	s, err := c.saltedSession(response.ObjectHandle, public, tpm2.TPMSEHMAC)
 	if err != nil {
 		return h, err
 	}

@@ -34,7 +34,7 @@ type session struct {
 
 // saltedSession starts a session whose key only the holder of a storage key can know. The public area must have been
 // checked.
-func (c *conn) saltedSession(to tpm2.TPMHandle, public *tpm2.TPMTPublic) (*session, error) {
+func (c *conn) saltedSession(to tpm2.TPMHandle, public *tpm2.TPMTPublic, kind tpm2.TPMSE) (*session, error) {
 	encapsulation, err := tpm2.ImportEncapsulationKey(public)
 	if err != nil {
 		return nil, fmt.Errorf("tpm: session: %w", err)
@@ -50,7 +50,7 @@ func (c *conn) saltedSession(to tpm2.TPMHandle, public *tpm2.TPMTPublic) (*sessi
 	}
 	response, err := run(c, tpm2.StartAuthSession{
 		TPMKey: to, Bind: tpm2.TPMRHNull, NonceCaller: tpm2.TPM2BNonce{Buffer: s.nonceCaller},
-		EncryptedSalt: tpm2.TPM2BEncryptedSecret{Buffer: secret}, SessionType: tpm2.TPMSEHMAC,
+		EncryptedSalt: tpm2.TPM2BEncryptedSecret{Buffer: secret}, SessionType: kind,
 		Symmetric: tpm2.TPMTSymDef{
 			Algorithm: tpm2.TPMAlgAES,
 			KeyBits:   tpm2.NewTPMUSymKeyBits(tpm2.TPMAlgAES, tpm2.TPMKeyBits(8*aesKeySize)),
@@ -74,7 +74,7 @@ func (c *conn) authorize(auth []byte, d directions) (tpm2.Session, error) {
 		if err != nil {
 			return nil, err
 		}
-		s, err := c.saltedSession(p.Handle, p.public)
+		s, err := c.saltedSession(p.Handle, p.public, tpm2.TPMSEHMAC)
 		if err != nil {
 			return nil, err
 		}
