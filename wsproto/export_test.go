@@ -29,6 +29,8 @@ func (r *Rotation) SignedBytes(tenant string, identity, decryption []byte) []byt
 	return r.signedBytes(tenant, identity, decryption)
 }
 
+func RecipientBytes(tenant string, o *Order) ([]byte, error) { return recipientBytes(tenant, o) }
+
 const (
 	MaxIDForTest     = maxID
 	MaxMethodForTest = maxMethod

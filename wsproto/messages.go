@@ -274,7 +274,7 @@ type Outcome struct {
 	NotAfter      *time.Time       `json:"notAfter,omitempty"`
 	PublicKeyHash []byte           `json:"publicKeyHash,omitempty"`
 	PKCS12        []byte           `json:"pkcs12,omitempty"`
-	Sealed        json.RawMessage  `json:"sealed,omitempty"`
+	Sealed        json.RawMessage  `json:"sealed,omitempty"`    // for the recipient of the order: pkcs12/sealed opens it
 	TimingsMS     map[string]int64 `json:"timingsMs,omitempty"` // milliseconds in each stage
 	Traceparent   string           `json:"traceparent,omitempty"`
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/adcskit/adcskit/internal/sealedbundle"
 	"github.com/adcskit/adcskit/wsproto"
 )
 
@@ -137,7 +138,8 @@ func TestProtocolListsTheLimits(t *testing.T) {
 		fmt.Sprintf("name | %d", wsproto.MaxNameForTest), fmt.Sprintf("hello | %d", wsproto.MaxHello),
 		fmt.Sprintf("attestation | %d", wsproto.MaxAttestation), fmt.Sprintf("former keys | %d", wsproto.MaxFormerKeys),
 		fmt.Sprintf("order | %d", wsproto.MaxOrderForTest),
-		fmt.Sprintf("checkpoint parts | %d", wsproto.MaxSealedParts), fmt.Sprintf("CAs | %d", wsproto.MaxCAs),
+		fmt.Sprintf("checkpoint parts | %d", wsproto.MaxSealedParts), fmt.Sprintf("sealed bundle | %d", sealedbundle.MaxText),
+		fmt.Sprintf("CAs | %d", wsproto.MaxCAs),
 		fmt.Sprintf("names | %d", wsproto.MaxNames),
 	}, column(t, tables("### 3.1 JSON"), "limit", 0, 1))
 }
@@ -178,6 +180,7 @@ func TestProtocolShowsTheVectors(t *testing.T) {
 	assert.Equal(t, []string{
 		v.Hello, v.Challenge, v.Transcripts[wsproto.ContextChallenge], v.Challenge1, v.Transcripts[wsproto.ContextAuthenticate],
 		v.Authenticate, v.EnrollmentCode, v.EnrollmentHash, v.EnrollmentMAC, v.Order, v.OrderDigest, v.SealInfo,
+		v.SealedOrder, v.RecipientSigned, v.BundleInfo,
 	}, shown)
 	assert.Contains(t, example, "`"+v.EnrollmentID+"`")
 	assert.Contains(t, example, fmt.Sprintf("Tenant `%s`, authority `%s`", v.Tenant, v.Authority))

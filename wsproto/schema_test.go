@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/adcskit/adcskit/internal/sealedbundle"
 	"github.com/adcskit/adcskit/wsproto"
 	"github.com/adcskit/adcskit/wsproto/internal/schematest"
 )
@@ -180,13 +181,16 @@ func TestSchemaFindsWhatIsNotDescribed(t *testing.T) {
 	assert.NoError(t, doc.ValidateSchema("Outcome", fmt.Appendf(nil, pending, `,"requestId":4`)))
 }
 
+// SealedBundle is what the schema of this name describes; the type is in a package of its own, under a shorter name.
+type SealedBundle sealedbundle.Bundle
+
 // schemaTypes are the Go types with a schema of the same name.
 func schemaTypes() []any {
 	return []any{
 		wsproto.Hello{}, wsproto.Rotation{}, wsproto.SignedChallenge{}, wsproto.Challenge{}, wsproto.Limits{}, wsproto.Authenticate{}, wsproto.EnrollmentMAC{},
 		wsproto.State{}, wsproto.Drain{}, wsproto.Configure{}, wsproto.CAAssignment{}, wsproto.Status{}, wsproto.CAHealth{}, wsproto.Offer{},
 		wsproto.OfferResult{}, wsproto.Order{}, wsproto.Recipient{}, wsproto.Checkpoint{}, wsproto.SealedPart{}, wsproto.CheckpointParams{},
-		wsproto.CheckpointAck{}, wsproto.FinishParams{}, wsproto.FinishAck{}, wsproto.Outcome{}, wsproto.Cancel{}, wsproto.CancelResult{},
+		wsproto.CheckpointAck{}, wsproto.FinishParams{}, wsproto.FinishAck{}, wsproto.Outcome{}, SealedBundle{}, wsproto.Cancel{}, wsproto.CancelResult{},
 		wsproto.Empty{}, wsproto.Error{},
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/adcskit/adcskit/internal/envelope"
+	"github.com/adcskit/adcskit/internal/sealedbundle"
 )
 
 // ErrBounds says that a member of a message is missing, or outside the bounds of PROTOCOL.md.
@@ -240,7 +241,7 @@ func OutcomeKinds() []OutcomeKind {
 }
 
 // Validate checks the bounds of an outcome, and that it holds what its kind requires: an issued one a serial, a
-// thumbprint and a bundle, a pending one a request id.
+// thumbprint and a bundle, a pending one a request id. It does not look into a sealed bundle.
 func (o *Outcome) Validate() error {
 	var c check
 	c.that(slices.Contains(OutcomeKinds(), o.Kind), "outcome.kind")
@@ -257,6 +258,7 @@ func (o *Outcome) Validate() error {
 		c.number(ms, 0, maxMillis, "outcome.timingsMs")
 	}
 	c.text(o.Traceparent, 0, maxName, "outcome.traceparent")
+	c.that(len(o.Sealed) == 0 || o.Sealed[0] == '{' && len(o.Sealed) <= sealedbundle.MaxText, "outcome.sealed")
 	switch o.Kind {
 	case Issued:
 		c.that(o.Serial != "", "outcome.serial")

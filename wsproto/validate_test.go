@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/adcskit/adcskit/internal/sealedbundle"
 	"github.com/adcskit/adcskit/wsproto"
 )
 
@@ -25,6 +26,10 @@ func TestOutcomeHoldsWhatItsKindRequires(t *testing.T) {
 	sealed := issued
 	sealed.PKCS12, sealed.Sealed = nil, []byte(`{}`)
 	require.NoError(t, sealed.Validate())
+	for _, bad := range []string{`[]`, `"x"`, `1`, ` {}`, `{` + strings.Repeat(" ", sealedbundle.MaxText-1) + `}`} {
+		sealed.Sealed = []byte(bad)
+		require.ErrorIs(t, sealed.Validate(), wsproto.ErrBounds)
+	}
 	for name, o := range map[string]wsproto.Outcome{
 		"no kind":                {},
 		"no serial":              {Kind: wsproto.Issued, Thumbprint: hash, PKCS12: p12},

@@ -63,6 +63,18 @@ type vectors struct {
 	PreviousDecryptionKey string          `json:"previousDecryptionKey"` // PKCS#8
 	RotationSigned        string          `json:"rotationSignedBytes"`
 	Rotation              json.RawMessage `json:"rotation"` // to the keys of the hello
+
+	OrderingKey     string          `json:"orderingKey"`          // PKCS#8
+	SealedOrder     string          `json:"sealedOrder"`          // for a recipient with a P-256 key, signed by the ordering key
+	RecipientSigned string          `json:"recipientSignedBytes"` // what the ordering key has signed
+	RecipientP256   string          `json:"recipientKeyP256"`     // PKCS#8
+	RecipientX25519 string          `json:"recipientKeyX25519"`   // PKCS#8
+	PKCS12          string          `json:"sealedPkcs12"`         // stands for a .p12
+	Password        string          `json:"sealedPassword"`
+	BundleInfo      string          `json:"sealedInfo"`        // of the bundle for the P-256 key
+	BundleSigned    string          `json:"sealedSignedBytes"` // of the same
+	BundleP256      json.RawMessage `json:"sealedP256"`
+	BundleX25519    json.RawMessage `json:"sealedX25519"`
 }
 
 func transcriptContexts() []wsproto.Context {
@@ -164,6 +176,7 @@ func makeVectors(t *testing.T) vectors {
 	v.RotationSigned = hex.EncodeToString(r.SignedBytes(b.Tenant, keys.Identity, keys.Decryption))
 	v.Rotation, err = json.Marshal(r)
 	require.NoError(t, err)
+	makeSealedVectors(t, &v, identity)
 	return v
 }
 

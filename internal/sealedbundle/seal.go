@@ -44,10 +44,10 @@ func Seal(b Bundle, content Content, identity crypto.Signer, to *ecdh.PublicKey)
 	plaintext := content.encode()
 	defer clear(plaintext)
 	var err error
-	if b.Encapsulation, b.Ciphertext, err = envelope.Seal(to, b.info(), plaintext); err != nil {
+	if b.Encapsulation, b.Ciphertext, err = envelope.Seal(to, b.Info(), plaintext); err != nil {
 		return nil, fmt.Errorf("sealed bundle: encrypting: %w", err)
 	}
-	digest := sha256.Sum256(b.signed())
+	digest := sha256.Sum256(b.Signed())
 	if b.Signature, err = identity.Sign(rand.Reader, digest[:], crypto.SHA256); err != nil {
 		return nil, fmt.Errorf("sealed bundle: signing: %w", err)
 	}
@@ -103,7 +103,7 @@ func (b *Bundle) Verify() error {
 	if err != nil {
 		return err
 	}
-	digest := sha256.Sum256(b.signed())
+	digest := sha256.Sum256(b.Signed())
 	if !ecdsa.VerifyASN1(pub, digest[:], b.Signature) {
 		return ErrSignature
 	}
@@ -120,7 +120,7 @@ func (b *Bundle) Open(key ecdh.KeyExchanger) (*Content, error) {
 	if err != nil || string(id[:]) != string(b.RecipientKey) {
 		return nil, ErrRecipient
 	}
-	plaintext, err := envelope.Open(key, b.info(), b.Encapsulation, b.Ciphertext)
+	plaintext, err := envelope.Open(key, b.Info(), b.Encapsulation, b.Ciphertext)
 	if failed, ok := errors.AsType[*envelope.KeyError](err); ok {
 		return nil, failed
 	}
@@ -130,11 +130,11 @@ func (b *Bundle) Open(key ecdh.KeyExchanger) (*Content, error) {
 	return decodeContent(plaintext)
 }
 
-// info is the info of HPKE (RFC 9180, section 5.1): what the bundle is bound to besides the recipient's key.
-func (b *Bundle) info() []byte { return b.header(sealContext) }
+// Info is the info of HPKE (RFC 9180, section 5.1): what the bundle is bound to besides the recipient's key.
+func (b *Bundle) Info() []byte { return b.header(sealContext) }
 
-// signed is what the identity key signs.
-func (b *Bundle) signed() []byte {
+// Signed is what the identity key signs.
+func (b *Bundle) Signed() []byte {
 	out := b.header(signContext)
 	out = envelope.AppendField(out, b.Encapsulation)
 	return envelope.AppendField(out, b.Ciphertext)
