@@ -28,12 +28,16 @@ type (
 		Software    string                    `json:"software"`
 		Source      string                    `json:"source"`
 		Attestation string                    `json:"attestation"`
+		Detail      string                    `json:"attestationDetail,omitempty"`
+		Evidence    string                    `json:"evidence,omitempty"`
 		Capacity    int                       `json:"capacity"`
 		InFlight    int                       `json:"inFlight"`
 		Registered  time.Time                 `json:"registered"`
 		LastSeen    time.Time                 `json:"lastSeen"`
 		CAs         []wsproto.CAAssignment    `json:"cas"`
 		Health      []wsproto.CAHealth        `json:"health"`
+		Successor   string                    `json:"successor,omitempty"`
+		Predecessor string                    `json:"predecessor,omitempty"`
 	}
 	jobAnswer struct {
 		Job     string           `json:"job"`

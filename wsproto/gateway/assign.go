@@ -94,7 +94,7 @@ func (g *Gateway) pick(j *Job, now time.Time) (best *session, room bool) {
 			continue
 		}
 		room = true
-		if c := j.toOffer(); j.refusedBy(s.id, now) || c != nil && !canOpen(c, s.id, s.record.DecryptionKey) {
+		if c := j.toOffer(); j.refusedBy(s.id, now) || c != nil && !s.record.canOpen(c) {
 			continue
 		}
 		if best == nil || s.before(best) {

@@ -15,7 +15,10 @@ type ConnectorEvent struct {
 	Host      string                 // what it calls itself
 	Source    string                 // network address
 	CAs       []wsproto.CAAssignment // assigned to it; none, and it gets no jobs
-	Message   string                 // why it was refused, or how the connection ended; may be empty
+	Message   string                 // why it was refused, how the connection ended, whose keys it replaced; may be empty
+	// Attestation and AttestationDetail are the level of its keys, as in ConnectorInfo; empty if it was refused.
+	Attestation       string
+	AttestationDetail string
 }
 
 // ConnectorEventKind says what happened.
@@ -27,7 +30,10 @@ const (
 	ConnectorWaits ConnectorEventKind = "waits"
 	// ConnectorActive: it is connected and active. It comes after ConnectorWaits when it is approved meanwhile.
 	ConnectorActive ConnectorEventKind = "active"
-	// ConnectorRefused: it proved its key, and was refused: its enrollment code is not valid, it is revoked, or a copy.
+	// ConnectorRotated: its keys took the place of those of another connector, which is revoked. ConnectorActive follows.
+	ConnectorRotated ConnectorEventKind = "rotated"
+	// ConnectorRefused: it proved its key, and was refused: its enrollment code or its evidence is not valid, it is revoked,
+	// or a copy, or its keys are of a lower level than the tenant asks for.
 	ConnectorRefused ConnectorEventKind = "refused"
 	// ConnectorGone: its connection has ended, and no newer one took over.
 	ConnectorGone ConnectorEventKind = "gone"
@@ -41,6 +47,7 @@ func (s *session) came(c *Connector) {
 	}
 	s.g.tellConnector(ConnectorEvent{
 		Kind: kind, Tenant: c.Tenant, Connector: c.ID, Host: c.Host, Source: s.source, CAs: c.CAs,
+		Attestation: c.Attestation, AttestationDetail: c.AttestationDetail,
 	})
 }
 
@@ -49,6 +56,7 @@ func (s *session) went() {
 	s.g.mu.Lock()
 	e := ConnectorEvent{
 		Kind: ConnectorGone, Tenant: s.tenant, Connector: s.id, Host: s.record.Host, Source: s.source, CAs: s.record.CAs,
+		Attestation: s.record.Attestation, AttestationDetail: s.record.AttestationDetail,
 	}
 	s.g.mu.Unlock()
 	if closed := new(wsproto.CloseError); errors.As(s.peer.Err(), &closed) {

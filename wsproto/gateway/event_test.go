@@ -39,6 +39,7 @@ func TestConnectorEvents(t *testing.T) {
 		require.NoError(t, err)
 		event := gateway.ConnectorEvent{
 			Kind: gateway.ConnectorWaits, Tenant: "acme", Connector: i.id(), Host: "host1", Source: "192.0.2.1",
+			Attestation: gateway.LevelSoftware,
 		}
 		require.Equal(t, []gateway.ConnectorEvent{event}, take())
 

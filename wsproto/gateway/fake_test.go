@@ -142,6 +142,10 @@ type identity struct {
 	dec      *ecdh.PrivateKey
 	instance string
 	capacity int
+
+	evidence json.RawMessage
+	rotation *wsproto.Rotation
+	activate func(credentials json.RawMessage) json.RawMessage // the hardware; nil: there is none
 }
 
 func newIdentity(t testing.TB) *identity {
@@ -165,6 +169,7 @@ func (i *identity) hello(t testing.TB) wsproto.Hello {
 	return wsproto.Hello{
 		Versions: []int{1}, Instance: i.instance, IdentityKey: identityKey, DecryptionKey: decryptionKey, Nonce: nonce,
 		Capacity: i.capacity, Host: "host1", OS: "linux", Software: "test 1",
+		Attestation: i.evidence, Rotation: i.rotation,
 	}
 }
 
@@ -181,6 +186,8 @@ type fake struct {
 	offers     chan wsproto.Offer
 	notes      chan string
 	drains     chan wsproto.Drain
+
+	credentials json.RawMessage // of the challenge, after prove
 
 	mu     sync.Mutex
 	answer func(wsproto.Offer) (wsproto.OfferResult, error)
@@ -283,7 +290,13 @@ func (f *fake) prove(code wsproto.EnrollmentCode) (wsproto.State, error) {
 	if err != nil {
 		return state, err
 	}
-	return state, f.peer.Call(context.Background(), wsproto.MethodAuthenticate, f.proof(b, code), &state)
+	proof := f.proof(b, code)
+	var challenge wsproto.Challenge
+	require.NoError(f.t, wsproto.Unmarshal(b.Challenge, &challenge))
+	if f.credentials = challenge.Credentials; f.credentials != nil && f.identity.activate != nil {
+		proof.Activation = f.identity.activate(f.credentials)
+	}
+	return state, f.peer.Call(context.Background(), wsproto.MethodAuthenticate, proof, &state)
 }
 
 func (f *fake) proof(b wsproto.Binding, code wsproto.EnrollmentCode) wsproto.Authenticate {

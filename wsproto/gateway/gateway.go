@@ -47,6 +47,14 @@ type Config struct {
 	// counted by; set it behind a load balancer. Nil: the host of RemoteAddr.
 	Source func(r *http.Request) string
 
+	// AttestationVerifier looks at the evidence of connectors about their keys, before a person is asked to approve and before
+	// an enrollment code is used up. Nil: every new connector counts as LevelSoftware.
+	AttestationVerifier AttestationVerifier
+	// Attestation says which level the connectors of a tenant must have. It is asked at each connect, and at each heartbeat
+	// of a session, on any goroutine of the gateway, and must not block: what it says more strictly than before ends
+	// the sessions that have less, with code 4411, within a heartbeat. Nil: AttestationAny.
+	Attestation func(tenant string) AttestationPolicy
+
 	// Timing and Limits may be nil; both are copied.
 	Timing *Timing
 	Limits *Limits
@@ -73,6 +81,12 @@ const (
 	AlarmTakeover AlarmKind = "takeover"
 	// AlarmEnrollment: too many wrong enrollment codes from one source.
 	AlarmEnrollment AlarmKind = "enrollment"
+	// AlarmAttestation: a connector sent wrong evidence about its keys, or has keys of a lower level than it had or than its
+	// tenant asks for.
+	AlarmAttestation AlarmKind = "attestation"
+	// AlarmRotation: keys were used that are revoked or were replaced by others: to connect, or to name new keys. Somebody
+	// may have a copy, or the connector's state was restored from an old one.
+	AlarmRotation AlarmKind = "rotation"
 	// AlarmCheckpoint: a connector sent a checkpoint with a wrong signature.
 	AlarmCheckpoint AlarmKind = "checkpoint"
 )
@@ -84,9 +98,10 @@ type Gateway struct {
 	limits Limits
 	rules  rules
 
-	wake    chan struct{}
-	closing chan struct{}
-	running sync.WaitGroup // connections, and Run
+	wake      chan struct{}
+	closing   chan struct{}
+	verifying chan struct{}  // holds a place for each call of the verifier
+	running   sync.WaitGroup // connections, and Run
 
 	mu       sync.Mutex
 	closed   bool
@@ -111,10 +126,12 @@ func New(cfg Config) (*Gateway, error) {
 			"of the URL that connectors use: no proof of theirs would verify", cfg.Authority)
 	case cfg.Store == nil:
 		return nil, errors.New("gateway: Config.Store is missing")
+	case cfg.Attestation != nil && cfg.AttestationVerifier == nil:
+		return nil, errors.New("gateway: Config.Attestation asks for a level, but without Config.AttestationVerifier there is only one")
 	}
 	g := &Gateway{
 		cfg: cfg, timing: cfg.Timing.withDefaults(), limits: cfg.Limits.withDefaults(),
-		wake: make(chan struct{}, 1), closing: make(chan struct{}),
+		wake: make(chan struct{}, 1), closing: make(chan struct{}), verifying: make(chan struct{}, maxVerifications),
 		tenants: make(map[string]*tenant), dirty: make(map[string]struct{}),
 		waiters: make(map[key]map[chan struct{}]struct{}),
 	}

@@ -29,6 +29,9 @@ func TestNewRefusesAnIncompleteConfig(t *testing.T) {
 		"TenantKey": func(c *gateway.Config) { c.TenantKey = nil },
 		"Authority": func(c *gateway.Config) { c.Authority = "" },
 		"Store":     func(c *gateway.Config) { c.Store = nil },
+		"Attestation": func(c *gateway.Config) {
+			c.Attestation = func(string) gateway.AttestationPolicy { return gateway.AttestationTPM }
+		},
 	} {
 		c := whole
 		change(&c)

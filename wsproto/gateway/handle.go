@@ -82,6 +82,13 @@ func (s *session) connector() string {
 	return s.id
 }
 
+// registration returns the connector's record as it was last read. It is not to be changed.
+func (s *session) registration() *Connector {
+	s.g.mu.Lock()
+	defer s.g.mu.Unlock()
+	return s.record
+}
+
 // unavailable reports an error of the store, and answers that it should be tried again.
 func (s *session) unavailable(err error) error {
 	s.g.report(fmt.Errorf("gateway: store: %w", err))
@@ -121,6 +128,7 @@ func (s *session) takeCheckpoint(ctx context.Context, r *wsproto.Request) (any, 
 	}
 	var lease time.Duration
 	_, err = s.g.change(ctx, s.tenant, p.Job, func(j *Job, now time.Time) (err error) {
+		j.inherit(s.registration())
 		lease, err = j.checkpoint(s.connector(), &p, now, &s.g.rules)
 		return err
 	})
@@ -145,6 +153,7 @@ func (s *session) takeFinish(ctx context.Context, r *wsproto.Request) (any, erro
 		if j.Traceparent != "" {
 			p.Outcome.Traceparent = j.Traceparent
 		}
+		j.inherit(s.registration())
 		return j.finish(s.connector(), &p, now, &s.g.rules)
 	})
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/rand"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -25,7 +26,9 @@ type handshake struct {
 	hello    wsproto.Hello
 	binding  wsproto.Binding
 	identity *ecdsa.PublicKey
-	counted  bool // it does not count as a handshake any more
+	// attestation is written before greeted is closed, and belongs to the goroutine of the proof then.
+	attestation attestation
+	counted     bool // it does not count as a handshake any more
 }
 
 type step int
@@ -119,7 +122,12 @@ func (s *session) hello(ctx context.Context, r *wsproto.Request) (any, error) {
 	if err != nil {
 		return nil, failure(wsproto.CodeInvalidParams, wsproto.CloseMalformed, "the identity key is not a P-256 key")
 	}
-	signed, binding, err := s.challenge(ctx, r.Params, false)
+	credentials, err := s.askProof(ctx, &hello)
+	if err != nil {
+		s.g.report(fmt.Errorf("gateway: looking at the evidence of a connector: %w", err))
+		return nil, failure(wsproto.CodeUnavailable, wsproto.CloseUnavailable, "the evidence cannot be looked at now")
+	}
+	signed, binding, err := s.challenge(ctx, r.Params, credentials, false)
 	if err != nil {
 		s.g.report(err)
 		return nil, failure(wsproto.CodeUnavailable, wsproto.CloseUnavailable, "no challenge can be made now")
@@ -132,7 +140,8 @@ func (s *session) hello(ctx context.Context, r *wsproto.Request) (any, error) {
 }
 
 // challenge makes the tenant's half of the handshake for the exact bytes of a hello.
-func (s *session) challenge(ctx context.Context, hello []byte, again bool) (*wsproto.SignedChallenge, *wsproto.Binding, error) {
+func (s *session) challenge(ctx context.Context, hello []byte, credentials json.RawMessage, again bool) (
+	*wsproto.SignedChallenge, *wsproto.Binding, error) {
 	key, err := s.g.tenantKey(ctx, s.tenant)
 	if err != nil {
 		return nil, nil, err
@@ -150,6 +159,7 @@ func (s *session) challenge(ctx context.Context, hello []byte, again bool) (*wsp
 			HeartbeatMS:     s.g.timing.Heartbeat.Milliseconds(),
 			RPCDeadlineMS:   s.g.timing.RPCDeadline.Milliseconds(),
 		},
+		Credentials: credentials,
 	})
 	if err != nil {
 		return nil, nil, err
@@ -180,6 +190,9 @@ func (s *session) authenticate(ctx context.Context, r *wsproto.Request) (any, er
 	if wsproto.VerifyAuthenticate(h.hello.IdentityKey, h.binding, proof.Signature) != nil {
 		return nil, failure(wsproto.CodeNotAuthenticated, wsproto.CloseNotAuthenticated, "the signature does not verify")
 	}
+	if err := s.takeProof(ctx, proof.Activation); err != nil {
+		return nil, s.refusal(err)
+	}
 	c, err := s.register(ctx, proof.Enrollment)
 	if err != nil {
 		return nil, s.refusal(err)
@@ -188,7 +201,7 @@ func (s *session) authenticate(ctx context.Context, r *wsproto.Request) (any, er
 		return nil, s.refusal(err)
 	}
 	s.came(c)
-	state := wsproto.State{State: c.State, Connector: c.ID}
+	state := wsproto.State{State: c.State, Connector: c.ID, FormerKeys: c.formerKeys()}
 	if c.State == wsproto.StatePending && s.g.cfg.RegistrationURL != nil {
 		state.RegistrationURL = s.g.cfg.RegistrationURL(s.tenant, c.ID)
 	}
@@ -202,7 +215,7 @@ func (s *session) authenticate(ctx context.Context, r *wsproto.Request) (any, er
 func (s *session) reauthenticate(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, s.g.timing.Authenticate)
 	defer cancel()
-	signed, binding, err := s.challenge(ctx, s.handshake.binding.Hello, true)
+	signed, binding, err := s.challenge(ctx, s.handshake.binding.Hello, nil, true)
 	if err != nil {
 		s.g.report(err)
 		return // the tenant's failure, not the connector's

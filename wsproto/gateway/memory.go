@@ -26,6 +26,7 @@ type MemoryStore struct {
 	jobs       map[key]*memoryJob
 	queues     map[queue][]*memoryJob
 	held       map[key]map[*memoryJob]struct{}
+	sealed     map[sealedKey][]*memoryJob // by ID
 	due        dueHeap
 	connectors map[string]map[string]*Connector
 	nConnector int
@@ -33,6 +34,12 @@ type MemoryStore struct {
 }
 
 type key struct{ tenant, id string }
+
+// sealedKey is a decryption key that checkpoints of a tenant are encrypted to.
+type sealedKey struct {
+	tenant string
+	key    wsproto.Fingerprint
+}
 
 type queue struct {
 	tenant string
@@ -51,6 +58,7 @@ func NewMemoryStore() *MemoryStore {
 		jobs:       make(map[key]*memoryJob),
 		queues:     make(map[queue][]*memoryJob),
 		held:       make(map[key]map[*memoryJob]struct{}),
+		sealed:     make(map[sealedKey][]*memoryJob),
 		connectors: make(map[string]map[string]*Connector),
 		codes:      make(map[key]*Code),
 	}
@@ -151,6 +159,25 @@ func (m *MemoryStore) HeldJobs(_ context.Context, tenant, connector string) ([]*
 	return out, nil
 }
 
+// SealedJobs implements [JobStore].
+func (m *MemoryStore) SealedJobs(_ context.Context, q SealedQuery) ([]*Job, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	jobs := m.sealed[sealedKey{q.Tenant, q.Key}]
+	if q.AfterID != "" {
+		at, found := slices.BinarySearchFunc(jobs, q.AfterID, compareSealed)
+		if found {
+			at++
+		}
+		jobs = jobs[at:]
+	}
+	var out []*Job
+	for _, j := range jobs[:min(q.Limit, len(jobs))] {
+		out = append(out, j.clone())
+	}
+	return out, nil
+}
+
 // DueJobs implements [JobStore].
 func (m *MemoryStore) DueJobs(_ context.Context, now time.Time, limit int) ([]*Job, error) {
 	m.mu.Lock()
@@ -181,9 +208,29 @@ func (m *MemoryStore) link(j *memoryJob) {
 		}
 		m.held[k][j] = struct{}{}
 	}
+	for _, k := range j.sealedKeys() {
+		if at, found := slices.BinarySearchFunc(m.sealed[k], j.ID, compareSealed); !found {
+			m.sealed[k] = slices.Insert(m.sealed[k], at, j)
+		}
+	}
 	if !j.Due.IsZero() {
 		heap.Push(&m.due, j)
 	}
+}
+
+// sealedKeys are the keys by which SealedJobs finds the job; a key may be named twice.
+func (j *memoryJob) sealedKeys() []sealedKey {
+	if j.State == JobDone || j.Checkpoint == nil {
+		return nil
+	}
+	var out []sealedKey
+	for _, part := range j.Checkpoint.Sealed {
+		if k := (sealedKey{tenant: j.Tenant}); len(part.Key) == len(k.key) {
+			copy(k.key[:], part.Key)
+			out = append(out, k)
+		}
+	}
+	return out
 }
 
 func (m *MemoryStore) unlink(j *memoryJob) {
@@ -202,6 +249,14 @@ func (m *MemoryStore) unlink(j *memoryJob) {
 			delete(m.held, k)
 		}
 	}
+	for _, k := range j.sealedKeys() {
+		if at, found := slices.BinarySearchFunc(m.sealed[k], j.ID, compareSealed); found {
+			m.sealed[k] = slices.Delete(m.sealed[k], at, at+1)
+		}
+		if len(m.sealed[k]) == 0 {
+			delete(m.sealed, k)
+		}
+	}
 	if j.place >= 0 {
 		heap.Remove(&m.due, j.place)
 	}
@@ -210,6 +265,8 @@ func (m *MemoryStore) unlink(j *memoryJob) {
 func compareQueued(a, b *memoryJob) int {
 	return cmp.Or(a.NotBefore.Compare(b.NotBefore), cmp.Compare(a.ID, b.ID))
 }
+
+func compareSealed(j *memoryJob, id string) int { return cmp.Compare(j.ID, id) }
 
 // dueHeap is a heap of jobs, the earliest Due on top.
 type dueHeap []*memoryJob

@@ -118,6 +118,7 @@ func (j *Job) clone() *Job {
 func (c *Connector) clone() *Connector {
 	k := *c
 	k.CAs = slices.Clone(c.CAs)
+	k.Former = slices.Clone(c.Former)
 	return &k
 }
 

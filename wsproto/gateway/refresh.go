@@ -18,6 +18,9 @@ const lingerTime = time.Second
 // attach makes this the session of its connector. An older one of this gateway is superseded; one at another gateway
 // sees it in the record.
 func (s *session) attach(ctx context.Context, c *Connector) error {
+	if err := s.inheritJobs(ctx, c); err != nil {
+		return err
+	}
 	held, err := s.g.cfg.Store.HeldJobs(ctx, s.tenant, c.ID)
 	if err != nil {
 		return err
@@ -140,22 +143,28 @@ func (s *session) refresh(ctx context.Context) {
 			s.g.report(fmt.Errorf("gateway: refreshing a session: %w", err))
 		}
 	case c.State == wsproto.StateRevoked:
-		s.revoked(ctx, before)
+		s.revoked(ctx, c, before)
 	case c.Session != s.name:
 		s.superseded(ctx)
+	case rank(c.Attestation) < s.g.least(s.tenant):
+		s.peer.Close(wsproto.CloseAttestation, s.g.tooLow(c)) // the tenant asks for more than when it connected
 	case c.State == wsproto.StateActive:
 		s.activate(ctx, c, before)
 	}
 }
 
 // revoked ends the session of a connector that is not trusted any more.
-func (s *session) revoked(ctx context.Context, before wsproto.RegistrationState) {
+func (s *session) revoked(ctx context.Context, c *Connector, before wsproto.RegistrationState) {
 	if before == wsproto.StatePending {
 		limited, cancel := context.WithTimeout(ctx, s.g.timing.Offer)
 		defer cancel()
 		s.peer.Notify(limited, wsproto.MethodRejected, wsproto.State{State: wsproto.StateRevoked, Connector: s.id})
 	}
-	s.peer.Close(wsproto.CloseRevoked, "the registration was rejected or revoked")
+	reason := "the registration was rejected or revoked"
+	if c.Successor != "" {
+		reason = "this key was replaced by a newer one"
+	}
+	s.peer.Close(wsproto.CloseRevoked, reason)
 }
 
 // activate tells a connector that it is approved, if it was not, and which CAs it serves, if it does not know.

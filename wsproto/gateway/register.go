@@ -10,7 +10,7 @@ import (
 	"github.com/adcskit/adcskit/wsproto"
 )
 
-// failures counts wrong enrollment codes of one source within a minute.
+// failures counts wrong enrollment codes, and wrong evidence, of one source within a minute.
 type failures struct {
 	since time.Time
 	count int
@@ -25,41 +25,103 @@ const (
 
 // register finds or makes the record of a connector that has proved its key, and makes this its session.
 func (s *session) register(ctx context.Context, mac *wsproto.EnrollmentMAC) (*Connector, error) {
-	hello := &s.handshake.hello
-	fingerprint := wsproto.FingerprintSPKI(hello.IdentityKey)
-	id := fingerprint.String()
 	for {
-		c, err := s.g.cfg.Store.Connector(ctx, s.tenant, id)
-		if errors.Is(err, ErrNotFound) {
-			c, err = &Connector{
-				Tenant: s.tenant, ID: id, State: wsproto.StatePending, IdentityKey: hello.IdentityKey,
-				Attestation: "software", Registered: time.Now(),
-			}, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		if err := s.decide(ctx, c, mac); err != nil {
-			return nil, err
-		}
-		moved := s.displaces(c)
-		s.describe(c)
-		if s.peer.Err() != nil {
-			// The connector is gone, and may be back already on another connection: this one must not supersede it.
-			return nil, &refusedError{wsproto.CodeNotAuthenticated, wsproto.CloseNotAuthenticated, "the connection has ended"}
-		}
-		switch err := s.g.cfg.Store.PutConnector(ctx, c); {
+		c, tell, err := s.tryRegister(ctx, mac)
+		switch {
 		case err == nil:
-			if moved != nil {
-				s.g.alarm(*moved)
-			}
+			tell()
 			return c, nil
-		case !errors.Is(err, ErrConflict):
+		case !errors.Is(err, errAgain):
 			return nil, err
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
 		}
 	}
+}
+
+// tryRegister is one try. tell is to be called when it has succeeded.
+func (s *session) tryRegister(ctx context.Context, mac *wsproto.EnrollmentMAC) (c *Connector, tell func(), err error) {
+	if c, err = s.known(ctx); err != nil {
+		return nil, nil, err
+	}
+	switch {
+	case c.State == wsproto.StateRevoked:
+		return nil, nil, s.revokedKey(c)
+	case c.Instance != "" && c.Instance != s.handshake.hello.Instance:
+		return nil, nil, s.duplicate(c.ID)
+	}
+	alarms, err := s.rate(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	rotated, err := s.succeed(ctx, c)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := s.decide(ctx, c, mac); err != nil {
+		return nil, nil, err
+	}
+	if err := s.prune(ctx, c); err != nil {
+		return nil, nil, err
+	}
+	if moved := s.displaces(c); moved != nil {
+		alarms = append(alarms, *moved)
+	}
+	s.describe(c)
+	if s.peer.Err() != nil {
+		return nil, nil, errEnded()
+	}
+	return c, func() { s.tellRegistered(c, alarms, rotated) }, s.put(ctx, c)
+}
+
+// tellRegistered tells what came with a registration that is written now.
+func (s *session) tellRegistered(c *Connector, alarms []Alarm, rotated *succession) {
+	for _, a := range alarms {
+		s.g.alarm(a)
+	}
+	if rotated != nil {
+		s.succeeded(c, rotated)
+	}
+}
+
+// known returns the record of the connector, or a new one.
+func (s *session) known(ctx context.Context) (*Connector, error) {
+	id := s.fingerprint()
+	c, err := s.g.cfg.Store.Connector(ctx, s.tenant, id)
+	if errors.Is(err, ErrNotFound) {
+		return &Connector{
+			Tenant: s.tenant, ID: id, State: wsproto.StatePending, IdentityKey: s.handshake.hello.IdentityKey,
+			Attestation: LevelSoftware, Registered: time.Now(),
+		}, nil
+	}
+	return c, err
+}
+
+// errEnded refuses a connection that has ended: the connector is gone, and may be back already on another one, which this
+// one must not supersede.
+func errEnded() error {
+	return &refusedError{wsproto.CodeNotAuthenticated, wsproto.CloseNotAuthenticated, "the connection has ended"}
+}
+
+// revokedKey refuses a key that is not trusted any more. One that was replaced has no use but for the owner of a copy.
+func (s *session) revokedKey(c *Connector) error {
+	if c.Successor == "" {
+		return &refusedError{wsproto.CodeRevoked, wsproto.CloseRevoked, "the registration of this key was rejected or revoked"}
+	}
+	s.g.alarm(Alarm{
+		Tenant: s.tenant, Connector: c.ID, Kind: AlarmRotation, Source: s.source,
+		Message: "keys that were replaced by those of " + c.Successor + " were used again: from a copy, or from a backup",
+	})
+	return &refusedError{wsproto.CodeRevoked, wsproto.CloseRevoked, "this key was replaced by a newer one"}
+}
+
+// duplicate refuses another installation with a key that has one.
+func (s *session) duplicate(connector string) error {
+	s.g.alarm(Alarm{
+		Tenant: s.tenant, Connector: connector, Kind: AlarmDuplicateKey, Source: s.source,
+		Message: "another installation uses the identity key of this connector",
+	})
+	return &refusedError{wsproto.CodeNotAuthenticated, wsproto.CloseDuplicateKey, "another installation uses this identity key"}
 }
 
 // displaces returns the alarm to raise if this session takes over from a connection that is alive, as far as is known
@@ -85,25 +147,13 @@ func (s *session) describe(c *Connector) {
 	c.Session, c.Seen = s.name, time.Now()
 }
 
-// decide says whether this connection may be the connector's, and changes the state of its registration if it came with
-// an enrollment code.
+// decide changes the state of a registration that came with an enrollment code, and says whether one without may wait.
 func (s *session) decide(ctx context.Context, c *Connector, mac *wsproto.EnrollmentMAC) error {
-	if c.State == wsproto.StateRevoked {
-		return &refusedError{wsproto.CodeRevoked, wsproto.CloseRevoked, "the registration of this key was rejected or revoked"}
-	}
-	other := c.Instance != "" && c.Instance != s.handshake.hello.Instance
-	if other || c.State == wsproto.StatePending && mac == nil {
-		if other {
-			s.g.alarm(Alarm{
-				Tenant: s.tenant, Connector: c.ID, Kind: AlarmDuplicateKey, Source: s.source,
-				Message: "another installation uses the identity key of this connector",
-			})
-			return &refusedError{wsproto.CodeNotAuthenticated, wsproto.CloseDuplicateKey, "another installation uses this identity key"}
-		}
-		return s.admitPending(ctx, c)
-	}
-	if c.State == wsproto.StateActive {
+	switch {
+	case c.State == wsproto.StateActive:
 		return nil // it needs no code, and may well repeat the one that it came with first
+	case mac == nil:
+		return s.admitPending(ctx, c)
 	}
 	code, err := s.useCode(ctx, c.ID, mac)
 	if err != nil {
@@ -128,7 +178,7 @@ func (s *session) admitPending(ctx context.Context, c *Connector) error {
 	}
 	waiting, now := 0, time.Now()
 	for _, o := range all {
-		if o.State != wsproto.StatePending {
+		if o.State != wsproto.StatePending || o.Predecessor != "" { // one in a rotation waits for nobody
 			continue
 		}
 		if !s.g.connected(o, now) && now.Sub(o.Seen) > staleRegistration {
@@ -177,7 +227,7 @@ func (s *session) useCode(ctx context.Context, connector string, mac *wsproto.En
 	}
 }
 
-// mayTry reports whether this source may try an enrollment code.
+// mayTry reports whether this source may try an enrollment code, or have evidence looked at.
 func (s *session) mayTry() bool {
 	now := time.Now()
 	s.g.mu.Lock()
@@ -194,6 +244,12 @@ func (s *session) mayTry() bool {
 
 // wrongCode counts a failure and returns the refusal.
 func (s *session) wrongCode(text string) error {
+	s.failed()
+	return &refusedError{wsproto.CodeEnrollment, wsproto.CloseNotAuthenticated, text}
+}
+
+// failed counts a failure of this source.
+func (s *session) failed() {
 	s.g.mu.Lock()
 	defer s.g.mu.Unlock()
 	t := s.g.tenants[s.tenant]
@@ -203,5 +259,4 @@ func (s *session) wrongCode(text string) error {
 		t.failures[s.source] = f
 	}
 	f.count++
-	return &refusedError{wsproto.CodeEnrollment, wsproto.CloseNotAuthenticated, text}
 }

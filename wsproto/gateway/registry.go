@@ -86,13 +86,21 @@ type ConnectorInfo struct {
 	OS          string
 	Software    string
 	Source      string // network address it last came from
-	Attestation string // "software": nothing but its own word says where its keys are
-	Capacity    int
-	InFlight    int
-	Registered  time.Time
-	LastSeen    time.Time
-	CAs         []wsproto.CAAssignment
-	Health      []wsproto.CAHealth // as it last said
+	Attestation string // level: LevelVerified, LevelUnverified or LevelSoftware
+	// Detail says more about the level, for people; it may be empty. Evidence is the hexadecimal SHA-256 of the
+	// evidence that it was proved by, empty if none was.
+	Detail     string
+	Evidence   string
+	Capacity   int
+	InFlight   int
+	Registered time.Time
+	LastSeen   time.Time
+	CAs        []wsproto.CAAssignment
+	Health     []wsproto.CAHealth // as it last said
+	// Successor is the connector whose keys have replaced this one's; it is revoked then. Predecessor is the one whose keys
+	// it has replaced. Both are empty as a rule.
+	Successor   string
+	Predecessor string
 }
 
 // Connectors returns the connectors of a tenant, ordered by id.
@@ -114,6 +122,8 @@ func (g *Gateway) Connectors(ctx context.Context, tenant string) ([]ConnectorInf
 			ID: c.ID, State: c.State, Connected: g.connected(c, time.Now()), Host: c.Host, OS: c.OS, Software: c.Software,
 			Source: c.Source, Attestation: c.Attestation, Capacity: c.Capacity, InFlight: len(held),
 			Registered: c.Registered, LastSeen: c.Seen, CAs: c.CAs, Health: c.Status.CAs,
+			Detail: c.AttestationDetail, Evidence: hex.EncodeToString(c.Evidence),
+			Successor: c.Successor, Predecessor: c.Predecessor,
 		}
 		if s := g.session(tenant, c.ID); s != nil {
 			out[i].Health = s.health(c.Status.CAs) // newer than what is written now and then
@@ -128,6 +138,9 @@ func (g *Gateway) Assign(ctx context.Context, tenant, connector string, cas []ws
 		return err
 	}
 	return g.alter(ctx, tenant, connector, func(c *Connector) error {
+		if err := c.replaced(); err != nil {
+			return err
+		}
 		c.CAs = slices.Clone(cas)
 		c.Revision++
 		return nil
@@ -136,9 +149,12 @@ func (g *Gateway) Assign(ctx context.Context, tenant, connector string, cas []ws
 
 // Approve makes a connector active: one whose registration is pending, or that was revoked. It also accepts that the
 // connector was installed anew with the same key. A connector that came without an enrollment code has no CAs: it gets no
-// jobs until [Gateway.Assign].
+// jobs until [Gateway.Assign]. One whose keys were replaced stays revoked: ErrConflict.
 func (g *Gateway) Approve(ctx context.Context, tenant, connector string) error {
 	return g.alter(ctx, tenant, connector, func(c *Connector) error {
+		if err := c.replaced(); err != nil {
+			return err
+		}
 		c.State = wsproto.StateActive
 		if !g.connected(c, time.Now()) {
 			c.Instance = ""
@@ -159,12 +175,24 @@ func (g *Gateway) Reject(ctx context.Context, tenant, connector string) error {
 }
 
 // Revoke ends the trust in a connector: its connection is closed with 4403, and what it sends is refused from now on. Its
-// jobs are offered to others as if it had vanished.
+// jobs are offered to others as if it had vanished. Its record stays, so that its key is refused for good; [Gateway.Delete]
+// forgets it. One whose keys were replaced is revoked already, and ErrConflict returned: its successor is what to revoke.
 func (g *Gateway) Revoke(ctx context.Context, tenant, connector string) error {
 	return g.alter(ctx, tenant, connector, func(c *Connector) error {
+		if err := c.replaced(); err != nil {
+			return err
+		}
 		c.State = wsproto.StateRevoked
 		return nil
 	})
+}
+
+// replaced returns an error if another connector has taken over from this one.
+func (c *Connector) replaced() error {
+	if c.Successor == "" {
+		return nil
+	}
+	return fmt.Errorf("%w: the keys of the connector were replaced; it is %s now", ErrConflict, c.Successor)
 }
 
 // alter changes a connector and lets its session know.

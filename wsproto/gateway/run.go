@@ -184,34 +184,29 @@ func (g *Gateway) outlook(ctx context.Context, j *Job) (outlook, error) {
 	var o outlook
 	if j.inFlight() {
 		c, err := g.cfg.Store.Connector(ctx, j.Tenant, j.Connector)
-		if err != nil {
-			return o, tolerate(err)
+		if tolerate(err) != nil {
+			return o, err
 		}
-		o.connected = g.connected(c, time.Now())
-		return o, nil
+		o.connected = err == nil && g.connected(c, time.Now())
 	}
-	if j.State == JobQueued && j.Checkpoint != nil {
+	if j.State != JobDone && j.Checkpoint != nil {
 		all, err := g.cfg.Store.Connectors(ctx, j.Tenant)
 		if err != nil {
 			return o, err
 		}
-		o.openable = slices.ContainsFunc(all, func(c *Connector) bool {
-			return c.State != wsproto.StateRevoked && canOpen(j.Checkpoint, c.ID, c.DecryptionKey)
-		})
+		o.openable = j.openable(all)
 	}
 	return o, nil
+}
+
+// openable reports whether a connector that is not revoked can open the job's checkpoint.
+func (j *Job) openable(all []*Connector) bool {
+	return slices.ContainsFunc(all, func(c *Connector) bool {
+		return j.Checkpoint != nil && c.canOpen(j.Checkpoint) && (c.State != wsproto.StateRevoked || c.handsOver(all))
+	})
 }
 
 // connected reports whether a connector has a session, here or at another gateway.
 func (g *Gateway) connected(c *Connector, now time.Time) bool {
 	return c.Session != "" && now.Sub(c.Seen) <= 3*g.timing.Heartbeat
-}
-
-// canOpen reports whether a connector made the checkpoint, or holds a key that it is encrypted to.
-func canOpen(c *wsproto.Checkpoint, connector string, decryptionKey []byte) bool {
-	if connectorID(c.Maker) == connector {
-		return true
-	}
-	id := wsproto.FingerprintSPKI(decryptionKey)
-	return slices.ContainsFunc(c.Sealed, func(p wsproto.SealedPart) bool { return id.Equal(p.Key) })
 }

@@ -49,6 +49,9 @@ type JobStore interface {
 	QueuedJobs(ctx context.Context, query QueueQuery) ([]*Job, error)
 	// HeldJobs returns the jobs in state JobOffered or JobRunning whose holder is this connector, in any order.
 	HeldJobs(ctx context.Context, tenant, connector string) ([]*Job, error)
+	// SealedJobs returns jobs that are not in state JobDone and whose checkpoint has a part for a decryption key, as the query
+	// says, ordered by ID. In SQL the keys of the parts are a table of their own, written with the job.
+	SealedJobs(ctx context.Context, query SealedQuery) ([]*Job, error)
 	// DueJobs returns at most limit jobs of all tenants whose Due is not zero and not after now, earliest first.
 	DueJobs(ctx context.Context, now time.Time, limit int) ([]*Job, error)
 }
@@ -82,6 +85,16 @@ type QueueQuery struct {
 	// AfterTime and AfterID continue behind the last job of an earlier page; AfterID is empty for the first page.
 	AfterTime time.Time
 	AfterID   string
+	// Limit is the largest number of jobs to return, at least one.
+	Limit int
+}
+
+// A SealedQuery selects jobs of one tenant by a key that their checkpoint is encrypted to: [wsproto.SealedPart].
+type SealedQuery struct {
+	Tenant string
+	Key    wsproto.Fingerprint // of the decryption key
+	// AfterID continues behind the last job of an earlier page; it is empty for the first page.
+	AfterID string
 	// Limit is the largest number of jobs to return, at least one.
 	Limit int
 }
@@ -215,12 +228,24 @@ type Connector struct {
 	DecryptionKey []byte // SubjectPublicKeyInfo, DER
 	Instance      string
 
-	Host        string
-	OS          string
-	Software    string
-	Source      string // network address it last came from
-	Attestation string // "software"
-	Capacity    int
+	Host     string
+	OS       string
+	Software string
+	Source   string // network address it last came from
+	Capacity int
+
+	// Attestation is the level that was proved of both keys: LevelVerified, LevelUnverified or LevelSoftware.
+	// AttestationDetail says more for people, and Evidence is the SHA-256 of the evidence it was proved by, empty if none was.
+	Attestation       string
+	AttestationDetail string
+	Evidence          []byte
+
+	// Predecessor is the connector whose keys this one's have replaced or are about to replace, Successor the one whose keys
+	// have replaced this one's: it is revoked then. Both are empty as a rule; they are ids.
+	Predecessor string
+	Successor   string
+	// Former are the keys that it had before, oldest first.
+	Former []FormerKeys
 
 	Registered time.Time
 	// CAs are assigned to it; Revision grows with every change of them.
@@ -231,6 +256,15 @@ type Connector struct {
 	Session string
 	Seen    time.Time
 	Status  wsproto.Status
+}
+
+// FormerKeys are what is left of the keys that a connector had before a rotation.
+type FormerKeys struct {
+	Connector string // the id that it had
+	// Decryption is the SHA-256 of the decryption key (SubjectPublicKeyInfo); empty once the connector was told that
+	// no checkpoint needs it any more.
+	Decryption []byte
+	Replaced   time.Time
 }
 
 // A Code is an enrollment code: what checks it, never the code itself.

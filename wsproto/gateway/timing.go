@@ -14,6 +14,8 @@ type Timing struct {
 	// Hello and Authenticate are how long a new connection may take for each. Defaults 10 and 30 seconds.
 	Hello        time.Duration
 	Authenticate time.Duration
+	// Attestation is how long the AttestationVerifier may take for each call. Default 5 seconds.
+	Attestation time.Duration
 	// Heartbeat is the interval of pings; a connection that misses two is dropped. Default 25 seconds.
 	Heartbeat time.Duration
 	// Reauthenticate is the age at which a session must prove its key again. Default 12 hours.
@@ -59,6 +61,7 @@ func (t *Timing) withDefaults() Timing {
 	orDefault(&c.Margin, 30*time.Second)
 	orDefault(&c.Hello, 10*time.Second)
 	orDefault(&c.Authenticate, 30*time.Second)
+	orDefault(&c.Attestation, 5*time.Second)
 	orDefault(&c.Heartbeat, 25*time.Second)
 	orDefault(&c.Reauthenticate, 12*time.Hour)
 	orDefault(&c.Offer, 15*time.Second)
@@ -87,7 +90,8 @@ type Limits struct {
 	Handshakes  int
 	// Pending bounds the registrations of one tenant that wait for approval. Default 100.
 	Pending int
-	// FailedEnrollments bounds wrong enrollment codes from one source to one tenant within a minute. Default 10.
+	// FailedEnrollments bounds wrong enrollment codes, and wrong evidence, from one source to one tenant within a minute.
+	// Default 10.
 	FailedEnrollments int
 	// Attempts bounds how often a job is given to connectors that vanish with it. Default 10.
 	Attempts int

@@ -14,7 +14,9 @@ import (
 func newConnector(tenant, id string) *gateway.Connector {
 	return &gateway.Connector{
 		Tenant: tenant, ID: id, State: wsproto.StatePending, IdentityKey: []byte{1}, DecryptionKey: []byte{2},
-		Instance: "i", Host: "h", OS: "linux", Software: "s 1", Source: "192.0.2.1", Attestation: "software",
+		Instance: "i", Host: "h", OS: "linux", Software: "s 1", Source: "192.0.2.1", Attestation: gateway.LevelUnverified,
+		AttestationDetail: "no certificate", Evidence: []byte{3}, Predecessor: "p", Successor: "q",
+		Former:   []gateway.FormerKeys{{Connector: "p", Decryption: []byte{4}, Replaced: base()}},
 		Capacity: 4, Registered: base(), CAs: []wsproto.CAAssignment{ca("A"), ca("B")}, Revision: 3,
 		Session: "x", Seen: base().Add(time.Second),
 		Status: wsproto.Status{InFlight: 1, CAs: []wsproto.CAHealth{{CA: ca("A"), Healthy: true, Message: "m"}}},
@@ -44,6 +46,7 @@ func connectors(t *testing.T, s gateway.Store) {
 	require.Equal(t, "a", list[0].ID)
 	require.Equal(t, b, list[1])
 	list[1].CAs[0].Name = "changed by the reader"
+	list[1].Former[0].Connector = "changed by the reader"
 
 	b.State = wsproto.StateActive
 	require.NoError(t, s.PutConnector(ctx, b))

@@ -33,6 +33,7 @@ func Test(t *testing.T, open func(t *testing.T) gateway.Store) {
 		{"queue order and pages", queueOrder},
 		{"queue selection", queueSelection},
 		{"held jobs", heldJobs},
+		{"sealed jobs", sealedJobs},
 		{"due jobs", dueJobs},
 		{"concurrent jobs", concurrentJobs},
 		{"concurrent insert", concurrentInsert},
@@ -273,6 +274,55 @@ func heldJobs(t *testing.T, s gateway.Store) {
 	require.NoError(t, s.PutJob(ctx, job))
 	require.ElementsMatch(t, []string{"c-offered"}, held("c"))
 	require.ElementsMatch(t, []string{"d-offered", "d-running", "c-running"}, held("d"))
+}
+
+func sealedJobs(t *testing.T, s gateway.Store) {
+	ctx := t.Context()
+	one, two := wsproto.Fingerprint{1}, wsproto.Fingerprint{2}
+	put := func(tenant, id string, state gateway.JobState, keys ...wsproto.Fingerprint) {
+		job := newJob(tenant, id)
+		job.State = state
+		job.Checkpoint = &wsproto.Checkpoint{State: wsproto.CheckpointSubmitting, Time: base(), Job: id}
+		for _, k := range keys {
+			job.Checkpoint.Sealed = append(job.Checkpoint.Sealed, wsproto.SealedPart{Key: k[:]})
+		}
+		require.NoError(t, s.PutJob(ctx, job))
+	}
+	sealed := func(q gateway.SealedQuery) []string {
+		jobs, err := s.SealedJobs(ctx, q)
+		require.NoError(t, err)
+		return ids(jobs)
+	}
+	require.NoError(t, s.PutJob(ctx, newJob("t", "without checkpoint")))
+	put("t", "d", gateway.JobQueued, one, two)
+	put("t", "b", gateway.JobRunning, two, one)
+	put("t", "c", gateway.JobOffered, one)
+	put("t", "a", gateway.JobQueued, two)
+	put("t", "twice", gateway.JobQueued, one, one)
+	put("t", "done", gateway.JobDone, one)
+	put("t", "no part", gateway.JobQueued)
+	put("u", "other tenant", gateway.JobQueued, one)
+	require.Equal(t, []string{"b", "c", "d", "twice"}, sealed(gateway.SealedQuery{Tenant: "t", Key: one, Limit: 9}))
+	require.Equal(t, []string{"a", "b", "d"}, sealed(gateway.SealedQuery{Tenant: "t", Key: two, Limit: 9}))
+	require.Empty(t, sealed(gateway.SealedQuery{Tenant: "t", Key: wsproto.Fingerprint{3}, Limit: 9}))
+	require.Empty(t, sealed(gateway.SealedQuery{Tenant: "v", Key: one, Limit: 9}))
+	require.Equal(t, []string{"b"}, sealed(gateway.SealedQuery{Tenant: "t", Key: one, Limit: 1}))
+	require.Equal(t, []string{"c", "d"}, sealed(gateway.SealedQuery{Tenant: "t", Key: one, AfterID: "b", Limit: 2}))
+	require.Equal(t, []string{"c", "d", "twice"}, sealed(gateway.SealedQuery{Tenant: "t", Key: one, AfterID: "bb", Limit: 9}),
+		"the job at the end of the last page may be gone")
+
+	job, err := s.Job(ctx, "t", "b")
+	require.NoError(t, err)
+	clear := *job.Checkpoint
+	clear.Sealed = clear.Sealed[:1]
+	job.Checkpoint = &clear
+	require.NoError(t, s.PutJob(ctx, job))
+	require.Equal(t, []string{"c", "d", "twice"}, sealed(gateway.SealedQuery{Tenant: "t", Key: one, Limit: 9}))
+	job.State = gateway.JobDone
+	require.NoError(t, s.PutJob(ctx, job))
+	require.Equal(t, []string{"a", "d"}, sealed(gateway.SealedQuery{Tenant: "t", Key: two, Limit: 9}))
+	require.NoError(t, s.DeleteJob(ctx, "t", "d", 1))
+	require.Equal(t, []string{"a"}, sealed(gateway.SealedQuery{Tenant: "t", Key: two, Limit: 9}))
 }
 
 func dueJobs(t *testing.T, s gateway.Store) {
