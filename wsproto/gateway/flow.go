@@ -209,11 +209,31 @@ func (j *Job) tick(o outlook, now time.Time, r *rules) {
 		}
 		if !now.Before(limit) {
 			j.giveBack(now, r)
+			j.settleQueued(o, now, r)
 			return
 		}
 		j.Patience = limit
 	}
 	j.schedule(now, r)
+}
+
+// orphaned records that the holder of the current attempt will not come back, and that others can go on with the job if
+// the outlook says so.
+func (j *Job) orphaned(o outlook, now time.Time, r *rules) {
+	if free := later(j.free(r), now); j.inFlight() && now.Before(free) {
+		j.Patience = free // what was submitted is waited for
+		j.schedule(now, r)
+		return
+	}
+	j.vanished(now, r)
+	j.settleQueued(o, now, r)
+}
+
+// settleQueued ends the wait of a queued job for somebody who can open its checkpoint, if nobody is left who can.
+func (j *Job) settleQueued(o outlook, now time.Time, r *rules) {
+	if j.State == JobQueued && j.Checkpoint != nil && !j.Anew && !o.openable {
+		j.abandon(now, r)
+	}
 }
 
 // untaken is the outcome of a job that no connector took in time. What the last one said is all that a person has to go by.
