@@ -67,6 +67,10 @@ func (e *EvidenceError) Error() string {
 	return "tpm: evidence: " + e.Text + " (" + string(e.Reason) + ")"
 }
 
+// Refusal is the text to tell the connector and people. A gateway tells by this method that the evidence is to blame, and
+// not the verifier.
+func (e *EvidenceError) Refusal() string { return e.Error() }
+
 // Is is true for the error's reason.
 func (e *EvidenceError) Is(target error) bool {
 	reason, ok := target.(EvidenceReason)

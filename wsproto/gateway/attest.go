@@ -30,11 +30,17 @@ const (
 // nothing has to be), and verify, which takes the connector's answer and returns LevelVerified, LevelUnverified
 // or LevelSoftware, and a detail for people. verify is called once at most, and not at all if the connection ends before.
 //
-// An error of either says that the evidence is a lie, and what is wrong with it: the connector is refused, and told the
-// text. Errors that match context.Canceled or context.DeadlineExceeded say that the verifier could not work: the
-// connector is to try again. Both functions are called on a goroutine of their own, at most 16 at a time in a
-// gateway, and are not waited for longer than Timing.Attestation; a panic counts like a failure. evidence and
-// activation share memory with the message, and must not be changed.
+// An error that has, or wraps one that has, the method
+//
+//	Refusal() string
+//
+// says that the evidence is a lie, whatever the policy: the connector is refused, and it and people are told that text,
+// which must hold no secrets. Any other error is a failure of the verifier: it goes to Config.OnError, the connector is
+// told to try again later, and nothing is accepted meanwhile.
+//
+// Both functions are called on a goroutine of their own, at most 16 at a time in a gateway, and neither [Gateway.Close] nor
+// anybody else waits for one longer than Timing.Attestation; a panic counts like a failure. evidence and activation
+// share memory with the message, and must not be changed.
 type AttestationVerifier interface {
 	Challenge(ctx context.Context, tenant string, evidence json.RawMessage, identityKey, decryptionKey []byte) (
 		credentials json.RawMessage, verify func(activation json.RawMessage) (level, detail string, err error), err error)
@@ -90,45 +96,51 @@ func (g *Gateway) least(tenant string) int {
 // maxVerifications bounds the calls of the verifier that have not returned.
 const maxVerifications = 16
 
-// errVerifier says that the verifier failed, not the evidence.
-var errVerifier = errors.New("gateway: the attestation verifier failed")
+// failedVerifier says that the verifier failed, not the evidence.
+func failedVerifier(err error) error {
+	return fmt.Errorf("gateway: the attestation verifier failed: %w", err)
+}
 
 // verification is what a call of the verifier returned.
 type verification struct {
 	credentials   json.RawMessage
 	verify        func(json.RawMessage) (string, string, error)
 	level, detail string
-	err           error
+	wrong         string // with the evidence; empty: nothing
+	err           error  // the verifier's own failure
 }
 
 // consult calls the verifier on a goroutine that nobody waits for longer than Timing.Attestation: it is code of the
-// embedder, and what it looks at comes from anybody. Errors that match errVerifier are the verifier's own.
+// embedder, and what it looks at comes from anybody.
 func (g *Gateway) consult(ctx context.Context, f func(context.Context) verification) verification {
 	ctx, cancel := context.WithTimeout(ctx, g.timing.Attestation)
 	defer cancel()
 	select {
 	case g.verifying <- struct{}{}:
 	case <-ctx.Done():
-		return verification{err: fmt.Errorf("%w: %d calls have not returned", errVerifier, maxVerifications)}
+		return verification{err: fmt.Errorf("%d calls have not returned", maxVerifications)}
 	}
 	done := make(chan verification, 1)
 	go func() {
 		defer func() {
 			<-g.verifying
 			if p := recover(); p != nil {
-				done <- verification{err: fmt.Errorf("%w: panic: %v", errVerifier, p)}
+				done <- verification{err: fmt.Errorf("panic: %v", p)}
 			}
 		}()
 		done <- f(ctx)
 	}()
 	select {
 	case v := <-done:
-		if errors.Is(v.err, context.Canceled) || errors.Is(v.err, context.DeadlineExceeded) {
-			v.err = fmt.Errorf("%w: %w", errVerifier, v.err)
+		if refusal, ok := errors.AsType[interface {
+			error
+			Refusal() string
+		}](v.err); ok {
+			v.err, v.wrong = nil, refusal.Refusal()
 		}
 		return v
 	case <-ctx.Done():
-		return verification{err: fmt.Errorf("%w: no answer in time: %w", errVerifier, ctx.Err())}
+		return verification{err: fmt.Errorf("no answer in time: %w", ctx.Err())}
 	}
 }
 
@@ -136,7 +148,7 @@ func (g *Gateway) consult(ctx context.Context, f func(context.Context) verificat
 type attestation struct {
 	evidence []byte // SHA-256 of it; empty: there was none, or nobody here can read it
 	verify   func(json.RawMessage) (string, string, error)
-	wrong    error  // what the verifier found wrong with the evidence; the connector is told after its proof
+	wrong    string // what is wrong with the evidence; the connector is told after its proof
 	level    string // proved on this connection; empty: nothing was
 	detail   string
 }
@@ -159,7 +171,7 @@ func (s *session) askProof(ctx context.Context, hello *wsproto.Hello) (json.RawM
 	case err == nil && s.proved(c, hello) && rank(c.Attestation) >= s.g.least(s.tenant):
 		return nil, nil
 	case !s.mayTry():
-		a.wrong = errors.New("too much wrong evidence; wait a minute")
+		a.wrong = "too much of it was wrong; wait a minute"
 		return nil, nil
 	}
 	v := s.g.consult(ctx, func(ctx context.Context) (v verification) {
@@ -168,13 +180,13 @@ func (s *session) askProof(ctx context.Context, hello *wsproto.Hello) (json.RawM
 		return v
 	})
 	switch {
-	case errors.Is(v.err, errVerifier):
-		return nil, v.err
 	case v.err != nil:
-		a.wrong = v.err // the proof comes first: anybody can send a hello with somebody else's key
+		return nil, failedVerifier(v.err)
+	case v.wrong != "":
+		a.wrong = v.wrong // the proof comes first: anybody can send a hello with somebody else's key
 		return nil, nil
 	case v.verify == nil, len(v.credentials) > wsproto.MaxAttestation, v.credentials != nil && !json.Valid(v.credentials):
-		return nil, fmt.Errorf("%w: it returned no function, or credentials that are too long or no JSON", errVerifier)
+		return nil, failedVerifier(errors.New("it returned no function, or credentials that are too long or no JSON"))
 	}
 	a.verify = v.verify
 	return v.credentials, nil
@@ -190,24 +202,24 @@ func (s *session) proved(c *Connector, hello *wsproto.Hello) bool {
 // takeProof has the verifier look at what the connector answered to the credentials.
 func (s *session) takeProof(ctx context.Context, activation json.RawMessage) error {
 	a := &s.handshake.attestation
-	if a.wrong == nil && a.verify != nil {
+	if a.wrong == "" && a.verify != nil {
 		verify := a.verify
 		v := s.g.consult(ctx, func(context.Context) (v verification) {
 			v.level, v.detail, v.err = verify(activation)
 			return v
 		})
 		switch {
-		case errors.Is(v.err, errVerifier):
-			return v.err
-		case v.err == nil && v.level != LevelSoftware && rank(v.level) == rankSoftware:
-			return fmt.Errorf("%w: it returned the level %q, which there is not", errVerifier, clean(v.level))
+		case v.err != nil:
+			return failedVerifier(v.err)
+		case v.wrong == "" && v.level != LevelSoftware && rank(v.level) == rankSoftware:
+			return failedVerifier(fmt.Errorf("it returned the level %q, which there is not", clean(v.level)))
 		}
-		a.wrong, a.level, a.detail = v.err, v.level, clean(v.detail)
+		a.wrong, a.level, a.detail = v.wrong, v.level, clean(v.detail)
 	}
-	if a.wrong == nil {
+	if a.wrong == "" {
 		return nil
 	}
-	text := "the evidence about the keys is refused: " + clean(a.wrong.Error())
+	text := "the evidence about the keys is refused: " + clean(a.wrong)
 	if s.mayTry() {
 		s.failed()
 		s.alarmAttestation(s.fingerprint(), text)

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -51,6 +52,12 @@ func (i *identity) attested(t testing.TB, name, level string) *identity {
 	return i
 }
 
+// lie is an error about evidence.
+type lie string
+
+func (l lie) Error() string   { return "fake: " + string(l) }
+func (l lie) Refusal() string { return string(l) }
+
 // fakeVerifier is the other side of fakeTPM.
 type fakeVerifier struct {
 	mu     sync.Mutex
@@ -84,11 +91,11 @@ func (v *fakeVerifier) Challenge(ctx context.Context, tenant string, evidence js
 	var e fakeTPM
 	switch err := json.Unmarshal(evidence, &e); {
 	case err != nil || tenant != "acme":
-		return nil, nil, errors.New("malformed evidence")
+		return nil, nil, lie("malformed evidence")
 	case !bytes.Equal(e.Identity, identityKey):
-		return nil, nil, errors.New("evidence of another identity key")
+		return nil, nil, lie("evidence of another identity key")
 	case !bytes.Equal(e.Decrypt, decryptionKey):
-		return nil, nil, errors.New("evidence of another decryption key")
+		return nil, nil, lie("evidence of another decryption key")
 	}
 	random := rand.Text()
 	credentials, err := json.Marshal(random)
@@ -96,7 +103,7 @@ func (v *fakeVerifier) Challenge(ctx context.Context, tenant string, evidence js
 		var a fakeActivation
 		if json.Unmarshal(activation, &a) != nil || a.Random != random || a.Name != e.Name ||
 			!bytes.Equal(a.Keys, append(bytes.Clone(identityKey), decryptionKey...)) {
-			return "", "", errors.New("wrong activation")
+			return gateway.LevelVerified, "", fmt.Errorf("wrapped: %w", lie("wrong activation"))
 		}
 		return e.Level, "chip " + e.Name, nil
 	}, err
@@ -412,9 +419,17 @@ func TestVerifierFails(t *testing.T) {
 	block := make(chan struct{})
 	good := json.RawMessage(`"x"`)
 	for name, answer := range map[string]func(ctx context.Context) (json.RawMessage, verify, error){
-		"panics":          func(context.Context) (json.RawMessage, verify, error) { panic("at the chip") },
-		"has no time":     func(ctx context.Context) (json.RawMessage, verify, error) { <-ctx.Done(); return nil, nil, ctx.Err() },
-		"never returns":   func(context.Context) (json.RawMessage, verify, error) { <-block; return nil, nil, nil },
+		"panics":        func(context.Context) (json.RawMessage, verify, error) { panic("at the chip") },
+		"has no time":   func(ctx context.Context) (json.RawMessage, verify, error) { <-ctx.Done(); return nil, nil, ctx.Err() },
+		"never returns": func(context.Context) (json.RawMessage, verify, error) { <-block; return nil, nil, nil },
+		"has no database": func(context.Context) (json.RawMessage, verify, error) {
+			return nil, nil, errors.New("chip database: no such host secret.example")
+		},
+		"has none at the end": func(context.Context) (json.RawMessage, verify, error) {
+			return good, func(json.RawMessage) (string, string, error) {
+				return gateway.LevelVerified, "", fmt.Errorf("chip: %w", context.DeadlineExceeded)
+			}, nil
+		},
 		"returns nothing": func(context.Context) (json.RawMessage, verify, error) { return nil, nil, nil },
 		"returns no JSON": func(context.Context) (json.RawMessage, verify, error) { return json.RawMessage(`{`), ok, nil },
 		"returns too much": func(context.Context) (json.RawMessage, verify, error) {
