@@ -93,12 +93,16 @@ func adminHandler(g *gateway.Gateway, tenants map[string]string) http.Handler {
 			"approve": func() error { return g.Approve(r.Context(), tenant, r.PathValue("id")) },
 			"reject":  func() error { return g.Reject(r.Context(), tenant, r.PathValue("id")) },
 			"revoke":  func() error { return g.Revoke(r.Context(), tenant, r.PathValue("id")) },
+			"delete":  func() error { return g.Delete(r.Context(), tenant, r.PathValue("id")) },
 			"drain":   func() error { return g.DrainConnector(r.Context(), tenant, r.PathValue("id")) },
 		}[r.PathValue("action")]
 		if !ok {
 			return nil, gateway.ErrNotFound
 		}
 		return nil, action()
+	})
+	handle("POST /tenants/{tenant}/connectors/{id}/replace/{new}", func(r *http.Request, tenant string) (any, error) {
+		return nil, g.Replace(r.Context(), tenant, r.PathValue("id"), r.PathValue("new"))
 	})
 	handle("POST /tenants/{tenant}/jobs", func(r *http.Request, tenant string) (any, error) {
 		text, err := io.ReadAll(r.Body)

@@ -21,6 +21,8 @@ type config struct {
 	Admin       string            `json:"admin"`       // socket of the administration
 	Tenants     map[string]string `json:"tenants"`     // name to file of the key that signs challenges
 	Timing      timing            `json:"timing"`      // what is left out is as in gateway.Timing
+
+	Attestation map[string]attestation `json:"attestation"` // name of a tenant to what it wants; any keys if left out
 }
 
 // loadConfig reads the configuration; unknown keys are refused.
@@ -38,6 +40,14 @@ func loadConfig(path string) (*config, error) {
 	}
 	for name, p := range c.Tenants {
 		c.Tenants[name] = absolute(folder, p)
+	}
+	for name, a := range c.Attestation {
+		for _, p := range []*string{&a.EKRoots, &a.EKIntermediates} {
+			if *p != "" {
+				*p = absolute(folder, *p)
+			}
+		}
+		c.Attestation[name] = a
 	}
 	if err := c.check(); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
@@ -64,6 +74,14 @@ func (c *config) check() error {
 	for name := range c.Tenants {
 		if !tenantName.MatchString(name) {
 			return fmt.Errorf("tenants: %q: use 1 to 64 letters, digits, '-', '_' and '.', a letter or digit first", name)
+		}
+	}
+	for name, a := range c.Attestation {
+		if _, ok := c.Tenants[name]; !ok {
+			return fmt.Errorf("attestation: %q is not in tenants", name)
+		}
+		if err := a.check(); err != nil {
+			return fmt.Errorf("attestation: %s: %w", name, err)
 		}
 	}
 	return nil

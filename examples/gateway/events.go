@@ -15,10 +15,13 @@ func logConnector(logger *log.Logger, e gateway.ConnectorEvent) {
 	who += " from " + e.Source
 	switch e.Kind {
 	case gateway.ConnectorWaits:
-		logger.Printf("%s waits for approval: compare its fingerprint with what `connector show` prints there, then: "+
-			"gateway approve %s %s", who, e.Tenant, e.Connector)
+		logger.Printf("%s waits for approval, keys: %s; compare its fingerprint with what `connector show` prints there, then: "+
+			"gateway approve %s %s", who, level(e), e.Tenant, e.Connector)
 	case gateway.ConnectorActive:
-		logger.Printf("%s is connected; assigned: %s", who, listCAs(e.CAs))
+		logger.Printf("%s is connected, keys: %s; assigned: %s", who, level(e), listCAs(e.CAs))
+		if e.Message != "" {
+			logger.Printf("%s: %s", who, e.Message)
+		}
 		if len(e.CAs) == 0 {
 			logger.Printf(`%s gets no jobs before: gateway assign %s %s 'HOST\NAME'`, who, e.Tenant, e.Connector)
 		}
@@ -27,4 +30,12 @@ func logConnector(logger *log.Logger, e gateway.ConnectorEvent) {
 	case gateway.ConnectorGone:
 		logger.Printf("%s is gone: %s", who, e.Message)
 	}
+}
+
+// level says where the keys of a connector are, as far as it has been proved.
+func level(e gateway.ConnectorEvent) string {
+	if e.AttestationDetail == "" {
+		return e.Attestation
+	}
+	return e.Attestation + " (" + e.AttestationDetail + ")"
 }

@@ -125,8 +125,9 @@ func TestAdministration(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "[]", text)
 	for _, args := range [][]string{
-		{"approve", "acme", "none"}, {"drain", "acme", "none"}, {"assign", "acme", "none", `h\n`}, {"job", "acme", "none"},
-		{"fetch", "acme", "none", "d"}, {"cancel", "acme", "none"},
+		{"approve", "acme", "none"}, {"drain", "acme", "none"}, {"delete", "acme", "none"},
+		{"replace", "acme", "none", "other"}, {"assign", "acme", "none", `h\n`},
+		{"job", "acme", "none"}, {"fetch", "acme", "none", "d"}, {"cancel", "acme", "none"},
 	} {
 		_, err = call(path, args...)
 		require.ErrorContains(t, err, "not found", args)

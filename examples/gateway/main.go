@@ -6,9 +6,11 @@
 //	gateway -config gateway.json serve                  until SIGTERM, which lets jobs in flight end; a second one does not
 //	gateway -config gateway.json code acme 'ca.corp.example\Corp Issuing CA'      an enrollment code, for 15 minutes
 //	gateway -config gateway.json connectors acme
-//	gateway -config gateway.json approve|reject|revoke|drain acme CONNECTOR
+//	gateway -config gateway.json approve|reject|revoke|delete|drain acme CONNECTOR
+//	gateway -config gateway.json replace acme OLD NEW          another connector has the place of one that is lost
 //	gateway -config gateway.json assign acme CONNECTOR 'ca.corp.example\Corp Issuing CA'
-//	gateway -config gateway.json order acme order.json NAME    order, wait, write NAME.p12 (and NAME.password if new)
+//	gateway -config gateway.json order acme order.json NAME    order, wait, write NAME.p12 (and NAME.password if new),
+//	                                                           or NAME.sealed.json if the order names a recipient
 //	gateway -config gateway.json fetch acme JOB NAME           wait for an order that was placed, write NAME.p12
 //	gateway -config gateway.json job acme JOB                  and: cancel acme JOB
 //
@@ -20,7 +22,8 @@
 //
 //	curl --unix-socket admin.sock http://gateway/tenants/acme/connectors
 //	POST /tenants/acme/codes                          {"cas": [{"host": …, "name": …}]}; answers {"code", "expires"}
-//	POST /tenants/acme/connectors/ID/approve          or reject, revoke, drain
+//	POST /tenants/acme/connectors/ID/approve          or reject, revoke, delete, drain
+//	POST /tenants/acme/connectors/OLD/replace/NEW
 //	PUT  /tenants/acme/connectors/ID/cas              [{"host": …, "name": …}]
 //	POST /tenants/acme/jobs?id=UUID&life=1h           an order, as PROTOCOL.md has it; answers {"job"}; both are optional
 //	GET  /tenants/acme/jobs/ID?wait=30s               {"job", "state", "outcome", …}; waits until it is done, at most a minute

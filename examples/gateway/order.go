@@ -16,14 +16,19 @@ import (
 // errNotIssued is an order that came to nothing.
 var errNotIssued = errors.New("no certificate was issued")
 
-// order places an order, waits for its outcome, and writes NAME.p12. If the order names neither password nor recipient, a
-// password is made and written to NAME.password, where it stays for as long as there may be something that it opens.
+// order places an order, waits for its outcome, and writes NAME.p12, or NAME.sealed.json if the order names a recipient.
+// If it names neither password nor recipient, a password is made and written to NAME.password, where it stays for as long
+// as there may be something that it opens.
 func (c *client) order(ctx context.Context, file, name string) (err error) {
 	var order wsproto.Order
 	if err := cli.LoadJSON(file, &order); err != nil {
 		return err
 	}
-	if err := vacant(name + ".p12"); err != nil {
+	file = name + ".p12"
+	if order.Recipient != nil {
+		file = name + ".sealed.json"
+	}
+	if err := vacant(file); err != nil {
 		return err
 	}
 	var placed jobAnswer
@@ -41,7 +46,7 @@ func (c *client) order(ctx context.Context, file, name string) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := cli.CanWrite(name + ".p12"); err != nil {
+	if err := cli.CanWrite(file); err != nil {
 		return err
 	}
 	if err := c.do(ctx, "POST", "/jobs", text, &placed); err != nil {
@@ -71,7 +76,7 @@ func newPassword(path string) (string, error) {
 	return password, cli.WritePrivate(path, []byte(password+"\n"))
 }
 
-// fetch waits for the outcome of a job, tells how it goes, and writes NAME.p12.
+// fetch waits for the outcome of a job, tells how it goes, and writes NAME.p12, or NAME.sealed.json.
 func (c *client) fetch(ctx context.Context, id, name string) error {
 	job, err := c.await(ctx, id)
 	if errors.Is(err, errInterrupted) {
@@ -84,6 +89,9 @@ func (c *client) fetch(ctx context.Context, id, name string) error {
 	fmt.Fprintf(c.out, "job %s %s\n", job.Job, describe(o))
 	if o.Kind != wsproto.Issued {
 		return errNotIssued
+	}
+	if len(o.Sealed) > 0 {
+		return cli.WritePrivate(name+".sealed.json", o.Sealed)
 	}
 	return cli.WritePrivate(name+".p12", o.PKCS12)
 }

@@ -104,6 +104,10 @@ func newGateway(c *config, logger *log.Logger) (*gateway.Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
+	verifiers, err := newVerifiers(c)
+	if err != nil {
+		return nil, err
+	}
 	return gateway.New(gateway.Config{
 		Tenant: func(r *http.Request) (string, error) {
 			name := r.PathValue("tenant")
@@ -121,6 +125,10 @@ func newGateway(c *config, logger *log.Logger) (*gateway.Gateway, error) {
 		Authority: authority,
 		Store:     gateway.NewMemoryStore(),
 		Timing:    c.Timing.gateway(),
+
+		AttestationVerifier: verifiers,
+		Attestation:         func(tenant string) gateway.AttestationPolicy { return c.Attestation[tenant].Policy },
+
 		OnOutcome: func(_ context.Context, e gateway.OutcomeEvent) error {
 			logger.Printf("%s: job %s %s", e.Tenant, e.Job, describe(&e.Outcome))
 			return nil

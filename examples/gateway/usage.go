@@ -8,15 +8,19 @@ const help = `Gateway is the tenant's half: it accepts connectors over TLS and k
   serve                       run until SIGTERM, which lets jobs in flight end for a minute; a second one does not
   code TENANT CA…             make an enrollment code: one connector registers with it within 15 minutes, and serves these
                               CAs. A CA is 'HOST\NAME', as in orders: 'ca.corp.example\Corp Issuing CA'
-  connectors TENANT           list the connectors: state, CAs assigned, health
+  connectors TENANT           list the connectors: state, where their keys are (attestation), CAs assigned, health
   approve TENANT CONNECTOR    take a connector that came without a code, or that was revoked; assign it CAs then
   reject TENANT CONNECTOR     refuse it for good
   revoke TENANT CONNECTOR     trust it no more; its jobs go to others
+  delete TENANT CONNECTOR     forget one that is lost: what it left at the CA goes on at a sibling that it had in its
+                              configuration, or ends as lost. If it comes back, it registers like a new one
+  replace TENANT OLD NEW      give the CAs of OLD to NEW, and delete OLD
   drain TENANT CONNECTOR      let it finish its jobs and reconnect
   assign TENANT CONNECTOR CA… the CAs that it serves from now on, in place of those it had
-  order TENANT FILE NAME      place an order, wait, write NAME.p12; NAME.password too if the order has no password. Neither
-                              may be there already
-  fetch TENANT JOB NAME       wait for a job that was placed, write NAME.p12; also when it is finished
+  order TENANT FILE NAME      place an order, wait, write NAME.p12; NAME.password too if the order has no password. With a
+                              recipient in the order it writes NAME.sealed.json, which only the recipient can open (see
+                              examples/unseal). None of the files may be there already
+  fetch TENANT JOB NAME       wait for a job that was placed, write NAME.p12 or NAME.sealed.json; also when it is finished
   job TENANT JOB              print where a job stands, or why nobody takes it, and its outcome
   cancel TENANT JOB           end a job whose request cannot have reached the CA
 
@@ -30,6 +34,13 @@ The configuration is JSON; paths are relative to its folder, and unknown keys ar
   key           PEM, its private key (PKCS#8)
   admin         path of the socket of the administration; who can open it may do everything
   tenants       name of each tenant and the file of the key that signs for it: {"acme": "acme.key"}
+  attestation   optional; name of a tenant and what it wants to know of the keys of its connectors; any keys if left out:
+    policy            "any" (which it is if left out), "tpm" (keys that were made in a TPM and cannot leave it), or
+                      "tpm-verified" (in a TPM that ekRoots or ekHashes vouch for). It is held against connectors whenever
+                      they connect; one that falls short is refused
+    ekRoots           PEM or DER: root certificates of TPM manufacturers
+    ekIntermediates   PEM or DER: certificates between those and the EK certificates, for TPMs that do not have them
+    ekHashes          list of EK hashes, as the command show of a connector prints its own: TPMs that are known one by one
   timing        optional; waits such as "30s":
     lease         how long after a checkpoint a connector may submit
     rpcDeadline   how long it may wait for a CA then
@@ -49,6 +60,8 @@ An order is JSON too (order.example.json):
   dns, email, upn, uri, ip   lists of alternative names
   sid            the account's SID; sidForm says how it is written: "extension" if left out, "uri" or "both"
   password       of the .p12; order makes one if it is left out
+  recipient      {"id": …, "key": …, "signature": …}, in the place of a password: who opens the bundle. The connector's
+                 configuration has to name it, or the ordering key of the signature
   profile        of the .p12: "compat" (which it is if left out) or "modern"
   resubmit       true allows to submit again after an unknown outcome
 

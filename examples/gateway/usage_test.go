@@ -10,11 +10,11 @@ import (
 	"github.com/adcskit/adcskit/wsproto"
 )
 
-// TestHelpNamesEveryKey of the configuration and of an order, but for what this version does not deliver to.
+// TestHelpNamesEveryKey of the configuration and of an order.
 func TestHelpNamesEveryKey(t *testing.T) {
-	for _, part := range []any{config{}, timing{}, wsproto.Order{}} {
+	for _, part := range []any{config{}, timing{}, attestation{}, wsproto.Order{}, wsproto.Recipient{}} {
 		for field := range reflect.TypeOf(part).Fields() {
-			if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "recipient" && name != "critical" {
+			if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "critical" {
 				assert.Regexp(t, `\b`+name+`\b`, help)
 			}
 		}
