@@ -222,7 +222,7 @@ func TestSchemasHaveTheMembersOfTheTypes(t *testing.T) {
 		assert.ElementsMatch(t, required, must, typ.Name()+": what is always sent is required")
 	}
 	for name, schema := range schemas {
-		if schema.(map[string]any)["type"] == "object" {
+		if schema.(map[string]any)["type"] == "object" && !strings.HasPrefix(name, "TPM2") { // another package's, see there
 			assert.True(t, described[name], "%s: no Go type is compared with it", name)
 		}
 	}
