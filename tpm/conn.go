@@ -87,13 +87,19 @@ func run[R any](c *conn, cmd command[R], sessions ...tpm2.Session) (*R, error) {
 			return response, nil
 		}
 		if !c.makeRoom(cmd.Command(), err) {
+			if c.failed != nil { // while room was made
+				err = c.failed
+			}
+			if aboutSession(err) { // it may be out of step for good
+				c.t.cache.session = nil
+			}
 			return nil, fmt.Errorf("tpm: %s: %w", commandName(cmd), err)
 		}
 	}
 }
 
-// execute executes a command and takes a panic of go-tpm's for what causes it: an answer that is none. It reads a few
-// fields without looking whether they are there.
+// execute executes a command. A panic while go-tpm parses the answer, by reflection, is taken for what causes it: an answer
+// that is none. Fuzzing has found no such answer, but a device must not be able to end the program.
 func execute[R any](c *conn, cmd command[R], sessions ...tpm2.Session) (response *R, err error) {
 	defer func() {
 		if recover() != nil {
@@ -107,6 +113,17 @@ func execute[R any](c *conn, cmd command[R], sessions ...tpm2.Session) (response
 		return nil, c.malformed(err)
 	}
 	return response, err
+}
+
+// aboutSession is true for a refusal because of a session, such as for a wrong HMAC.
+func aboutSession(err error) bool {
+	var code tpm2.TPMRC
+	var details tpm2.TPMFmt1Error
+	if !errors.As(err, &code) || !code.As(&details) {
+		return false
+	}
+	is, _ := details.Session()
+	return is
 }
 
 // malformed gives up a connection that brings answers which are none, or not by the TPM that we have a session with.
@@ -124,6 +141,7 @@ func (c *conn) flush(h tpm2.TPMHandle) error {
 
 // sweep flushes what is loaded and not kept in the cache. What cannot be flushed now stays in the ledger.
 func (c *conn) sweep() {
+	c.t.wire.settle()
 	for _, h := range c.t.wire.loaded.handles() {
 		if c.t.cache.keeps(h) {
 			continue

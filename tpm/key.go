@@ -19,14 +19,15 @@ type key struct {
 	private tpm2.TPM2BPrivate
 	parent  tpm2.TPMHandle // persistent, or TPM_RH_OWNER
 	rsa     bool           // the transient parent is the RSA one
-	open    bool           // there is no authorization value
+	open    bool           // there is no authorization value; with files of others a hint
 }
 
 // authorized loads a key and returns it with what authorizes one command on it, which encrypts its parameters.
 func (c *conn) authorized(k *key, d directions) (tpm2.AuthHandle, error) {
 	var auth []byte
 	if !k.open {
-		if auth = c.t.opts.KeyAuth; len(auth) == 0 {
+		auth = c.t.opts.KeyAuth
+		if len(auth) == 0 && !k.public.ObjectAttributes.NoDA { // a wrong guess would count
 			return tpm2.AuthHandle{}, errors.New("tpm: the key has an authorization value: set Options.KeyAuth to it")
 		}
 	}

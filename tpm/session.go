@@ -61,6 +61,9 @@ func (c *conn) saltedSession(to tpm2.TPMHandle, public *tpm2.TPMTPublic, kind tp
 	if err != nil {
 		return nil, err
 	}
+	if len(response.NonceTPM.Buffer) != nonceSize {
+		return nil, c.malformed(fmt.Errorf("a session with a nonce of %d octets, want %d", len(response.NonceTPM.Buffer), nonceSize))
+	}
 	s.handle, s.nonceTPM = response.SessionHandle, response.NonceTPM.Buffer
 	s.key = tpm2.KDFa(sessionHash, salt, "ATH", s.nonceTPM, s.nonceCaller, 8*sessionHash.Size())
 	return s, nil
@@ -142,7 +145,7 @@ func (u authorization) Validate(rc tpm2.TPMRC, cc tpm2.TPMCC, parms []byte, _ []
 	_ = binary.Write(h, binary.BigEndian, cc)
 	h.Write(parms)
 	mac := u.mac(h.Sum(nil), auth.Nonce.Buffer, u.nonceCaller, nil, auth.Attributes)
-	if !hmac.Equal(mac, auth.Authorization.Buffer) || auth.Attributes != u.attributes() {
+	if !hmac.Equal(mac, auth.Authorization.Buffer) || len(auth.Nonce.Buffer) != nonceSize || auth.Attributes != u.attributes() {
 		return errors.New("the answer is not authentic: it does not come from the TPM that the session was opened with")
 	}
 	u.nonceTPM = auth.Nonce.Buffer

@@ -2,6 +2,7 @@ package tpm
 
 import (
 	"context"
+	"errors"
 	"net"
 	"sync"
 	"time"
@@ -152,13 +153,23 @@ func (t *TPM) attempt(ctx context.Context, f func(c *conn) error) error {
 	return f(c)
 }
 
-// probe asks the TPM a question, so that something else than a TPM 2.0 is noticed.
+// family20 is what a TPM 2.0 says of its family: "2.0" and a zero (part 2, 6.13, TPM_PT_FAMILY_INDICATOR).
+const family20 = 0x322e3000
+
+// probe asks the TPM what it is, so that something else than a TPM 2.0 is noticed.
 func (t *TPM) probe() error {
 	return t.use(context.Background(), func(c *conn) error {
-		_, err := run(c, tpm2.GetCapability{
+		response, err := run(c, tpm2.GetCapability{
 			Capability: tpm2.TPMCapTPMProperties, Property: uint32(tpm2.TPMPTFamilyIndicator), PropertyCount: 1,
 		})
-		return err
+		if err != nil {
+			return err
+		}
+		list, err := response.CapabilityData.Data.TPMProperties()
+		if err != nil || len(list.TPMProperty) == 0 || list.TPMProperty[0].Value != family20 {
+			return c.malformed(errors.Join(errors.New("it does not say that it is a TPM 2.0"), err))
+		}
+		return nil
 	})
 }
 
