@@ -32,7 +32,7 @@ func (c *Connector) evidence(ctx context.Context) (json.RawMessage, error) {
 
 // activation answers credentials, if the tenant wants proof.
 func (c *Connector) activation(ctx context.Context, credentials json.RawMessage) (json.RawMessage, error) {
-	if c.opts.Attester == nil || len(credentials) == 0 || string(credentials) == "null" {
+	if c.opts.Attester == nil || len(credentials) == 0 {
 		return nil, nil
 	}
 	activation, err := c.opts.Attester.Activate(ctx, credentials)

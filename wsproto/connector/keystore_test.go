@@ -273,3 +273,10 @@ func TestIdentityOfAnotherStore(t *testing.T) {
 	_, err = connector.OpenIdentity(filepath.Join(t.TempDir(), "identity"), broken)
 	require.ErrorIs(t, err, errChip)
 }
+
+func newBox(t *testing.T) *ecdh.PrivateKey {
+	t.Helper()
+	key, err := ecdh.P256().GenerateKey(rand.Reader)
+	require.NoError(t, err)
+	return key
+}
