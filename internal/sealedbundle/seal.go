@@ -32,8 +32,8 @@ var (
 )
 
 // Seal completes a bundle: it takes Tenant, Job, Recipient and Thumbprint of b, encrypts the content to the recipient's
-// key and signs all of it with the identity key, which may live in hardware and signs once. The signature is verified
-// before it is returned. The buffer of the plaintext is wiped.
+// key and signs all of it with the identity key, which may live in hardware and signs once: its failure is an
+// *envelope.KeyError. The signature is verified before it is returned. The buffer of the plaintext is wiped.
 func Seal(b Bundle, content Content, identity crypto.Signer, to *ecdh.PublicKey) (*Bundle, error) {
 	if err := content.check(); err != nil {
 		return nil, err
@@ -49,7 +49,7 @@ func Seal(b Bundle, content Content, identity crypto.Signer, to *ecdh.PublicKey)
 	}
 	digest := sha256.Sum256(b.Signed())
 	if b.Signature, err = identity.Sign(rand.Reader, digest[:], crypto.SHA256); err != nil {
-		return nil, fmt.Errorf("sealed bundle: signing: %w", err)
+		return nil, &envelope.KeyError{Err: err}
 	}
 	if err := errors.Join(b.check(), b.Verify()); err != nil {
 		return nil, err

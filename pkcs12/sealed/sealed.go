@@ -161,7 +161,7 @@ func public(err error) error {
 		return fmt.Errorf("%w%s", Error(e), strings.TrimPrefix(err.Error(), e.Error())) // and which member
 	}
 	if failed, ok := errors.AsType[*envelope.KeyError](err); ok {
-		return fmt.Errorf("sealed: the recipient's key failed: %w", failed.Err)
+		return fmt.Errorf("sealed: the key failed: %w", failed.Err)
 	}
 	return fmt.Errorf("sealed: %w", err)
 }

@@ -233,7 +233,7 @@ type JobReport struct {
 	Job     string
 	Attempt int64
 	Order   wsproto.Order // without its password
-	// Outcome is what the tenant acknowledged, without the .p12. Its Kind is empty if the job was dropped.
+	// Outcome is what the tenant acknowledged, without the bundle. Its Kind is empty if the job was dropped.
 	Outcome wsproto.Outcome
 	// Err is why the job was dropped, or what the outcome does not tell the tenant.
 	Err error

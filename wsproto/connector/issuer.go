@@ -52,7 +52,7 @@ type Retriever interface {
 // Finisher turns an issued certificate into what is delivered.
 type Finisher interface {
 	// Finish verifies the certificate against the order, with the roots of local configuration, and encodes the .p12.
-	// An error, usually a *[Rejection], means that the certificate is not delivered: the outcome is rejected and names the
+	// For a recipient it makes the password: see [Bundle]. An error, usually a *[Rejection], means that the certificate is not delivered: the outcome is rejected and names the
 	// serial number.
 	Finish(ctx context.Context, order *Order, prepared *Prepared, issued *CAResult) (*Bundle, error)
 }
@@ -121,7 +121,10 @@ type CAResult struct {
 
 // Bundle is what is delivered for an issued certificate.
 type Bundle struct {
-	PKCS12 []byte
+	PKCS12 []byte // under the password of the order or, if that names a recipient, under Password; wiped after use
+	// Password is a new random one, with at least 128 bits, if the order names a recipient: the connector encrypts both and
+	// signs them. Otherwise it goes nowhere.
+	Password string
 }
 
 // String tells the length.

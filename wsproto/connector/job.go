@@ -29,7 +29,9 @@ type job struct {
 	attempt int64
 	order   Order
 	digest  []byte // of the order's exact bytes
-	account string
+	// recipient is for whom the bundle is sealed; nil is delivery by password.
+	recipient *recipient
+	account   string
 
 	resumed  *wsproto.Checkpoint // of an earlier attempt, verified
 	prepared *Prepared
@@ -91,7 +93,7 @@ func (j *job) run(life context.Context) {
 		sent := j.deliver(life, outcome)
 		report.Outcome, err = *outcome, errors.Join(err, sent)
 		clear(bundle)
-		report.Outcome.PKCS12 = nil
+		report.Outcome.PKCS12, report.Outcome.Sealed = nil, nil
 		if sent != nil {
 			report.Outcome = wsproto.Outcome{}
 		}

@@ -166,8 +166,8 @@ func (j *job) admit(ctx context.Context, o *wsproto.Offer) *wsproto.OfferResult 
 	if err := j.c.cfg.Policy(ctx, j.order); err != nil {
 		return refusedByPolicy(err)
 	}
-	if order.Recipient != nil {
-		return refused(wsproto.RefusedElsewhere, wsproto.ReasonOrderUnsupported, "sealed delivery is not supported yet")
+	if err := j.address(order); err != nil {
+		return refused(wsproto.RefusedNever, wsproto.ReasonOrderInvalid, err.Error())
 	}
 	if j.account, err = j.c.cfg.Issuer.Account(order.CA); err != nil {
 		return refused(wsproto.RefusedElsewhere, wsproto.ReasonPolicyCA, "this connector has no credential for the CA")

@@ -173,7 +173,8 @@ type modelIssuer struct {
 	prepare chan struct{} // if not nil, Prepare waits for it
 	padding int           // makes bundles larger
 	answer  func() (*connector.CAResult, error)
-	fetch   error // if not nil, what Retrieve returns
+	fetch   error                                         // if not nil, what Retrieve returns
+	finish  func(o *connector.Order, b *connector.Bundle) // if not nil, spoils the bundle
 
 	mu      sync.Mutex
 	submits int // calls of Submit
@@ -273,7 +274,10 @@ func (i *modelIssuer) Retrieve(_ context.Context, o *connector.Order, id uint32)
 	return nil, &connector.CAError{Kind: connector.CARefused, HResult: 0x80094004, Message: "no such request"}
 }
 
-func (i *modelIssuer) Finish(_ context.Context, _ *connector.Order, p *connector.Prepared, r *connector.CAResult) (*connector.Bundle, error) {
+// bundlePassword is what the model makes for bundles that are sealed.
+const bundlePassword = "kP4cWzN8RfT2mYbH6sVxQd9L"
+
+func (i *modelIssuer) Finish(_ context.Context, o *connector.Order, p *connector.Prepared, r *connector.CAResult) (*connector.Bundle, error) {
 	leaf, err := x509.ParseCertificate(r.Certificate)
 	if err != nil {
 		return nil, err
@@ -287,7 +291,14 @@ func (i *modelIssuer) Finish(_ context.Context, _ *connector.Order, p *connector
 	}
 	bundle := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})
 	bundle = append(bundle, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: r.Certificate})...)
-	return &connector.Bundle{PKCS12: append(bundle, make([]byte, i.padding)...)}, nil
+	made := &connector.Bundle{PKCS12: append(bundle, make([]byte, i.padding)...)}
+	if o.Recipient != nil {
+		made.Password = bundlePassword
+	}
+	if i.finish != nil {
+		i.finish(o, made)
+	}
+	return made, nil
 }
 
 // submitted returns how often Submit was called.

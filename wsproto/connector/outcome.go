@@ -158,10 +158,10 @@ func (j *job) rejected(r *CAResult, leaf *x509.Certificate, err error) *wsproto.
 }
 
 // delivered is the outcome with a bundle.
-func (j *job) delivered(r *CAResult, leaf *x509.Certificate, b *Bundle) *wsproto.Outcome {
+func (j *job) delivered(r *CAResult, leaf *x509.Certificate, d delivery) *wsproto.Outcome {
 	o := j.outcome(wsproto.Issued)
 	o.RequestID, o.Disposition, o.Message = r.RequestID, r.Disposition, boundText(r.Message)
-	o.PKCS12 = b.PKCS12
+	o.PKCS12, o.Sealed = d.pkcs12, d.sealed
 	describeCertificate(o, r.Certificate, leaf)
 	return o
 }

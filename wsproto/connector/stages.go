@@ -95,7 +95,7 @@ func (j *job) answered(life context.Context, result *CAResult, err error) (*wspr
 	case result.Pending:
 		return j.held(life, result)
 	}
-	return j.issued(life, result), nil
+	return j.issued(life, result)
 }
 
 // held tells the tenant under which id the CA holds the request; the job ends for now.
@@ -113,27 +113,31 @@ func (j *job) held(life context.Context, result *CAResult) (*wsproto.Outcome, er
 	return j.pending(result), err
 }
 
-// issued verifies and encodes what the CA issued.
-func (j *job) issued(life context.Context, result *CAResult) *wsproto.Outcome {
+// issued verifies and encodes what the CA issued. An error is why that is not delivered, beyond what the outcome says.
+func (j *job) issued(life context.Context, result *CAResult) (*wsproto.Outcome, error) {
 	defer j.stage("finish")()
 	leaf, err := x509.ParseCertificate(result.Certificate)
 	if err != nil {
-		return j.rejected(result, nil, &Rejection{Reason: wsproto.ReasonCertificateMismatch, Message: "not an X.509 certificate"})
+		return j.rejected(result, nil, &Rejection{Reason: wsproto.ReasonCertificateMismatch, Message: "not an X.509 certificate"}), nil
 	}
 	if serialOf(leaf) == "" {
-		return j.rejected(result, leaf, &Rejection{Reason: wsproto.ReasonCertificateMismatch, Message: "no valid serial number"})
+		return j.rejected(result, leaf, &Rejection{Reason: wsproto.ReasonCertificateMismatch, Message: "no valid serial number"}), nil
 	}
 	if !sameKey(leaf, j.keyHash) {
-		return j.rejected(result, leaf, &Rejection{Reason: wsproto.ReasonCertificateKey, Message: "issued for another key"})
+		return j.rejected(result, leaf, &Rejection{Reason: wsproto.ReasonCertificateKey, Message: "issued for another key"}), nil
 	}
 	bundle, err := j.c.cfg.Issuer.Finish(life, &j.order, j.prepared, result)
-	if err == nil && (bundle == nil || len(bundle.PKCS12) == 0) {
-		err = errors.New("connector: the issuer made no bundle")
+	var d delivery
+	if err == nil {
+		d, err = j.pack(bundle, result.Certificate)
+	}
+	if _, told := errors.AsType[*Rejection](err); told {
+		return j.rejected(result, leaf, err), nil
 	}
 	if err != nil {
-		return j.rejected(result, leaf, err)
+		return j.rejected(result, leaf, err), err
 	}
-	return j.delivered(result, leaf, bundle)
+	return j.delivered(result, leaf, d), nil
 }
 
 // lookUp is what is left when the answer to a submit is lost. It waits until nothing can be on its way any more; even
@@ -235,7 +239,7 @@ func (j *job) retrieve(life context.Context, requestID uint32) (*wsproto.Outcome
 	case life.Err() != nil:
 		return nil, errCut
 	case e == nil && !result.Pending:
-		return j.issued(life, result), nil
+		return j.issued(life, result)
 	case e != nil && e.Kind == CARefused:
 		return j.failed(e), nil
 	case e != nil:
