@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/adcskit/adcskit/internal/envelope"
+	"github.com/adcskit/adcskit/internal/wipe"
 )
 
 // CheckpointError says why a checkpoint cannot be used. The constants are all there are.
@@ -321,6 +322,7 @@ func (s CheckpointSecret) check() ([]byte, error) {
 	if err != nil {
 		return nil, errSecretKey
 	}
+	defer wipe.Key(key)
 	signer, ok := key.(crypto.Signer)
 	if !ok {
 		return nil, errSecretKey

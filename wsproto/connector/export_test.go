@@ -2,6 +2,7 @@ package connector
 
 import (
 	"context"
+	"crypto"
 
 	"github.com/adcskit/adcskit/wsproto"
 )
@@ -28,6 +29,22 @@ func (j Job) Stop() { j.j.stop() }
 func (j Job) Admit(ctx context.Context, o *wsproto.Offer) *wsproto.OfferResult {
 	return j.j.admit(ctx, o)
 }
+
+// PrivateKey is the encoded private key that the job holds, and Key the key itself.
+func (j Job) PrivateKey() []byte { return j.j.secret.PrivateKey }
+
+func (j Job) Key() crypto.Signer { return j.j.prepared.Key }
+
+// Prepare and Seal are the first steps of a job.
+func (j Job) Prepare() error { return j.j.prepare() }
+
+func (j Job) Seal() error {
+	_, err := j.j.seal(wsproto.CheckpointSubmitting, 0)
+	return err
+}
+
+// Forget is the last step of a job.
+func (j Job) Forget() { j.j.forget() }
 
 // OpenIdentityInSteps is [OpenIdentity] with a function that is called before each change on disk.
 func OpenIdentityInSteps(dir string, store KeyStore, step func(string)) (*Identity, error) {

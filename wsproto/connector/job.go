@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/adcskit/adcskit/internal/wipe"
 	"github.com/adcskit/adcskit/wsproto"
 )
 
@@ -156,7 +157,7 @@ func (j *job) forgetKey() {
 		clear(j.secret.PrivateKey)
 	}
 	if j.prepared != nil {
-		wipeKey(j.prepared.Key)
+		wipe.Key(j.prepared.Key)
 	}
 	j.secret, j.prepared = nil, nil
 }

@@ -10,6 +10,8 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+
+	"github.com/adcskit/adcskit/internal/wipe"
 )
 
 // KeyStore makes the keys of an [Identity] and opens them again, such as in a TPM. What it returns as a file is kept in
@@ -63,7 +65,7 @@ func (softwareKeys) KeyExchanger(file []byte) (ecdh.KeyExchanger, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer wipeKey(key)
+	defer wipe.Key(key)
 	box, err := key.ECDH()
 	if err != nil {
 		return nil, err
@@ -76,7 +78,7 @@ func newKeyFile() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer wipeKey(key)
+	defer wipe.Key(key)
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		return nil, err
