@@ -93,7 +93,7 @@ func run[R any](c *conn, cmd command[R], sessions ...tpm2.Session) (*R, error) {
 			if aboutSession(err) { // it may be out of step for good
 				c.t.cache.session = nil
 			}
-			return nil, fmt.Errorf("tpm: %s: %w", commandName(cmd), err)
+			return nil, refused(cmd, err)
 		}
 	}
 }

@@ -12,6 +12,7 @@ const (
 	typeHMAC       = 0x02
 	typePolicy     = 0x03
 	typeTransient  = 0x80
+	typePermanent  = 0x40
 	typePersistent = 0x81
 )
 

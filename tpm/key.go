@@ -66,10 +66,6 @@ func (c *conn) loadNow(k *key) (tpm2.TPMHandle, error) {
 		ParentHandle: tpm2.AuthHandle{Handle: p.Handle, Name: p.Name, Auth: s},
 		InPrivate:    k.private, InPublic: tpm2.New2B(*k.public),
 	})
-	if errors.Is(err, tpm2.TPMRCIntegrity) {
-		_, pinned := c.parent() // says so if the TPM has been cleared since
-		return 0, errors.Join(fmt.Errorf("%w: the key was made in another TPM, or before this one was cleared", err), pinned)
-	}
 	if err != nil {
 		return 0, err
 	}

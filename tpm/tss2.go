@@ -19,7 +19,8 @@ var (
 	// says which.
 	ErrKeyFile = errors.New("tpm: not a file of a key that can be loaded")
 
-	errNeedsPolicy = fmt.Errorf("%w: it needs an authorization policy; only an authorization value is supported", ErrKeyFile)
+	errNeedsPolicy = fmt.Errorf("%w: it needs an authorization policy; only an authorization value is supported",
+		ErrKeyFile)
 )
 
 // tss2Key is what a key file holds: TPMKey of draft-bottomley-tpm2-keys, section 3.1, of the type that TPM2_Load loads.

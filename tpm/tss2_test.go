@@ -79,7 +79,8 @@ func TestKeyFileMembers(t *testing.T) {
 	require.NoError(t, err)
 	for _, change := range []func(){
 		func() {}, func() { k.description = "identity, Zürich" }, func() { k.rsaParent = true },
-		func() { k.emptyAuth = false }, func() { k.parent = 0x81ffffff }, func() { k.description = strings.Repeat("x", maxTSS2Description) },
+		func() { k.emptyAuth = false }, func() { k.parent = 0x81ffffff },
+		func() { k.description = strings.Repeat("x", maxTSS2Description) },
 	} {
 		change()
 		roundTrip(t, k)
