@@ -72,8 +72,11 @@ func (c *config) warnings() []string {
 	if p.OrdersPerHour == 0 {
 		warn("policy.ordersPerHour is 0 or missing: every order is refused")
 	}
-	if !p.Passwords {
-		warn("policy.passwords is false: every order is refused, since sealed delivery is not supported yet")
+	if !p.Passwords && len(p.Recipients) == 0 && len(p.OrderingKeys) == 0 {
+		warn("policy.passwords is false and policy names neither recipients nor orderingKeys: every order is refused")
+	}
+	if p.Passwords && len(p.Recipients)+len(p.OrderingKeys) > 0 {
+		warn("policy.passwords is true: whoever runs the gateway can order by password what he is not to read")
 	}
 	for _, ca := range p.CAs {
 		if !contains(c.served(), ca) {

@@ -51,8 +51,12 @@ The configuration is JSON; paths are relative to its folder, and unknown keys ar
     uri, ip            prefixes: "spiffe://corp.example/device/", "10.0.0.0/8"
     sidDomains, sids   domains whose accounts may be named, and accounts by themselves
     ordersPerHour      how many orders are taken in any 60 minutes; 0, or left out, takes none
-    passwords          true allows orders with a password, which is the only delivery in this version
-    siblings, recipients   public keys of connectors that may go on with this one's jobs; recipients of sealed delivery
+    passwords          true allows orders with a password: whoever runs the gateway can open what it brings
+    recipients         list of {"id": …, "key": …}: for whom bundles may be sealed, so that nobody else can open them; unseal
+                       makes such keys
+    orderingKeys       public keys of whoever may sign recipients that are not listed, and what is ordered for them
+    siblings           list of {"name": …, "identityKey": …, "decryptionKey": …}: connectors that may go on with this one's
+                       jobs, and this one with theirs
 
 Exit status: 0 after SIGTERM or when the configuration is ok, 1 for an error, 2 for wrong use, 3 if a person has to act
 before it is started again: the enrollment code is used up or has expired, the registration was rejected or revoked,

@@ -13,7 +13,6 @@ import (
 
 	"github.com/adcskit/adcskit/adcs"
 	"github.com/adcskit/adcskit/keygen"
-	"github.com/adcskit/adcskit/pkcs12"
 	"github.com/adcskit/adcskit/wsproto"
 	"github.com/adcskit/adcskit/wsproto/connector"
 )
@@ -101,7 +100,7 @@ func (i *Issuer) Prepare(_ context.Context, o *connector.Order) (*connector.Prep
 	}
 	_, profileErr := profile(o)
 	alg, algErr := keygen.ParseAlgorithm(o.Key)
-	if err := errors.Join(profileErr, algErr, pkcs12.CheckPassword(o.Password)); err != nil {
+	if err := errors.Join(profileErr, algErr, checkPassword(o)); err != nil {
 		return nil, &connector.Rejection{Reason: wsproto.ReasonOrderUnsupported, Message: err.Error(), Err: err}
 	}
 	key, err := keygen.Generate(alg)
@@ -133,53 +132,7 @@ func (i *Issuer) Retrieve(ctx context.Context, o *connector.Order, requestID uin
 	return retrieved(ca.client.Retrieve(ctx, requestID))
 }
 
-// Finish verifies what the CA issued and encodes the .p12: the key, the certificate, and the CAs up to the root, which
-// the device gets by other means.
-func (i *Issuer) Finish(_ context.Context, o *connector.Order, p *connector.Prepared, r *connector.CAResult) (*connector.Bundle, error) {
-	ca, err := i.ca(o.CA)
-	if err != nil {
-		return nil, err
-	}
-	leaf, err := x509.ParseCertificate(r.Certificate)
-	if err != nil {
-		return nil, err
-	}
-	expect, err := adcs.ExpectRequest(p.Request)
-	if err != nil {
-		return nil, err
-	}
-	expect.Roots, expect.Template = ca.Roots, o.Template
-	if o.SubjectSource == fromDirectory {
-		expect.FromDirectory, expect.Subject = true, nil
-	}
-	for _, der := range r.Chain {
-		if c, err := x509.ParseCertificate(der); err == nil { // what cannot be parsed builds no chain
-			expect.Intermediates = append(expect.Intermediates, c)
-		}
-	}
-	chain, err := adcs.Verify(leaf, expect)
-	if err != nil {
-		return nil, rejection(err)
-	}
-	profile, err := profile(o)
-	if err != nil {
-		return nil, err
-	}
-	p12, err := pkcs12.Encode(profile, p.Key, chain[:max(1, len(chain)-1)], o.Password)
-	if err != nil {
-		return nil, err
-	}
-	return &connector.Bundle{PKCS12: p12}, nil
-}
-
 const fromDirectory = "directory"
-
-func profile(o *connector.Order) (pkcs12.Profile, error) {
-	if o.Profile == "" {
-		return pkcs12.Compat(), nil
-	}
-	return pkcs12.ParseProfile(o.Profile)
-}
 
 // certificationRequest says what an order asks for. What comes from the directory is not asked for.
 func certificationRequest(o *connector.Order) (*keygen.Request, error) {

@@ -88,7 +88,8 @@ func (g *Gateway) OrderText(ctx context.Context, tenant string, text []byte, opt
 	now := time.Now()
 	job := &Job{
 		Tenant: tenant, ID: o.ID, CA: order.CA, Order: raw, OrderDigest: wsproto.OrderDigest(raw),
-		Resubmit: order.Resubmit, Traceparent: o.Traceparent, Created: now, Deadline: now.Add(o.Life),
+		Resubmit: order.Resubmit, Sealed: order.Recipient != nil, Traceparent: o.Traceparent, Created: now,
+		Deadline: now.Add(o.Life),
 	}
 	job.queue(now, now, &g.rules)
 	return job.ID, g.insert(ctx, job)

@@ -128,7 +128,9 @@ type Job struct {
 	Order       []byte
 	OrderDigest []byte
 	// Resubmit is the order's permission to submit again after an unknown outcome.
-	Resubmit    bool
+	Resubmit bool
+	// Sealed says that the order names a recipient: what delivers it is sealed for it, and never a .p12.
+	Sealed      bool
 	Traceparent string
 
 	Created time.Time

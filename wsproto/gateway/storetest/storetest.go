@@ -101,7 +101,7 @@ func fullJob() *gateway.Job {
 	}
 	job := newJob("t", "full")
 	job.State = gateway.JobDone
-	job.Resubmit, job.Traceparent = true, "00-1-2-01"
+	job.Resubmit, job.Sealed, job.Traceparent = true, true, "00-1-2-01"
 	job.Due, job.GiveUp, job.LeaseEnd = base().Add(time.Second), base().Add(2*time.Second), base().Add(3*time.Second)
 	job.Patience = base().Add(4 * time.Second)
 	job.Attempt, job.Sequence, job.Connector = 3, 4, "c"

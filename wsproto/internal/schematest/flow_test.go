@@ -99,8 +99,12 @@ func (i *issuer) issue(der []byte, id uint32) (*connector.CAResult, error) {
 	return &connector.CAResult{RequestID: id, Disposition: 3, Certificate: cert}, err
 }
 
-func (i *issuer) Finish(context.Context, *connector.Order, *connector.Prepared, *connector.CAResult) (*connector.Bundle, error) {
-	return &connector.Bundle{PKCS12: []byte("a bundle")}, nil
+func (i *issuer) Finish(_ context.Context, o *connector.Order, _ *connector.Prepared, _ *connector.CAResult) (*connector.Bundle, error) {
+	b := &connector.Bundle{PKCS12: []byte("a bundle")}
+	if o.Recipient != nil {
+		b.Password = "a password that nobody can guess"
+	}
+	return b, nil
 }
 
 // world is a gateway and the connectors that a test starts.
@@ -220,6 +224,21 @@ func (w *world) order(t *testing.T, template, subject string) string {
 	return id
 }
 
+// orderFor orders for a new recipient.
+func (w *world) orderFor(t *testing.T, curve ecdh.Curve) string {
+	t.Helper()
+	key, err := curve.GenerateKey(rand.Reader)
+	require.NoError(t, err)
+	o := wsproto.Order{CA: theCA(), Template: "WiFi", Subject: "CN=issued", Key: "p256", Recipient: &wsproto.Recipient{ID: "laptop-17"}}
+	o.Recipient.Key, err = wsproto.MarshalRecipientKey(key.PublicKey())
+	require.NoError(t, err)
+	o.Recipient.Signature, err = wsproto.SignRecipient(newKey(t), tenant, &o)
+	require.NoError(t, err)
+	id, err := w.Order(t.Context(), tenant, o, &gateway.OrderOptions{Life: time.Minute})
+	require.NoError(t, err)
+	return id
+}
+
 func (w *world) wait(t *testing.T, id string) wsproto.Outcome {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -240,6 +259,11 @@ func TestWholeSessionsAreAsDescribed(t *testing.T) {
 		"CN=issued": wsproto.Issued, "CN=denied": wsproto.Denied, "CN=lost": wsproto.Unknown, "CN=held": wsproto.Issued,
 	} {
 		assert.Equal(t, kind, w.wait(t, w.order(t, "WiFi", subject)).Kind, subject)
+	}
+	for _, curve := range []ecdh.Curve{ecdh.P256(), ecdh.X25519()} {
+		o := w.wait(t, w.orderFor(t, curve))
+		assert.Equal(t, wsproto.Issued, o.Kind)
+		assert.NotEmpty(t, o.Sealed)
 	}
 	w.order(t, "Other", "CN=refused") // by local policy; nobody else can take it
 
