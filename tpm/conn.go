@@ -30,7 +30,7 @@ const (
 	busyPause = 10 * time.Millisecond
 )
 
-// Send sends one command. A TPM that is busy is asked again (part 3, 5.2 and part 2, 6.6.3: the command was not begun).
+// Send sends one command. A TPM that is busy is asked again (part 2, 6.6.3: the command was not begun).
 func (c *conn) Send(command []byte) ([]byte, error) {
 	for try, pause := 0, busyPause; ; try, pause = try+1, min(2*pause, time.Second) {
 		if err := c.allowed(command); err != nil {
@@ -81,6 +81,9 @@ type command[R any] interface {
 
 // run executes a command. If the TPM has no room, it makes some and tries again.
 func run[R any](c *conn, cmd command[R], sessions ...tpm2.Session) (*R, error) {
+	if makesHandle(cmd.Command()) && c.t.wire.loaded.objects() >= maxObjects {
+		c.evict(cmd.Command())
+	}
 	for {
 		response, err := execute(c, cmd, sessions...)
 		if err == nil {

@@ -49,6 +49,16 @@ func (l ledger) handles() []tpm2.TPMHandle {
 	return all
 }
 
+// objects counts the objects that are loaded.
+func (l ledger) objects() (n int) {
+	for h := range l {
+		if h>>24 == typeTransient {
+			n++
+		}
+	}
+	return n
+}
+
 // makesHandle is true for the commands whose answer begins with the handle of something that they have loaded.
 func makesHandle(code tpm2.TPMCC) bool {
 	switch code {

@@ -17,7 +17,7 @@ type Options struct {
 	// to make the transient storage key, and to read and use an endorsement key.
 	OwnerAuth, EndorsementAuth []byte
 	// Parent is the persistent handle of the storage key above the keys, by default 0x81000001 (TCG TPM v2.0 Provisioning
-	// Guidance, 7.8). If nothing is there, or something else than a storage key by the TCG's templates, a transient one is
+	// Guidance, table 2). If nothing is there, or something else than a storage key by the TCG's templates, a transient one is
 	// made of the owner's seed, of the template that tpm2-tools and OpenSSL's provider use too. Nothing is made persistent.
 	Parent uint32
 	// ParentName is the name of that storage key (TPM 2.0 Library, part 1, 16). With it, a TPM that is another one or has

@@ -24,9 +24,9 @@ type parent struct {
 	rsa  bool
 }
 
-// storageTemplate returns a template of a transient storage key: the TCG's for storage keys with an empty unique field
-// (TCG EK Credential Profile 2.5, appendix B.4, templates H-2 and H-1 without their policy), as OpenSSL's provider and the
-// resource managers of several systems use it. A TPM makes the same key of it again and again, until it is cleared.
+// storageTemplate returns a template of a transient storage key: the TCG's for storage keys, with an empty unique
+// field, which draft-bottomley-tpm2-keys prescribes for keys whose parent is a hierarchy. A TPM makes the same key of it
+// again and again, until it is cleared.
 func storageTemplate(rsa bool) *tpm2.TPMTPublic {
 	template := tpm2.ECCSRKTemplate
 	template.Unique = tpm2.NewTPMUPublicID(tpm2.TPMAlgECC, &tpm2.TPMSECCPoint{})

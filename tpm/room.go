@@ -7,15 +7,16 @@ import (
 	"github.com/google/go-tpm/tpm2"
 )
 
+// maxObjects is how many objects every TPM has room for (TPM_PT_HR_TRANSIENT_MIN of the PC client profile; swtpm's too). Linux'
+// resource manager gives no program more, and answers the fourth by flushing all of them.
+const maxObjects = 3
+
 // makeRoom flushes something if an error of a command says that the TPM has no memory left, and says whether that may have
-// helped. Keys that the section works with stay, and storage keys while the command may be about one.
+// helped.
 func (c *conn) makeRoom(command tpm2.TPMCC, err error) bool {
 	switch {
 	case errors.Is(err, tpm2.TPMRCObjectMemory), errors.Is(err, tpm2.TPMRCMemory), errors.Is(err, tpm2.TPMRCObjectHandles):
-		if h, ok := c.t.cache.evict(c.used); ok {
-			return c.flush(h) == nil
-		}
-		if !needsParent(command) && c.dropParent() {
+		if c.evict(command) {
 			return true
 		}
 	case errors.Is(err, tpm2.TPMRCSessionMemory), errors.Is(err, tpm2.TPMRCSessionHandles):
@@ -23,6 +24,14 @@ func (c *conn) makeRoom(command tpm2.TPMCC, err error) bool {
 		return false
 	}
 	return c.flushStrangers()
+}
+
+// evict flushes an object. Keys that the section works with stay, and storage keys while the command may be about one.
+func (c *conn) evict(command tpm2.TPMCC) bool {
+	if h, ok := c.t.cache.evict(c.used); ok {
+		return c.flush(h) == nil
+	}
+	return !needsParent(command) && c.dropParent()
 }
 
 func needsParent(command tpm2.TPMCC) bool {

@@ -163,7 +163,7 @@ func (u authorization) mac(hash, newer, older, more []byte, attributes tpm2.TPMA
 	return mac.Sum(nil)
 }
 
-// value is sessionKey ‖ authValue, the key of both HMAC and encryption (part 1, 19.6.8 and 21.2).
+// value is sessionKey ‖ authValue, the key of both HMAC and encryption (part 1, 19.6.8 and 21.3).
 func (u authorization) value() []byte { return append(bytes.Clone(u.key), u.auth...) }
 
 // Encrypt encrypts the command's first parameter in place (part 1, 21.3).

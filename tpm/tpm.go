@@ -11,7 +11,7 @@ import (
 )
 
 // idleTime is how long keys and a session stay loaded that nobody uses. A session that is saved for weeks by a resource
-// manager would block others (part 1, 30.5.3: the gap of context ids), and a bare TPM has no room for two programs.
+// manager would block others (part 1, 30.5: the gap of context ids), and a bare TPM has no room for two programs.
 const idleTime = 30 * time.Second
 
 // closeTime is how long [TPM.Close] waits for a command.
@@ -107,7 +107,7 @@ func (t *TPM) leave() {
 // afterwards, except for what is in the cache.
 //
 // The function is run a second time if the TPM has forgotten what was loaded, or the connection was lost: so it must be
-// one that can be repeated.
+// one that can be repeated. It must not wait for another section, such as that of a signature.
 func (t *TPM) use(ctx context.Context, f func(c *conn) error) error {
 	if err := t.enter(ctx); err != nil {
 		return err

@@ -14,7 +14,7 @@ import (
 // part 1, 18). A [TPM] never calls it from two goroutines at once, except that it may close it, if it is an io.Closer,
 // while a command is under way. An error means that nobody knows what has become of the command.
 type Transport interface {
-	Send(command []byte) (response []byte, error error)
+	Send(command []byte) (response []byte, err error)
 }
 
 // Bounds of what travels.
