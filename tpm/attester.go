@@ -210,14 +210,16 @@ func (c *conn) activate(ek *loadedEK, k *key, wanted *credential, what string) (
 }
 
 // notOurs is true for the codes of a credential that cannot be opened (part 3, 12.5.3): it is for another key, or another
-// TPM, or no credential at all.
+// TPM, or no credential at all. swtpm says TPM_RC_FAILURE of a seed that is encrypted to another RSA key, and goes on; a TPM
+// that has really failed would have said so to the command before.
 func notOurs(err error) bool {
 	var code tpm2.TPMRC
 	if !errors.As(err, &code) {
 		return false
 	}
 	for _, no := range []tpm2.TPMRC{
-		tpm2.TPMRCIntegrity, tpm2.TPMRCECCPoint, tpm2.TPMRCInsufficient, tpm2.TPMRCSize, tpm2.TPMRCKey, tpm2.TPMRCValue, tpm2.TPMRCNoResult,
+		tpm2.TPMRCIntegrity, tpm2.TPMRCECCPoint, tpm2.TPMRCInsufficient, tpm2.TPMRCSize, tpm2.TPMRCValue, tpm2.TPMRCNoResult,
+		tpm2.TPMRCFailure,
 	} {
 		if code.Is(no) {
 			return true
