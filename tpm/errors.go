@@ -55,6 +55,10 @@ type CommandError struct {
 // refused makes a CommandError of a refusal; other errors are only told with the name of the command.
 func refused(cmd any, err error) error {
 	var code tpm2.TPMRC
+	var transport *transportError
+	if errors.As(err, &transport) {
+		return &transportError{cause: transport.cause, slow: transport.slow, command: commandName(cmd)}
+	}
 	if !errors.As(err, &code) {
 		return fmt.Errorf("tpm: %s: %w", commandName(cmd), err)
 	}

@@ -49,7 +49,7 @@ func TestNothingStaysBehind(t *testing.T) {
 }
 
 func soak(t *testing.T, withFaults bool) {
-	const workers, rounds = 16, 130
+	const workers, rounds = 16, 100
 	device := tpmtest.Start(t, nil)
 	other, stranger := opened(t, nil)
 	foreign := signerIn(t, stranger, P256).key

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"time"
 )
@@ -32,11 +33,18 @@ var ErrTransport = errors.New("tpm: no good answer from the TPM")
 
 // transportError is an error that matches [ErrTransport].
 type transportError struct {
-	cause error
-	slow  bool // there was no answer in time: asking again at once would only double the wait
+	cause   error
+	slow    bool   // there was no answer in time: asking again at once would only double the wait
+	command string // its name, if it is known
 }
 
-func (e *transportError) Error() string        { return fmt.Sprintf("%v: %v", ErrTransport, e.cause) }
+func (e *transportError) Error() string {
+	if e.command == "" {
+		return fmt.Sprintf("%v: %v", ErrTransport, e.cause)
+	}
+	return fmt.Sprintf("tpm: %s: %s: %v", e.command, strings.TrimPrefix(ErrTransport.Error(), "tpm: "), e.cause)
+}
+
 func (e *transportError) Unwrap() error        { return e.cause }
 func (e *transportError) Is(target error) bool { return target == ErrTransport }
 
