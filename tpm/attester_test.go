@@ -344,3 +344,11 @@ func (r *recorder) holds(text []byte) bool {
 	}
 	return false
 }
+
+// said is the evidence of a party, parsed.
+func (p *party) said(t testing.TB) evidence {
+	t.Helper()
+	var e evidence
+	require.NoError(t, json.Unmarshal(p.evidence(t), &e))
+	return e
+}

@@ -50,7 +50,8 @@ func checkKey(area *keyArea, spki []byte, use uint32, what string) error {
 			"sensitiveDataOrigin, userWithAuth, noDA and its one use; make the key anew in the TPM", what, area.attributes, attestedAttributes|use)
 	}
 	// The public half of a software key, loaded with TPM2_LoadExternal, can have any attributes. Activation needs an
-	// authorization, though, which nobody can give for an object without a private half, unless by a policy.
+	// authorization, though, and an object without a private half has no authorization value. What is left is a policy, which
+	// a TPM must not take for such an object either; but nothing here needs one.
 	if len(area.policy) != 0 {
 		return refuse(EvidenceKeyPolicy, "the %s key has an authorization policy; make the key anew without one", what)
 	}
