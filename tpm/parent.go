@@ -53,6 +53,9 @@ func fits(template, public *tpm2.TPMTPublic) bool {
 func (c *conn) parent() (parent, error) {
 	pin := c.t.cache.pin
 	fixed, err := c.persistentParent(tpm2.TPMHandle(c.t.opts.Parent))
+	if err == nil && !storageKey(fixed.public) {
+		err = errNoParent
+	}
 	if err == nil && (pin == nil || bytes.Equal(pin, fixed.Name.Buffer)) {
 		c.t.cache.pin = fixed.Name.Buffer
 		return fixed, nil
@@ -72,8 +75,9 @@ func (c *conn) parent() (parent, error) {
 	return made, nil
 }
 
-// parentOf returns the storage key that the file of a key names; the transient one also if the persistent one is gone,
-// since that is often the same.
+// parentOf returns the storage key that the file of a key names, whatever its template: tpm2_createprimary has one of its
+// own, under which others make keys. It is the transient one also if the persistent one is gone, since that is often the
+// same.
 func (c *conn) parentOf(handle tpm2.TPMHandle, rsa bool) (parent, error) {
 	if persistent(handle) {
 		p, err := c.persistentParent(handle)
@@ -84,10 +88,10 @@ func (c *conn) parentOf(handle tpm2.TPMHandle, rsa bool) (parent, error) {
 	return c.transientParent(rsa)
 }
 
-var errNoParent = errors.New("no storage key by the TCG's templates")
+var errNoParent = errors.New("no storage key")
 
 // persistentParent reads what is at a persistent handle. Its error matches errNoParent if that is nothing, or no storage
-// key by the templates.
+// key, by the TCG's templates or not.
 func (c *conn) persistentParent(handle tpm2.TPMHandle) (parent, error) {
 	if p, ok := c.knownParent(func(p parent) bool { return p.Handle == handle }); ok {
 		return p, nil
@@ -103,7 +107,7 @@ func (c *conn) persistentParent(handle tpm2.TPMHandle) (parent, error) {
 	if err != nil || !bytes.Equal(name.Buffer, response.Name.Buffer) {
 		return parent{}, c.malformed(errors.Join(errors.New("the public area of the storage key does not fit its name"), err))
 	}
-	if !storageKey(public) {
+	if a := public.ObjectAttributes; !a.Restricted || !a.Decrypt || !a.UserWithAuth {
 		return parent{}, fmt.Errorf("tpm: %w at %#x", errNoParent, uint32(handle))
 	}
 	return c.foundParent(parent{tpm2.NamedHandle{Handle: handle, Name: *name}, public, handle, public.Type == tpm2.TPMAlgRSA}), nil

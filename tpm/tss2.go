@@ -61,9 +61,8 @@ func marshalTSS2(k *tss2Key) []byte {
 	var b cryptobyte.Builder
 	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddASN1ObjectIdentifier(oidLoadable)
-		if k.emptyAuth {
-			addExplicit(b, 0, func(b *cryptobyte.Builder) { b.AddASN1Boolean(true) })
-		}
+		// Also where it is false and could be left out: OpenSSL's provider 1.1.1 takes what is missing for true.
+		addExplicit(b, 0, func(b *cryptobyte.Builder) { b.AddASN1Boolean(k.emptyAuth) })
 		if k.description != "" {
 			addExplicit(b, 4, func(b *cryptobyte.Builder) {
 				b.AddASN1(asn1.UTF8String, func(b *cryptobyte.Builder) { b.AddBytes([]byte(k.description)) })
