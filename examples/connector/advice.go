@@ -17,6 +17,10 @@ func (s *service) advice(err error) string {
 	case errors.Is(err, wsproto.CodeEnrollment):
 		return "have a new enrollment code made (gateway code " + g.Tenant + ` 'HOST\NAME'), put it into ` + g.EnrollmentCodeFile +
 			", and start again"
+	case errors.Is(err, wsproto.CodeAttestation), closed == wsproto.CloseAttestation:
+		return "the tenant wants to be shown more about these keys. If they are files, begin again with keys in a TPM: start " +
+			"with -tpm and another \"state\"; if they are in one, have its manufacturer's root, or its EK hash (connector show), " +
+			"put into the gateway's configuration (attestation)"
 	case errors.Is(err, wsproto.CodeRevoked), closed == wsproto.CloseRevoked:
 		return "have it approved again (gateway approve " + g.Tenant + " " + s.fingerprint + "), or remove " + s.config.State +
 			" to register anew; then start again"

@@ -10,7 +10,6 @@ import (
 
 	"github.com/adcskit/adcskit/keygen"
 	"github.com/adcskit/adcskit/wsproto"
-	"github.com/adcskit/adcskit/wsproto/connector"
 )
 
 // validate says what is missing, and what cannot be right, before any other file is read.
@@ -113,17 +112,18 @@ func contains(list []wsproto.CAAssignment, ca wsproto.CAAssignment) bool {
 }
 
 // check prints what the configuration comes to.
-func check(c *config, identity *connector.Identity, out io.Writer) {
+func check(c *config, k *keys, out io.Writer) {
 	warnings := c.warnings()
 	for _, w := range warnings {
 		fmt.Fprintln(out, "warning:", w)
 	}
 	registration := "not registered yet"
-	if r := identity.Registration(); r != nil && r.Connector != "" {
+	if r := k.identity.Registration(); r != nil && r.Connector != "" {
 		registration = "registered as " + r.Connector
 	}
 	fmt.Fprintf(out, "configuration ok: tenant %s at %s, %s; %d jobs at once\n",
 		c.Gateway.Tenant, c.Gateway.URL, registration, c.Capacity)
+	fmt.Fprintf(out, "  keys: %s\n", k.where())
 	for i, ca := range c.CAs {
 		at := ca.EndpointMapper
 		if at == "" {

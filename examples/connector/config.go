@@ -14,6 +14,7 @@ import (
 // config is the configuration file. Paths are relative to its folder. Unknown keys are refused.
 type config struct {
 	State        string           `json:"state"`        // folder of the identity; made with mode 0700
+	TPM          string           `json:"tpm"`          // auto (which "" is), none, or what tpm.Open takes; -tpm goes before
 	Capacity     int              `json:"capacity"`     // jobs at once; 0 means 8
 	GraceSeconds int              `json:"graceSeconds"` // how long jobs may go on after SIGTERM; 0 means 30
 	HeldSeconds  int              `json:"heldSeconds"`  // how soon a held request is asked for again; 0 means 60

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
@@ -33,14 +34,15 @@ import (
 
 // site is a CA and a gateway, with a folder that configures a connector between them.
 type site struct {
-	t       *testing.T
+	t       testing.TB
 	ca      *adcstest.Server
 	gateway *gateway.Gateway
 	folder  string
 	config  *config
 }
 
-func newSite(t *testing.T) *site {
+// newSite starts both. The gateway's configuration can be changed before.
+func newSite(t testing.TB, changes ...func(*gateway.Config)) *site {
 	ca, err := adcstest.NewServer(&adcstest.Options{Host: "localhost"})
 	require.NoError(t, err)
 	t.Cleanup(ca.Close)
@@ -52,11 +54,15 @@ func newSite(t *testing.T) *site {
 	url := "wss" + server.URL[len("https"):]
 	authority, err := wsproto.Authority(url)
 	require.NoError(t, err)
-	s.gateway, err = gateway.New(gateway.Config{
+	gc := gateway.Config{
 		Tenant:    func(*http.Request) (string, error) { return "acme", nil },
 		TenantKey: func(context.Context, string) (crypto.Signer, error) { return key, nil },
 		Authority: authority, Store: gateway.NewMemoryStore(),
-	})
+	}
+	for _, change := range changes {
+		change(&gc)
+	}
+	s.gateway, err = gateway.New(gc)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.gateway.Close()) })
 	ctx, cancel := context.WithCancel(context.Background())
@@ -64,15 +70,13 @@ func newSite(t *testing.T) *site {
 	running.Go(func() { s.gateway.Run(ctx) })
 	t.Cleanup(func() { cancel(); running.Wait() })
 
-	code, _, err := s.gateway.NewEnrollmentCode(t.Context(), "acme", &gateway.CodeOptions{CAs: []wsproto.CAAssignment{s.served()}})
-	require.NoError(t, err)
-	s.write("code", []byte(code.Reveal()))
+	s.code()
 	s.write("password", []byte(ca.User().Password+"\n"))
 	chain := ca.Chain()
 	s.write("ca.pem", cli.EncodeCertificates(chain[len(chain)-1]))
 	s.write("gateway.pem", cli.EncodeCertificates(server.Certificate()))
 	s.config = &config{
-		State: "state", Capacity: 2, GraceSeconds: 10,
+		State: "state", TPM: tpmNone, Capacity: 2, GraceSeconds: 10, // not the TPM of the machine that runs the test
 		Gateway: gatewayConfig{URL: url, Tenant: "acme", EnrollmentCodeFile: "code", Roots: "gateway.pem"},
 		CAs: []caConfig{{
 			Host: ca.Host(), Name: ca.Name(), User: ca.User().Account(), PasswordFile: "password", Roots: "ca.pem", Auth: "ntlm",
@@ -84,6 +88,14 @@ func newSite(t *testing.T) *site {
 		},
 	}
 	return s
+}
+
+// code has a new enrollment code made.
+func (s *site) code() {
+	s.t.Helper()
+	code, _, err := s.gateway.NewEnrollmentCode(s.t.Context(), "acme", &gateway.CodeOptions{CAs: []wsproto.CAAssignment{s.served()}})
+	require.NoError(s.t, err)
+	s.write("code", []byte(code.Reveal()))
 }
 
 func (s *site) served() wsproto.CAAssignment {
@@ -100,11 +112,21 @@ func (s *site) read(name string) string {
 	return string(text)
 }
 
-// run runs the command until stop is called, which returns its error.
-func (s *site) run(log *slog.Logger, args ...string) (stop func() error) {
+// loaded writes the configuration, and reads it as the command does.
+func (s *site) loaded() *config {
+	s.t.Helper()
 	raw, err := json.Marshal(s.config)
 	require.NoError(s.t, err)
 	s.write("connector.json", raw)
+	c, err := loadConfig(filepath.Join(s.folder, "connector.json"))
+	require.NoError(s.t, err)
+	c.TPM = cmp.Or(c.TPM, tpmAuto)
+	return c
+}
+
+// run runs the command until stop is called, which returns its error.
+func (s *site) run(log *slog.Logger, args ...string) (stop func() error) {
+	s.loaded()
 	ctx, cancel := context.WithCancel(s.t.Context())
 	done := make(chan error, 1)
 	go func() {
@@ -359,14 +381,9 @@ func TestReload(t *testing.T) {
 	s := newSite(t)
 	right := s.ca.User().Password
 	s.write("password", []byte("wrong"))
-	raw, err := json.Marshal(s.config)
+	k, err := openKeys(s.loaded())
 	require.NoError(t, err)
-	s.write("connector.json", raw)
-	c, err := loadConfig(filepath.Join(s.folder, "connector.json"))
-	require.NoError(t, err)
-	identity, err := connector.LoadOrCreateIdentity(c.State)
-	require.NoError(t, err)
-	service, err := newService(c, identity, slog.New(slog.DiscardHandler))
+	service, err := newService(s.loaded(), k, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup

@@ -4,16 +4,20 @@
 //	connector -config connector.json          run until SIGTERM; SIGHUP reads passwords and roots of the CAs again
 //	connector -config connector.json show     print what others pin: fingerprints and public keys
 //	connector -config connector.json check    read everything, and say what is wrong
+//	connector -config connector.json rotate   make new keys, signed by those that there are
+//
+// Its keys are in the TPM of the machine if there is one, else in files; -tpm says otherwise.
 //
 // Exit status: 0 after SIGTERM, 1 for an error, 2 for wrong use, 3 if a person has to act before it is started again (the
 // enrollment code is used up, the registration was revoked, another connector runs with the same key), 4 if jobs had to be
-// cut. A second SIGTERM ends it at once, with status 4. The flag -h explains every key of the configuration. connector.service is a systemd unit for it, connector.example.json an example of
-// its configuration. ../processes has one with a gateway and a CA on the same machine.
+// cut. A second SIGTERM ends it at once, with status 4. The flag -h explains every key of
+// the configuration. connector.service is a systemd unit for it, connector.example.json an example of its configuration.
+// ../processes has one with a gateway and a CA on the same machine.
 package main
 
 import (
+	"cmp"
 	"context"
-	"encoding/base64"
 	"errors"
 	"flag"
 	"fmt"
@@ -24,7 +28,6 @@ import (
 	"strings"
 
 	"github.com/adcskit/adcskit/examples/internal/cli"
-	"github.com/adcskit/adcskit/wsproto"
 	"github.com/adcskit/adcskit/wsproto/connector"
 )
 
@@ -57,51 +60,40 @@ func exitStatus(err error) int {
 func run(ctx context.Context, args []string, out io.Writer, log *slog.Logger) error {
 	flags := flag.NewFlagSet("connector", flag.ContinueOnError)
 	path := flags.String("config", "connector.json", "configuration `file`")
+	device := flags.String("tpm", "", "where keys are made: auto, none, or the `path` of a TPM")
 	if err := cli.Parse(flags, args, help, out); err != nil {
 		return err
 	}
-	if command := flags.Arg(0); flags.NArg() > 1 || !slices.Contains([]string{"", "show", "check"}, command) {
+	if command := flags.Arg(0); flags.NArg() > 1 || !slices.Contains([]string{"", "show", "check", "rotate"}, command) {
 		return cli.Usagef("%q is no command", strings.Join(flags.Args(), " "))
 	}
 	c, err := loadConfig(*path)
 	if err != nil {
 		return err
 	}
-	identity, err := connector.LoadOrCreateIdentity(c.State)
+	if c.TPM = cmp.Or(c.TPM, tpmAuto); flags.Arg(0) == "rotate" {
+		return rotate(ctx, c, cmp.Or(*device, c.TPM), out)
+	}
+	c.TPM = cmp.Or(*device, c.TPM)
+	k, err := openKeys(c)
 	if err != nil {
 		return err
 	}
-	switch flags.Arg(0) {
+	return errors.Join(command(ctx, flags.Arg(0), c, k, out, log), k.close())
+}
+
+// command does what is done with an identity.
+func command(ctx context.Context, name string, c *config, k *keys, out io.Writer, log *slog.Logger) error {
+	switch name {
 	case "show":
-		return show(identity, out)
+		return show(ctx, k, out)
 	case "check":
-		s, err := newService(c, identity, log)
+		s, err := newService(c, k, log)
 		if err != nil {
 			return err
 		}
-		check(c, identity, out)
+		check(c, k, out)
 		return s.issuer.Close()
 	}
-	return serve(ctx, c, identity, log)
-}
-
-// show prints what a sibling and a tenant know this connector by.
-func show(identity *connector.Identity, out io.Writer) error {
-	signing, err := wsproto.MarshalPublicKey(identity.Signer().Public())
-	if err != nil {
-		return err
-	}
-	decryption, err := wsproto.MarshalPublicKey(identity.Decryption().PublicKey())
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(out, "instance       %s\n", identity.Instance())
-	fmt.Fprintf(out, "fingerprint    %s\n", wsproto.FingerprintSPKI(signing))
-	fmt.Fprintf(out, "identityKey    %s\n", base64.StdEncoding.EncodeToString(signing))
-	fmt.Fprintf(out, "decryptionKey  %s\n", base64.StdEncoding.EncodeToString(decryption))
-	if r := identity.Registration(); r != nil {
-		fmt.Fprintf(out, "tenantKey      %s\n", r.TenantKey)
-		fmt.Fprintf(out, "registered as  %s\n", r.Connector)
-	}
-	return nil
+	return serve(ctx, c, k, log)
 }

@@ -27,19 +27,20 @@ type service struct {
 }
 
 // newService reads everything that the configuration names.
-func newService(c *config, identity *connector.Identity, log *slog.Logger) (*service, error) {
-	s, err := buildService(c, identity, log)
+func newService(c *config, k *keys, log *slog.Logger) (*service, error) {
+	s, err := buildService(c, k, log)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.file, err)
 	}
 	return s, nil
 }
 
-func buildService(c *config, identity *connector.Identity, log *slog.Logger) (*service, error) {
+func buildService(c *config, k *keys, log *slog.Logger) (*service, error) {
 	rules, err := c.Policy.Compile()
 	if err != nil {
 		return nil, err
 	}
+	identity := k.identity
 	fingerprint, err := wsproto.FingerprintKey(identity.Signer().Public())
 	if err != nil {
 		return nil, err
@@ -57,6 +58,8 @@ func buildService(c *config, identity *connector.Identity, log *slog.Logger) (*s
 	cfg.Options.PendingRetry = time.Duration(c.HeldSeconds) * time.Second
 	cfg.Options.OnEvent, cfg.Options.OnJob, cfg.Options.OnRegistered = s.event, s.job, identity.Register
 	cfg.Options.OnRefused = s.refused
+	cfg.Options.Attester, cfg.Options.OnAcknowledged = k.attester, identity.Acknowledge
+	cfg.Options.Rotation, cfg.Options.Former = identity.Rotation(), identity.Former()
 	if err := c.trust(&cfg, identity.Registration()); err != nil {
 		return nil, err
 	}
@@ -75,12 +78,13 @@ func buildService(c *config, identity *connector.Identity, log *slog.Logger) (*s
 }
 
 // serve runs the connector until ctx ends.
-func serve(ctx context.Context, c *config, identity *connector.Identity, log *slog.Logger) error {
-	s, err := newService(c, identity, log)
+func serve(ctx context.Context, c *config, k *keys, log *slog.Logger) error {
+	s, err := newService(c, k, log)
 	if err != nil {
 		return err
 	}
 	defer s.issuer.Close()
+	k.log(ctx, log)
 	for _, w := range c.warnings() {
 		log.Warn("configuration", "problem", w)
 	}

@@ -3,13 +3,26 @@ package main
 const help = `Connector takes jobs from a gateway, and has the CAs of its network sign the requests.
 
   connector -config connector.json          run until SIGTERM; SIGHUP reads passwords and roots of the CAs again
-  connector -config connector.json show     print what others pin: fingerprints and public keys
-  connector -config connector.json check    read everything, and say what is wrong; nothing is connected to
+  connector -config connector.json show     print what others pin: fingerprints, public keys, hash of the TPM's EK
+  connector -config connector.json check    read everything, and say what is wrong; no gateway and no CA is connected to
+  connector -config connector.json rotate   make new keys, where -tpm says, signed by those that there are; run it while
+                                            the connector does not, and start it then: it changes over when it connects
 
 All of them make the identity if "state" holds none. It logs to standard error. A second SIGTERM ends it at once.
 
+Where the keys are made is for -tpm, or "tpm" in the configuration, to say:
+  auto                 in the TPM of this machine if there is one (Linux: /dev/tpmrm0, /dev/tpm0), else in files. Which it is
+                       if nothing is said
+  none                 in files, with mode 0600; the tenant is shown "software"
+  PATH                 in the TPM at this device file, or in none; "unix:PATH" and "tcp:HOST:PORT" are the socket of swtpm,
+                       "tbs" is the TPM of Windows (experimental)
+Keys that there are stay what they are: files are used as files, by auto and none, and keys in a TPM never without it. What
+was found is logged at the start. A TPM that was cleared, or another one, has lost the keys: move the folder "state" away
+and register anew.
+
 The configuration is JSON; paths are relative to its folder, and unknown keys are refused (connector.example.json):
   state                folder of the identity; made with mode 0700
+  tpm                  optional; where keys are made, as above; -tpm on the command line goes before
   capacity             jobs at once; 8 if left out
   graceSeconds         how long jobs may go on after SIGTERM; 30 if left out
   heldSeconds          how soon a request that the CA holds is asked for again; 60 if left out
