@@ -334,6 +334,46 @@ func TestLies(t *testing.T) {
 	requireEmpty(t, device)
 }
 
+// TestEveryBit changes each octet of the answer to an agreement: a wrong secret must never come out.
+func TestEveryBit(t *testing.T) {
+	device := tpmtest.Start(t, nil)
+	o := mustCheck(t, nil)
+	open, _, err := opener(device.Path(), o.Timeout)
+	require.NoError(t, err)
+	link, err := open()
+	require.NoError(t, err)
+	defer link.Close()
+	l := &liar{link: link}
+	tpm := newTPM(l, o, shared)
+	defer tpm.Close()
+	exchanger := exchangerIn(t, tpm)
+	at, size := 0, 1
+	l.change = func(command, answer []byte) []byte {
+		if commandCode(command) == tpm2.TPMCCECDHZGen {
+			size = len(answer)
+			answer[at] ^= 0x10
+		}
+		return answer
+	}
+	for ; at < size; at++ {
+		err := tpm.attempt(t.Context(), func(c *conn) error { // once: use would ask again
+			h, err := c.authorized(exchanger.key, both)
+			if err != nil {
+				return err
+			}
+			_, err = run(c, tpm2.ECDHZGen{KeyHandle: h, InPoint: tpm2.New2B(tpm2.TPMSECCPoint{
+				X: tpm2.TPM2BECCParameter{Buffer: exchanger.PublicKey().Bytes()[1:33]},
+				Y: tpm2.TPM2BECCParameter{Buffer: exchanger.PublicKey().Bytes()[33:]},
+			})})
+			return err
+		})
+		require.Error(t, err, "octet %d", at)
+	}
+	require.Greater(t, at, 100)
+	l.change = nil
+	require.NoError(t, agree(t, exchanger))
+}
+
 // withSize writes the size into the header of an answer.
 func withSize(answer []byte) []byte {
 	binary.BigEndian.PutUint32(answer[2:], uint32(len(answer)))

@@ -170,6 +170,8 @@ func TestAuthorizationValues(t *testing.T) {
 		_, err := New(sender(nil), bad)
 		require.ErrorContains(t, err, "tpm: options")
 	}
+	_, err = New(sender(nil), &Options{KeyAuth: append(bytes.Repeat([]byte{1}, 32), 0, 0)}) // zeros at the end don't count
+	require.NoError(t, err)
 }
 
 // TestPublicKeys refuses what no key of use has.

@@ -149,6 +149,27 @@ func TestCleared(t *testing.T) {
 	require.NoError(t, sign(signer.(*Signer)))
 }
 
+// TestBind keeps to the storage key that it has found first, whatever somebody asks for in vain.
+func TestBind(t *testing.T) {
+	_, tpm := opened(t, nil)
+	store := tpm.Store()
+	pin, err := store.Bind(nil)
+	require.NoError(t, err)
+	require.Len(t, pin, 34)
+	for range 2 {
+		now, err := store.Bind(pin)
+		require.NoError(t, err)
+		require.Equal(t, pin, now)
+		_, err = store.Bind(pin[1:])
+		require.ErrorIs(t, err, ErrOtherTPM)
+		_, err = store.NewSigner()
+		require.NoError(t, err)
+	}
+	pin[5]++ // the caller's
+	_, err = store.NewSigner()
+	require.NoError(t, err)
+}
+
 // TestClearedUnderALivingSession clears the TPM without restarting it: the session goes on, the keys don't.
 func TestClearedUnderALivingSession(t *testing.T) {
 	_, tpm := opened(t, nil)
