@@ -64,12 +64,14 @@ func (r *told) refusals() (messages []string) {
 }
 
 // newTPMSite starts a TPM besides, as its options say; the gateway trusts their manufacturer, and wants what policy says.
-func newTPMSite(t testing.TB, policy gateway.AttestationPolicy, opts *tpmtest.Options) *tpmSite {
+func newTPMSite(
+	t testing.TB, policy gateway.AttestationPolicy, opts *tpmtest.Options, changes ...func(*gateway.Config),
+) *tpmSite {
 	t.Helper()
 	s := &tpmSite{log: new(safeBuffer), said: new(told)}
 	s.tpm = tpmtest.Start(t, opts)
 	s.meter = newMeter(t, strings.TrimPrefix(s.tpm.Path(), "unix:"))
-	s.site = newSite(t, attested(t, policy, s.tpm.Manufacturer(), s.said))
+	s.site = newSite(t, append(changes, attested(t, policy, s.tpm.Manufacturer(), s.said))...)
 	s.config.TPM = "unix:" + s.meter.path
 	s.config.Policy.OrdersPerHour = 1000
 	t.Cleanup(func() {
