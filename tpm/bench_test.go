@@ -59,8 +59,8 @@ func benchSigner(b *testing.B, d *TPM, a Algorithm) *Signer {
 	return s
 }
 
-// BenchmarkSign signs with a key and a session that are loaded, and with neither: then the storage key is made of its seed
-// if it is not persistent, the session is salted to it, and the key is loaded.
+// BenchmarkSign signs with a key and a session that are loaded, and with neither: then the storage key is made of its
+// seed if it is not persistent, the session is salted to it, and the key is loaded.
 func BenchmarkSign(b *testing.B) {
 	digest := sha256.Sum256(nil)
 	run := func(b *testing.B, a Algorithm, persistent, cached bool) {
@@ -81,8 +81,8 @@ func BenchmarkSign(b *testing.B) {
 	b.Run("RSA2048/cached", func(b *testing.B) { run(b, RSA2048, true, true) })
 }
 
-// BenchmarkSignGoTPM signs with go-tpm alone, for comparison: with a password session, and with a salted session for each
-// signature.
+// BenchmarkSignGoTPM signs with go-tpm alone, for comparison: with a password session, and with a salted session for
+// each signature.
 func BenchmarkSignGoTPM(b *testing.B) {
 	run := func(b *testing.B, auth func(parent *tpm2.CreatePrimaryResponse) tpm2.Session) {
 		w := tpmtest.Start(b, &tpmtest.Options{Certificate: tpmtest.None}).Transport()

@@ -2,6 +2,7 @@ package tpmtest
 
 import (
 	"net"
+	"os"
 	"testing"
 	"time"
 
@@ -19,6 +20,9 @@ type Options struct {
 	Certificate Kind
 	// EKs are the endorsement keys that have one. Nil: ECC alone, since making an RSA key takes the TPM much longer.
 	EKs []EK
+	// State is a folder with the state of a TPM that another program has furnished, such as swtpm_setup. It is copied, and
+	// the three options above mean nothing then.
+	State string
 	// TCP makes the TPM listen on a TCP port of the loopback interface instead of a unix socket.
 	TCP bool
 	// Control adds the control port that other programs want (see TPM.TCTI). It implies TCP.
@@ -45,8 +49,13 @@ func Start(tb testing.TB, opts *Options) *TPM {
 		d.manufacturer = NewManufacturer(tb)
 	}
 	d.process = newProcess(tb, opts.TCP || opts.Control, opts.Control)
+	if opts.State != "" {
+		require.NoError(tb, os.CopyFS(d.process.folder, os.DirFS(opts.State)), "tpmtest: state of swtpm")
+	}
 	require.NoError(tb, d.process.start(), "tpmtest: start of swtpm")
-	d.furnish()
+	if opts.State == "" {
+		d.furnish()
+	}
 	return d
 }
 
