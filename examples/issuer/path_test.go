@@ -33,6 +33,10 @@ type path struct {
 	gateway *gateway.Gateway
 	served  wsproto.CAAssignment
 	finds   bool
+
+	// What a test changes before gateway and connector are made; may be nil.
+	changeGateway   func(*gateway.Config)
+	changeConnector func(*connector.Config, *x509.CertPool)
 }
 
 // startPath starts CA, gateway and connector, and stops them with the test.
@@ -64,14 +68,18 @@ func (p *path) startGateway(tb testing.TB) *httptest.Server {
 	tb.Cleanup(server.Close)
 	authority, err := wsproto.Authority("wss" + server.URL[len("https"):])
 	require.NoError(tb, err)
-	p.gateway, err = gateway.New(gateway.Config{
+	cfg := gateway.Config{
 		Tenant:    func(*http.Request) (string, error) { return pathTenant, nil },
 		TenantKey: func(context.Context, string) (crypto.Signer, error) { return key, nil },
 		Authority: authority,
 		Store:     gateway.NewMemoryStore(),
 		OnError:   func(err error) { tb.Error(err) },
 		Timing:    &gateway.Timing{Lease: 3 * time.Second, RPCDeadline: 3 * time.Second},
-	})
+	}
+	if p.changeGateway != nil {
+		p.changeGateway(&cfg)
+	}
+	p.gateway, err = gateway.New(cfg)
 	require.NoError(tb, err)
 	p.run(tb, p.gateway.Run)
 	tb.Cleanup(func() { require.NoError(tb, p.gateway.Close()) })
@@ -111,7 +119,7 @@ func (p *path) startConnector(tb testing.TB, server *httptest.Server, capacity i
 		OrdersPerHour: 1_000_000, Passwords: true,
 	}).Compile()
 	require.NoError(tb, err)
-	c, err := connector.New(connector.Config{
+	cfg := connector.Config{
 		URL: "wss" + server.URL[len("https"):], Tenant: pathTenant, Enrollment: code,
 		Identity: identity.Signer(), Decryption: identity.Decryption(), Instance: identity.Instance(),
 		Issuer: i, Policy: rules.Allow,
@@ -119,7 +127,13 @@ func (p *path) startConnector(tb testing.TB, server *httptest.Server, capacity i
 			Capacity: capacity, Roots: []*x509.Certificate{server.Certificate()}, OnRegistered: identity.Register,
 			PendingRetry: 100 * time.Millisecond,
 		},
-	})
+	}
+	if p.changeConnector != nil {
+		trusted := x509.NewCertPool()
+		trusted.AddCert(server.Certificate())
+		p.changeConnector(&cfg, trusted)
+	}
+	c, err := connector.New(cfg)
 	require.NoError(tb, err)
 	p.run(tb, c.Run)
 }
