@@ -84,6 +84,7 @@ type node struct {
 	dial    func(ctx context.Context) (wsproto.Transport, error)
 	policy  func(context.Context, connector.Order) error
 	opts    connector.Options
+	id      *connector.Identity // if not nil, instead of signer and decrypt
 
 	mu     sync.Mutex
 	events []connector.Event
@@ -133,11 +134,15 @@ func (n *node) start() *running {
 	if n.finds {
 		issuer = findingIssuer{n.issuer}
 	}
-	c, err := connector.New(connector.Config{
+	cfg := connector.Config{
 		URL: "wss://gateway.test/connect", Tenant: tenantName, Enrollment: n.code,
 		Identity: n.signer, Decryption: n.decrypt, Instance: fmt.Sprintf("instance-%p", n),
 		Issuer: issuer, Policy: n.policy, Options: &opts,
-	})
+	}
+	if n.id != nil {
+		n.id.Configure(&cfg)
+	}
+	c, err := connector.New(cfg)
 	require.NoError(n.w.t, err)
 	ctx, cancel := context.WithCancel(n.w.ctx)
 	r := &running{Connector: c, cancel: cancel, done: make(chan struct{})}
