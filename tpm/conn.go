@@ -166,8 +166,11 @@ func forgotten(err error) bool {
 	if !errors.As(err, &code) {
 		return false
 	}
-	return code.Is(tpm2.TPMRCHandle) || tpm2.TPMRCReferenceH0 <= code && code <= tpm2.TPMRCReferenceS6
+	return code.Is(tpm2.TPMRCHandle) || unloaded(code)
 }
+
+// unloaded is true for the codes by which a TPM says that an object or a session is not loaded (any more).
+func unloaded(code tpm2.TPMRC) bool { return tpm2.TPMRCReferenceH0 <= code && code <= tpm2.TPMRCReferenceS6 }
 
 // commandName names a command as its type is called: Sign, Load.
 func commandName(cmd any) string {

@@ -74,10 +74,13 @@ func (c *conn) nvBuffer() (int, error) {
 	return int(min(value, nvChunk)), nil
 }
 
-// unlessRefused keeps an error unless it is the TPM's answer that it does not do this.
+// unlessRefused keeps an error unless it is the TPM's answer that it does not do this. An answer that is about the moment
+// says nothing of that kind: a TPM that is busy or full, or has forgotten a session, still has its certificate.
 func unlessRefused(err error) error {
 	var code tpm2.TPMRC
-	if errors.As(err, &code) {
+	switch {
+	case errors.Is(err, ErrBusy), errors.Is(err, ErrMemory), errors.Is(err, ErrFailure):
+	case errors.As(err, &code) && !unloaded(code):
 		return nil
 	}
 	return err

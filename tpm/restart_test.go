@@ -279,3 +279,35 @@ func TestPinnedParent(t *testing.T) {
 	}
 	requireEmpty(t, device)
 }
+
+// TestForgottenSessionIsNoMissingCertificate looks for the endorsement key when the TPM has forgotten the session: the answer
+// must not be the next best key, without a certificate.
+func TestForgottenSessionIsNoMissingCertificate(t *testing.T) {
+	device := tpmtest.Start(t, nil)
+	next := ekTemplates()[2]
+	device.Do(func(tp transport.TPM) {
+		made, err := tpm2.CreatePrimary{
+			PrimaryHandle: tpm2.TPMRHEndorsement, InPublic: tpm2.BytesAs2B[tpm2.TPMTPublic](next.creation(nil)),
+		}.Execute(tp)
+		require.NoError(t, err)
+		_, err = tpm2.EvictControl{
+			Auth: tpm2.TPMRHOwner, ObjectHandle: &tpm2.NamedHandle{Handle: made.ObjectHandle, Name: made.Name},
+			PersistentHandle: next.persistent,
+		}.Execute(tp)
+		require.NoError(t, err)
+		_, err = tpm2.FlushContext{FlushHandle: made.ObjectHandle}.Execute(tp)
+		require.NoError(t, err)
+	})
+	tpm, err := Open(device.Path(), nil)
+	require.NoError(t, err)
+	defer tpm.Close()
+	require.NoError(t, sign(signerIn(t, tpm, P256)))
+	within(t, tpm, func(c *conn) error {
+		_, err := tpm2.FlushContext{FlushHandle: c.t.cache.session.handle}.Execute(stranger{c.t.wire.transport})
+		return err
+	})
+	ek, err := tpm.EndorsementKey(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "L-2", ek.Template)
+	require.NotEmpty(t, ek.Certificate)
+}
