@@ -170,7 +170,7 @@ func (c *conn) authorizeEK(ek *loadedEK) (tpm2.AuthHandle, error) {
 	if ek.policy == nil {
 		return h, nil
 	}
-	s, err := c.authorize(c.t.opts.EndorsementAuth, neither)
+	s, err := c.authorize(c.t.auth.endorsement(), neither)
 	if err != nil {
 		return h, err
 	}

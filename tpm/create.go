@@ -62,7 +62,7 @@ func (t *TPM) create(ctx context.Context, template tpm2.TPMTPublic) (k *key, err
 		response, err := run(c, tpm2.Create{
 			ParentHandle: tpm2.AuthHandle{Handle: p.Handle, Name: p.Name, Auth: s},
 			InSensitive: tpm2.TPM2BSensitiveCreate{Sensitive: &tpm2.TPMSSensitiveCreate{
-				UserAuth: tpm2.TPM2BAuth{Buffer: t.opts.KeyAuth},
+				UserAuth: tpm2.TPM2BAuth{Buffer: t.auth.key()},
 			}},
 			InPublic: tpm2.New2B(template),
 		})
@@ -74,7 +74,7 @@ func (t *TPM) create(ctx context.Context, template tpm2.TPMTPublic) (k *key, err
 			return c.malformed(errors.Join(errors.New("the key that was made is not what was asked for"), err))
 		}
 		k = &key{
-			name: name.Buffer, public: public, private: response.OutPrivate, open: len(t.opts.KeyAuth) == 0,
+			name: name.Buffer, public: public, private: response.OutPrivate, open: len(t.auth.key()) == 0,
 			parent: p.file, rsa: p.file == tpm2.TPMRHOwner && p.rsa,
 		}
 		return nil

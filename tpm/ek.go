@@ -208,7 +208,7 @@ func (c *conn) persistentEK(t *ekTemplate) (*foundEK, error) {
 
 // createEK makes an endorsement key, which is always the same, of the endorsement hierarchy's seed.
 func (c *conn) createEK(t *ekTemplate, creation []byte) (*foundEK, tpm2.TPMHandle, error) {
-	s, err := c.authorize(c.t.opts.EndorsementAuth, neither)
+	s, err := c.authorize(c.t.auth.endorsement(), neither)
 	if err != nil {
 		return nil, 0, err
 	}

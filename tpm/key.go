@@ -26,7 +26,7 @@ type key struct {
 func (c *conn) authorized(k *key, d directions) (tpm2.AuthHandle, error) {
 	var auth []byte
 	if !k.open {
-		auth = c.t.opts.KeyAuth
+		auth = c.t.auth.key()
 		if len(auth) == 0 && !k.public.ObjectAttributes.NoDA { // a wrong guess would count
 			return tpm2.AuthHandle{}, errors.New("tpm: the key has an authorization value: set Options.KeyAuth to it")
 		}

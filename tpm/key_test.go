@@ -42,9 +42,11 @@ func TestSignaturesOfEveryKind(t *testing.T) {
 			"a weak hash":   {make([]byte, 20), crypto.SHA1},
 			"a long digest": {make([]byte, 33), crypto.SHA256},
 			"no digest":     {nil, crypto.SHA256},
+			"no options":    {make([]byte, 32), nil},
 		} {
 			_, err := signer.Sign(rand.Reader, refused.digest, refused.opts)
 			require.ErrorContains(t, err, "tpm: sign", name)
+			require.Less(t, len(err.Error()), 120, name)
 		}
 		der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: "a"}}, signer)
 		require.NoError(t, err)

@@ -3,6 +3,7 @@ package tpm
 import (
 	"bytes"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/google/go-tpm/tpm2"
@@ -26,6 +27,34 @@ type Options struct {
 	ParentName []byte
 	// Timeout bounds one command, by default two minutes: making an RSA key takes tens of seconds in a slow TPM.
 	Timeout time.Duration
+}
+
+// auths holds authorization values where nobody prints them by accident: package fmt looks into structs, and not into
+// functions.
+type auths struct{ key, owner, endorsement func() []byte }
+
+func (o *Options) auths() auths {
+	hide := func(value []byte) func() []byte { return func() []byte { return value } }
+	return auths{hide(o.KeyAuth), hide(o.OwnerAuth), hide(o.EndorsementAuth)}
+}
+
+// String says which options are set, without authorization values.
+func (o Options) String() string {
+	return fmt.Sprintf("tpm.Options{KeyAuth: %v, OwnerAuth: %v, EndorsementAuth: %v, Parent: %#x, ParentName: %x, Timeout: %v}",
+		hidden(o.KeyAuth), hidden(o.OwnerAuth), hidden(o.EndorsementAuth), o.Parent, o.ParentName, o.Timeout)
+}
+
+// GoString is String.
+func (o Options) GoString() string { return o.String() }
+
+// LogValue is String.
+func (o Options) LogValue() slog.Value { return slog.StringValue(o.String()) }
+
+func hidden(auth []byte) string {
+	if len(auth) == 0 {
+		return "none"
+	}
+	return "(hidden)"
 }
 
 const (

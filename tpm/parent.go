@@ -150,7 +150,7 @@ func (c *conn) foundParent(p parent) parent {
 // so it cannot be salted to it; it is salted to a key of the null hierarchy, so that a listener cannot try passwords on it.
 func (c *conn) ownerAuth() (tpm2.AuthHandle, error) {
 	h := tpm2.AuthHandle{Handle: tpm2.TPMRHOwner, Name: tpm2.HandleName(tpm2.TPMRHOwner), Auth: tpm2.PasswordAuth(nil)}
-	if len(c.t.opts.OwnerAuth) == 0 {
+	if len(c.t.auth.owner()) == 0 {
 		return h, nil
 	}
 	response, err := run(c, tpm2.CreatePrimary{PrimaryHandle: tpm2.TPMRHNull, InPublic: tpm2.New2B(*storageTemplate(false))})
@@ -165,7 +165,7 @@ func (c *conn) ownerAuth() (tpm2.AuthHandle, error) {
 	if err != nil {
 		return h, err
 	}
-	h.Auth = authorization{session: s, auth: c.t.opts.OwnerAuth}
+	h.Auth = authorization{session: s, auth: c.t.auth.owner()}
 	return h, c.flush(response.ObjectHandle)
 }
 

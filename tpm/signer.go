@@ -78,6 +78,9 @@ func (s *Signer) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byt
 
 // scheme returns the TPM's name for what is asked for.
 func (s *Signer) scheme(digest []byte, opts crypto.SignerOpts) (tpm2.TPMTSigScheme, error) {
+	if opts == nil {
+		return tpm2.TPMTSigScheme{}, errors.New("tpm: sign: the options have to name the hash")
+	}
 	var hash tpm2.TPMIAlgHash
 	switch opts.HashFunc() {
 	case crypto.SHA256:

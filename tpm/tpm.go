@@ -20,7 +20,8 @@ const closeTime = 10 * time.Second
 // TPM is a TPM 2.0. Its methods may be called from any number of goroutines: one at a time works with the TPM, the others
 // wait. It keeps a session and up to two keys loaded; after half a minute without use it flushes them and hangs up.
 type TPM struct {
-	opts   Options
+	opts   Options // without the authorization values
+	auth   auths
 	turn   chan struct{} // holds one token while somebody is in the exclusive section
 	closed chan struct{}
 	once   sync.Once
@@ -43,12 +44,20 @@ func New(t Transport, opts *Options) (*TPM, error) {
 }
 
 func newTPM(t Transport, o Options, r reach) *TPM {
+	auth := o.auths()
+	o.KeyAuth, o.OwnerAuth, o.EndorsementAuth = nil, nil, nil
 	return &TPM{
-		opts: o, turn: make(chan struct{}, 1), closed: make(chan struct{}),
+		opts: o, auth: auth, turn: make(chan struct{}, 1), closed: make(chan struct{}),
 		wire:  wire{transport: t, reach: r, timeout: o.Timeout, loaded: ledger{}, abort: make(chan struct{})},
 		cache: newCache(o.ParentName),
 	}
 }
+
+// String names the type and nothing that is inside.
+func (t *TPM) String() string { return "tpm.TPM" }
+
+// GoString is String.
+func (t *TPM) GoString() string { return t.String() }
 
 // Close ends what is under way after the command that the TPM works on, flushes whatever is loaded and closes the
 // transport. It gives up a command that takes longer than ten seconds more. It can be called again, and waits then too.
