@@ -11,7 +11,6 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,7 +19,6 @@ import (
 	"time"
 
 	"github.com/google/go-tpm/tpm2"
-	"github.com/google/go-tpm/tpm2/transport"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -103,19 +101,7 @@ func TestAttestationOfAVirtualMachinesTPM(t *testing.T) {
 	b.write("setup.conf", fmt.Appendf(nil, "create_certs_tool = /usr/bin/swtpm_localca\ncreate_certs_tool_config = %[1]s/ca.conf\n"+
 		"create_certs_tool_options = %[1]s/ca.options\nactive_pcr_banks = sha256\n", b.folder))
 	b.run("swtpm_setup --tpm2 --tpmstate %[1]s/state --createek --create-ek-cert --config %[1]s/setup.conf --overwrite", b.folder)
-	socket := filepath.Join(b.folder, "tpm")
-	cmd := exec.CommandContext(t.Context(), "swtpm", "socket", "--tpm2", "--tpmstate", "dir="+filepath.Join(b.folder, "state"),
-		"--server", "type=unixio,path="+socket, "--flags", "not-need-init,startup-clear")
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	var wire net.Conn
-	require.Eventually(t, func() (listens bool) {
-		var err error
-		wire, err = net.Dial("unix", socket)
-		return err == nil
-	}, 10*time.Second, 5*time.Millisecond)
-	device := transport.FromReadWriteCloser(wire)
-	defer device.Close()
+	device := tpmtest.Start(t, &tpmtest.Options{State: filepath.Join(b.folder, "state")}).Transport()
 
 	roots, cas := x509.NewCertPool(), x509.NewCertPool()
 	roots.AddCert(b.certificate("ca/swtpm-localca-rootca-cert.pem"))
@@ -144,10 +130,17 @@ func TestAttestationOfAVirtualMachinesTPM(t *testing.T) {
 
 // tpm2-tools stand in for another connector: they make the keys, and activate what our verifier encrypts.
 func TestToolsAreAttested(t *testing.T) {
+	for _, ek := range []string{"ecc", "rsa"} {
+		t.Run(ek, func(t *testing.T) { toolsAreAttested(t, ek) })
+	}
+}
+
+func toolsAreAttested(t *testing.T, ek string) {
+	t.Helper()
 	b := newToolbox(t, "tpm2_create", "tpm2_activatecredential")
 	device := tpmtest.Start(t, &tpmtest.Options{Control: true, Certificate: tpmtest.None})
 	b.tcti = device.TCTI()
-	b.tool("tpm2_createek -c ek.ctx -G ecc -u ek.pub")
+	b.tool("tpm2_createek -c ek.ctx -G %s -u ek.pub", ek)
 	b.tool("tpm2_createprimary -C o -c srk.ctx -G ecc")
 	const attributes = "fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda"
 	var e evidence
