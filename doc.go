@@ -10,13 +10,16 @@
 //   - [github.com/adcskit/adcskit/adcs]: a client of one CA: check, submit, retrieve, find and verify; approve, revoke.
 //   - [github.com/adcskit/adcskit/adcs/discovery]: CAs, templates and their dangers, as the directory publishes them.
 //   - [github.com/adcskit/adcskit/adcs/adcstest]: an AD CS inside your test, on real sockets and with real protocols.
-//   - [github.com/adcskit/adcskit/pkcs12]: .p12 files that a target can read.
+//   - [github.com/adcskit/adcskit/pkcs12]: .p12 files that a target can read;
+//     [github.com/adcskit/adcskit/pkcs12/sealed] closes one for a recipient, so that nobody in between can open it.
+//   - [github.com/adcskit/adcskit/tpm]: the connector's keys in a TPM, and the evidence that they are there.
+//     [github.com/adcskit/adcskit/tpm/tpmtest] starts a software TPM in your test.
 //   - [github.com/adcskit/adcskit/wsproto]: the protocol between tenant and connector, with
 //     [github.com/adcskit/adcskit/wsproto/connector] and [github.com/adcskit/adcskit/wsproto/gateway] as its two halves,
 //     and [github.com/adcskit/adcskit/wsproto/gateway/storetest] for those who write a store of their own.
 //
-// adcs, wsproto, keygen and pkcs12 never import one another: they meet on types of the standard library (DER bytes,
-// [crypto/x509.Certificate], [crypto.Signer]), so that each can be used alone and none brings in what it does not need.
+// adcs, wsproto, keygen, tpm and pkcs12 never import one another: they meet on types of the standard library (DER bytes,
+// [crypto/x509.Certificate], [crypto.Signer], [crypto/ecdh.KeyExchanger]), so that each can be used alone and none brings in what it does not need.
 // The folder examples composes them: issuer maps an order to calls of keygen, adcs and pkcs12; the binaries around it
 // are flags, wiring and output.
 //
@@ -29,6 +32,7 @@
 //	        ── lease ─────────────> adcs: submit ──── DCE/RPC ─────────> issued, pending or denied
 //	                                adcs: verify what came back
 //	                                pkcs12: key, certificate, chain
+//	                                sealed for the recipient, if there is one
 //	        <─ job.finish ───────── outcome, repeated until acknowledged
 //
 // The connector keeps nothing about a job on its disk, and the tenant cannot open what is encrypted in a checkpoint. A

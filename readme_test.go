@@ -27,13 +27,17 @@ var (
 	client *adcs.Client
 	err error
 	code wsproto.EnrollmentCode
+	file, identityKey []byte
+	recipientKey ecdh.KeyExchanger
+	manufacturers *x509.CertPool
 )
 `
 
 var readmeImports = map[string]string{
 	"adcs": "/adcs", "discovery": "/adcs/discovery", "adcstest": "/adcs/adcstest", "keygen": "/keygen", "pkcs12": "/pkcs12", "wsproto": "/wsproto",
+	"sealed": "/pkcs12/sealed", "tpm": "/tpm",
 	"gateway": "/wsproto/gateway", "connector": "/wsproto/connector", "issuer": "/examples/issuer",
-	"errors": "errors", "fmt": "fmt", "context": "context", "crypto": "crypto", "x509": "crypto/x509", "http": "net/http",
+	"errors": "errors", "fmt": "fmt", "context": "context", "crypto": "crypto", "ecdh": "crypto/ecdh", "x509": "crypto/x509", "http": "net/http",
 }
 
 // The Go code in the README compiles, each block by itself.
