@@ -47,6 +47,6 @@ func (j Job) Seal() error {
 func (j Job) Forget() { j.j.forget() }
 
 // OpenIdentityInSteps is [OpenIdentity] with a function that is called before each change on disk.
-func OpenIdentityInSteps(dir string, store KeyStore, step func(string)) (*Identity, error) {
+func OpenIdentityInSteps(dir string, store KeyStore, step func(string) error) (*Identity, error) {
 	return openIdentity(dir, store, step)
 }

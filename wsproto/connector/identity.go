@@ -45,7 +45,7 @@ func OpenIdentity(dir string, store KeyStore) (*Identity, error) {
 	return openIdentity(dir, store, nil)
 }
 
-func openIdentity(dir string, store KeyStore, step func(string)) (*Identity, error) {
+func openIdentity(dir string, store KeyStore, step func(string) error) (*Identity, error) {
 	if store == nil {
 		store = softwareKeys{}
 	}

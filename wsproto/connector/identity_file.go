@@ -16,11 +16,11 @@ const maxIdentityFile = 64 << 10
 // power; tests stop at each step.
 type folder struct {
 	dir  string
-	step func(what string) // before each change; nil does nothing
+	step func(what string) error // before each change, which fails with its error; nil does nothing
 }
 
 // openFolder makes the directory if there is none, and refuses one that others may use.
-func openFolder(dir string, step func(string)) (folder, error) {
+func openFolder(dir string, step func(string) error) (folder, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return folder{}, fmt.Errorf("connector: identity: %w", err)
 	}
@@ -33,10 +33,11 @@ func openFolder(dir string, step func(string)) (folder, error) {
 
 func (f folder) path(name string) string { return filepath.Join(f.dir, name) }
 
-func (f folder) at(what string) {
-	if f.step != nil {
-		f.step(what)
+func (f folder) at(what string) error {
+	if f.step == nil {
+		return nil
 	}
+	return f.step(what)
 }
 
 // read reads a small file that nobody else may read. The caller wipes it.
@@ -69,7 +70,9 @@ func (f folder) create(name string, raw []byte) error { return f.write(name, raw
 func (f folder) replace(name string, raw []byte) error { return f.write(name, raw, os.Rename) }
 
 func (f folder) write(name string, raw []byte, put func(tmp, path string) error) (err error) {
-	f.at("write " + name)
+	if err := f.at("write " + name); err != nil {
+		return fmt.Errorf("connector: identity: %w", err)
+	}
 	tmp, err := os.CreateTemp(f.dir, "."+name+".*") // mode 0600
 	if err != nil {
 		return fmt.Errorf("connector: identity: %w", err)
@@ -82,11 +85,15 @@ func (f folder) write(name string, raw []byte, put func(tmp, path string) error)
 	if cerr := tmp.Close(); err == nil {
 		err = cerr
 	}
-	f.at("put " + name)
+	if err == nil {
+		err = f.at("put " + name)
+	}
 	if err == nil {
 		err = put(tmp.Name(), f.path(name))
 	}
-	f.at("sync " + name)
+	if err == nil {
+		err = f.at("sync " + name)
+	}
 	if err == nil {
 		err = syncDir(f.dir)
 	}
@@ -98,7 +105,9 @@ func (f folder) write(name string, raw []byte, put func(tmp, path string) error)
 
 // remove deletes a file that may be gone already.
 func (f folder) remove(name string) error {
-	f.at("remove " + name)
+	if err := f.at("remove " + name); err != nil {
+		return fmt.Errorf("connector: identity: %w", err)
+	}
 	if err := os.Remove(f.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("connector: identity: %w", err)
 	}

@@ -3,6 +3,7 @@ package connector_test
 import (
 	"crypto/ecdh"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -155,13 +156,56 @@ func TestFormerKeyIsLost(t *testing.T) {
 }
 
 // crashAt ends the process without any clean-up before the nth change on disk.
-func crashAt(n int) func(string) {
-	return func(what string) {
+func crashAt(n int) func(string) error {
+	return func(what string) error {
 		if n--; n < 0 {
 			fmt.Println("crashed before", what)
 			os.Exit(3)
 		}
+		return nil
 	}
+}
+
+// TestRotateWithABrokenDisk makes each change on disk fail once: the process says so and goes on with keys that are on
+// disk, or is told to start again.
+func TestRotateWithABrokenDisk(t *testing.T) {
+	errDisk := errors.New("disk full")
+	kept, rotated := 0, 0
+	for n := 0; ; n++ {
+		require.Less(t, n, 100)
+		dir := filepath.Join(t.TempDir(), "identity")
+		left := 1000
+		id, err := connector.OpenIdentityInSteps(dir, nil, func(string) error {
+			if left--; left == -1 {
+				return errDisk
+			}
+			return nil
+		})
+		require.NoError(t, err)
+		registered(t, id)
+		old := keysOf(t, id)
+		left = n
+		err = id.Rotate(tenantName, nil)
+		if err == nil {
+			break
+		}
+		require.ErrorIs(t, err, errDisk)
+		require.Equal(t, old, keysOf(t, id), "a rotation that failed changes nothing in this process")
+		now := openIn(t, dir, nil)
+		if keysOf(t, now) == old {
+			kept++
+			assert.Len(t, files(t, dir), 3, "%v", files(t, dir))
+			require.NoError(t, id.Rotate(tenantName, nil))
+			assert.Equal(t, old, checkStatement(t, openIn(t, dir, nil)))
+			continue
+		}
+		rotated++
+		assert.Equal(t, old, checkStatement(t, now))
+		agrees(t, now.Former()[0])
+		require.ErrorIs(t, id.Rotate(tenantName, nil), connector.ErrIdentityChanged)
+	}
+	assert.Greater(t, kept, 8)
+	assert.Equal(t, 1, rotated, "the state was in place, but not certainly for good")
 }
 
 // TestCrashHelper is the process that crashes.
