@@ -27,11 +27,11 @@ type Config struct {
 	// approval, and TenantKey is required. It is not sent any more once the registration is active.
 	Enrollment wsproto.EnrollmentCode
 
-	// Identity is the identity key: P-256, ECDSA. See [Identity.Signer].
+	// Identity is the identity key: P-256, ECDSA. [Identity.Configure] fills in this field and the next two.
 	Identity crypto.Signer
-	// Decryption is the decryption key: P-256. See [Identity.Decryption].
+	// Decryption is the decryption key: P-256.
 	Decryption ecdh.KeyExchanger
-	// Instance is the random id of this installation, stable over restarts. See [Identity.Instance].
+	// Instance is the random id of this installation, stable over restarts.
 	Instance string
 
 	// Issuer makes keys and talks to CAs.

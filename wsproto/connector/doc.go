@@ -13,8 +13,11 @@
 //   - An outcome is sent until the tenant says that it has it, over reconnects too, and is never evicted.
 //   - A logon failure stops everything that uses that credential until [Connector.Reload] or an hour has passed.
 //
+//   - A key in hardware that fails is waited for: it is not taken for a bad checkpoint, and no certificate is lost by it.
+//
 // Nothing about a job is stored on disk. What a connector keeps is its [Identity]: two keys, an instance id and the pin
-// of the tenant's key.
+// of the tenant's key. The keys are files, or in a [KeyStore] such as a TPM, which an [Attester] proves to the tenant.
+// [Identity.Rotate] replaces them while jobs are open.
 //
 // A Connector is safe for concurrent use; Run may be called once.
 package connector

@@ -50,15 +50,31 @@ func ExampleLoadOrCreateIdentity() {
 	}
 	var issuer connector.Issuer // see examples/issuer
 	var rules *connector.Rules  // see ExamplePolicy
-	c, err := connector.New(connector.Config{
+	cfg := connector.Config{
 		URL: "wss://gateway.example/connect/acme", Tenant: "acme", Enrollment: code,
-		Identity: identity.Signer(), Decryption: identity.Decryption(), Instance: identity.Instance(),
 		Issuer: issuer, Policy: rules.Allow,
-		Options: &connector.Options{OnRegistered: identity.Register},
-	})
+	}
+	identity.Configure(&cfg)
+	c, err := connector.New(cfg)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	fmt.Println(c.Run(context.Background())) // until the context ends, or a person has to act
+}
+
+// Keys move from files into a TPM, or to new ones in it, while jobs are open. The connector is made anew with them.
+func ExampleIdentity_Rotate() {
+	var store connector.KeyStore // such as tpm.TPM.Store
+	folder := "/var/lib/adcskit-connector"
+	identity, err := connector.LoadOrCreateIdentity(folder) // OpenIdentity(folder, store), if it is in the store already
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	if err := identity.Rotate("acme", store); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println("from now on it is opened with", store.Kind())
 }
