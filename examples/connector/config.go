@@ -7,7 +7,6 @@ import (
 
 	"github.com/adcskit/adcskit/examples/internal/cli"
 	"github.com/adcskit/adcskit/examples/issuer"
-	"github.com/adcskit/adcskit/wsproto"
 	"github.com/adcskit/adcskit/wsproto/connector"
 )
 
@@ -70,6 +69,7 @@ func loadConfig(path string) (*config, error) {
 		c.Capacity = defaultCapacity
 	}
 	folder := filepath.Dir(path)
+	c.TPM = tpmPath(folder, c.TPM)
 	for _, p := range []*string{&c.State, &c.Gateway.EnrollmentCodeFile, &c.Gateway.Roots} {
 		*p = absolute(folder, *p)
 	}
@@ -124,24 +124,4 @@ func try(ca issuer.CA) error {
 		return err
 	}
 	return i.Close()
-}
-
-// options are those of the connector, but for its callbacks.
-func (c *config) options() (*connector.Options, error) {
-	o := &connector.Options{Capacity: c.Capacity, Siblings: c.Policy.Siblings}
-	if c.Gateway.Roots != "" {
-		roots, err := cli.Certificates(c.Gateway.Roots)
-		if err != nil {
-			return nil, fmt.Errorf("gateway.roots: %w", err)
-		}
-		o.Roots = roots
-	}
-	for _, text := range c.Gateway.Pins {
-		pin, err := wsproto.ParseFingerprint(text)
-		if err != nil {
-			return nil, fmt.Errorf("gateway.pins: %w", err)
-		}
-		o.Pins = append(o.Pins, pin)
-	}
-	return o, nil
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
+	"strings"
 
 	"github.com/adcskit/adcskit/tpm"
 	"github.com/adcskit/adcskit/wsproto/connector"
@@ -23,6 +25,18 @@ const (
 	tpmAuto = "auto"
 	tpmNone = "none"
 )
+
+// tpmPath is what is opened as a TPM, with the path in it relative to a folder.
+func tpmPath(folder, at string) string {
+	path, socket := strings.CutPrefix(at, "unix:")
+	switch {
+	case socket && path != "":
+		return "unix:" + absolute(folder, path)
+	case slices.Contains([]string{tpmAuto, tpmNone, "tbs"}, at), socket, strings.HasPrefix(at, "tcp:"):
+		return at
+	}
+	return absolute(folder, at)
+}
 
 // openKeys opens the identity in a folder, or makes it where the configuration says. What is there stays what it is: keys
 // that are files never become others because a TPM has appeared, nor keys in a TPM because it has gone.

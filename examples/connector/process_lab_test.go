@@ -25,9 +25,9 @@ import (
 // patience bounds every wait.
 const patience = 40 * time.Second
 
-// programs builds the three programs once.
+// programs builds the programs once.
 var programs = sync.OnceValues(func() (string, error) {
-	out, err := exec.Command("go", "build", "-o", programFolder+"/", "../testca", "../gateway", "../connector").CombinedOutput()
+	out, err := exec.Command("go", "build", "-o", programFolder+"/", "../testca", "../gateway", "../connector", "../unseal").CombinedOutput()
 	if err != nil {
 		err = fmt.Errorf("%w: %s", err, out)
 	}
@@ -47,7 +47,7 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// lab is a folder with the three programs, configured as examples/processes shows it, on ports of its own.
+// lab is a folder with the programs, configured as examples/processes shows it, on ports of its own.
 type lab struct {
 	t         *testing.T
 	dir       string
@@ -71,7 +71,7 @@ func newLab(t *testing.T) *lab {
 	l.admin = &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", filepath.Join(dir, "admin.sock"))
 	}}}
-	for _, name := range []string{"testca", "gateway", "connector"} {
+	for _, name := range []string{"testca", "gateway", "connector", "unseal"} {
 		require.NoError(t, os.Symlink(filepath.Join(built, name), filepath.Join(dir, name)))
 	}
 	configs, err := filepath.Glob("../processes/*.json")

@@ -9,7 +9,6 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
-	"time"
 
 	"github.com/adcskit/adcskit/wsproto"
 	"github.com/adcskit/adcskit/wsproto/connector"
@@ -36,33 +35,16 @@ func newService(c *config, k *keys, log *slog.Logger) (*service, error) {
 }
 
 func buildService(c *config, k *keys, log *slog.Logger) (*service, error) {
-	rules, err := c.Policy.Compile()
-	if err != nil {
-		return nil, err
-	}
-	identity := k.identity
-	fingerprint, err := wsproto.FingerprintKey(identity.Signer().Public())
+	fingerprint, err := wsproto.FingerprintKey(k.identity.Signer().Public())
 	if err != nil {
 		return nil, err
 	}
 	s := &service{config: c, log: log, fingerprint: fingerprint.String()}
-	cfg := connector.Config{
-		URL: c.Gateway.URL, Tenant: c.Gateway.Tenant,
-		Identity: identity.Signer(), Decryption: identity.Decryption(), Instance: identity.Instance(),
-		Policy: rules.Allow,
-	}
-	if cfg.Options, err = c.options(); err != nil {
+	cfg, err := c.connectorConfig(k)
+	if err != nil {
 		return nil, err
 	}
-	cfg.Options.Grace = time.Duration(c.GraceSeconds) * time.Second
-	cfg.Options.PendingRetry = time.Duration(c.HeldSeconds) * time.Second
-	cfg.Options.OnEvent, cfg.Options.OnJob, cfg.Options.OnRegistered = s.event, s.job, identity.Register
-	cfg.Options.OnRefused = s.refused
-	cfg.Options.Attester, cfg.Options.OnAcknowledged = k.attester, identity.Acknowledge
-	cfg.Options.Rotation, cfg.Options.Former = identity.Rotation(), identity.Former()
-	if err := c.trust(&cfg, identity.Registration()); err != nil {
-		return nil, err
-	}
+	cfg.Options.OnEvent, cfg.Options.OnJob, cfg.Options.OnRefused = s.event, s.job, s.refused
 	first, err := c.newIssuer()
 	if err != nil {
 		return nil, err
@@ -70,7 +52,7 @@ func buildService(c *config, k *keys, log *slog.Logger) (*service, error) {
 	s.issuer = new(swapped)
 	s.issuer.swap(first)
 	cfg.Issuer = s.issuer
-	if s.connector, err = connector.New(cfg); err != nil {
+	if s.connector, err = connector.New(*cfg); err != nil {
 		s.issuer.Close()
 		return nil, err
 	}

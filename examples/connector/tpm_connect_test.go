@@ -135,3 +135,14 @@ func TestTPMAndFiles(t *testing.T) {
 	require.ErrorContains(t, s.start()(), "to have them in files: -tpm none")
 	assert.NoDirExists(t, s.folder+"/third/identity.pem")
 }
+
+// TestTPMPath: paths in the configuration are relative to its folder.
+func TestTPMPath(t *testing.T) {
+	for at, want := range map[string]string{
+		"": "", "auto": "auto", "none": "none", "tbs": "tbs", "tcp:localhost:2321": "tcp:localhost:2321", "unix:": "unix:",
+		"unix:tpm.sock": "unix:/etc/x/tpm.sock", "unix:/run/tpm.sock": "unix:/run/tpm.sock", "/dev/tpmrm0": "/dev/tpmrm0",
+		"tpm0": "/etc/x/tpm0",
+	} {
+		assert.Equal(t, want, tpmPath("/etc/x", at), at)
+	}
+}

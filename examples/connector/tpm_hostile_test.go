@@ -8,7 +8,6 @@ import (
 	"crypto/ecdh"
 	"crypto/rand"
 	"encoding/json"
-	"errors"
 	"io"
 	"path/filepath"
 	"testing"
@@ -31,29 +30,23 @@ func (s *tpmSite) hostile(change func(*connector.Config)) error {
 	k, err := openKeys(c)
 	require.NoError(s.t, err)
 	defer func() { require.NoError(s.t, k.close()) }()
-	cfg := connector.Config{
-		URL: c.Gateway.URL, Tenant: c.Gateway.Tenant,
-		Identity: k.identity.Signer(), Decryption: k.identity.Decryption(), Instance: k.identity.Instance(),
-		Policy: func(context.Context, connector.Order) error { return errors.New("nothing") },
-	}
+	cfg, err := c.connectorConfig(k)
+	require.NoError(s.t, err)
 	cfg.Issuer, err = c.newIssuer()
 	require.NoError(s.t, err)
 	defer cfg.Issuer.(io.Closer).Close()
-	cfg.Options, err = c.options()
-	require.NoError(s.t, err)
-	require.NoError(s.t, c.trust(&cfg, k.identity.Registration()))
+	cfg.Options.OnRegistered = nil
 	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
 	defer cancel()
 	var why error
-	cfg.Options.Attester = k.attester
 	cfg.Options.OnEvent = func(e connector.Event) {
 		if why == nil && (e.Err != nil || e.State == connector.StateConnected || e.State == connector.StatePending) {
 			why = e.Err
 			cancel()
 		}
 	}
-	change(&cfg)
-	one, err := connector.New(cfg)
+	change(cfg)
+	one, err := connector.New(*cfg)
 	require.NoError(s.t, err)
 	_ = one.Run(ctx) // the event says it
 	return why
