@@ -12,7 +12,6 @@
 //     if the issuer can ([Finder]), else the outcome is unknown.
 //   - An outcome is sent until the tenant says that it has it, over reconnects too, and is never evicted.
 //   - A logon failure stops everything that uses that credential until [Connector.Reload] or an hour has passed.
-//
 //   - A key in hardware that fails is waited for: it is not taken for a bad checkpoint, and no certificate is lost by it.
 //
 // Nothing about a job is stored on disk. What a connector keeps is its [Identity]: two keys, an instance id and the pin
