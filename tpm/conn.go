@@ -42,7 +42,7 @@ func (c *conn) Send(command []byte) ([]byte, error) {
 			return nil, err
 		}
 		c.answers++
-		if !busy(returnCode(answer)) || try == busyTries || !c.t.pause(c.ctx, pause) {
+		if !busy(withoutLayer(returnCode(answer))) || try == busyTries || !c.t.pause(c.ctx, pause) {
 			return answer, nil
 		}
 	}
@@ -89,14 +89,15 @@ func run[R any](c *conn, cmd command[R], sessions ...tpm2.Session) (*R, error) {
 		if err == nil {
 			return response, nil
 		}
+		err = refused(cmd, err)
 		if !c.makeRoom(cmd.Command(), err) {
 			if c.failed != nil { // while room was made
-				err = c.failed
+				err = refused(cmd, c.failed)
 			}
 			if aboutSession(err) { // it may be out of step for good
 				c.t.cache.session = nil
 			}
-			return nil, refused(cmd, err)
+			return nil, err
 		}
 	}
 }
@@ -138,8 +139,11 @@ func (c *conn) malformed(cause error) error {
 
 // flush flushes something before the section ends, to make room.
 func (c *conn) flush(h tpm2.TPMHandle) error {
-	_, err := execute(c, tpm2.FlushContext{FlushHandle: h})
-	return err
+	cmd := tpm2.FlushContext{FlushHandle: h}
+	if _, err := execute(c, cmd); err != nil {
+		return refused(cmd, err)
+	}
+	return nil
 }
 
 // sweep flushes what is loaded and not kept in the cache. What cannot be flushed now stays in the ledger.
@@ -149,7 +153,7 @@ func (c *conn) sweep() {
 		if c.t.cache.keeps(h) {
 			continue
 		}
-		if err := c.flush(h); errors.Is(err, tpm2.TPMRCHandle) || errors.Is(err, tpm2.TPMRCReferenceH0) {
+		if err := c.flush(h); forgotten(err) && c.failed == nil {
 			delete(c.t.wire.loaded, h) // the TPM has flushed it by itself
 		}
 	}
@@ -170,7 +174,9 @@ func forgotten(err error) bool {
 }
 
 // unloaded is true for the codes by which a TPM says that an object or a session is not loaded (any more).
-func unloaded(code tpm2.TPMRC) bool { return tpm2.TPMRCReferenceH0 <= code && code <= tpm2.TPMRCReferenceS6 }
+func unloaded(code tpm2.TPMRC) bool {
+	return tpm2.TPMRCReferenceH0 <= code && code <= tpm2.TPMRCReferenceS6
+}
 
 // commandName names a command as its type is called: Sign, Load.
 func commandName(cmd any) string {

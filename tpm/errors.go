@@ -82,9 +82,11 @@ func hierarchyOf(cmd any) tpm2.TPMHandle {
 	return tpm2.TPMHandle(h.HandleValue())
 }
 
-// rc is the code without the layer: the kernel's resource manager refuses commands that the TPM lacks in its own name
-// (TSS2_RESMGR_TPM_RC_LAYER).
-func (e *CommandError) rc() tpm2.TPMRC { return tpm2.TPMRC(e.Code & 0xffff) }
+func (e *CommandError) rc() tpm2.TPMRC { return withoutLayer(tpm2.TPMRC(e.Code)) }
+
+// withoutLayer returns a code without who made it: resource managers, the kernel's and others, give a TPM's codes in their
+// own name too (TSS2_RESMGR_TPM_RC_LAYER).
+func withoutLayer(code tpm2.TPMRC) tpm2.TPMRC { return code & 0xffff }
 
 // class returns what the refusal means, or nil.
 func (e *CommandError) class() error {

@@ -149,3 +149,8 @@ func TestClosed(t *testing.T) {
 		require.ErrorIs(t, err, net.ErrClosed)
 	}
 }
+
+func TestNewWithoutATransport(t *testing.T) {
+	_, err := New(nil, nil)
+	require.ErrorContains(t, err, "transport")
+}

@@ -36,6 +36,9 @@ type TPM struct {
 // New uses a TPM by a transport of the caller's, such as one of go-tpm's. It does no I/O. The transport belongs to the
 // returned TPM; if it is an io.Closer, [TPM.Close] closes it. Options may be nil.
 func New(t Transport, opts *Options) (*TPM, error) {
+	if t == nil {
+		return nil, errors.New("tpm: the transport is nil")
+	}
 	o, err := opts.checked()
 	if err != nil {
 		return nil, err
@@ -66,8 +69,8 @@ func (t *TPM) Close() error {
 	t.once.Do(func() {
 		close(t.closed)
 		patience := time.AfterFunc(closeTime, func() { close(t.wire.abort) })
+		defer patience.Stop() // after the last flush: the TPM may not answer that one either
 		t.turn <- struct{}{}
-		patience.Stop()
 		if t.idle != nil {
 			t.idle.Stop()
 		}
