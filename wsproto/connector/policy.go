@@ -53,7 +53,8 @@ type Policy struct {
 	OrdersPerHour int `json:"ordersPerHour"`
 	// Passwords allows the tenant to choose the password of the .p12, and so trusts it with the private key.
 	Passwords bool `json:"passwords"`
-	// Recipients are those that a bundle may be sealed for, each with its key.
+	// Recipients are those that a bundle may be sealed for, each with its key: any of them gets whatever else the policy
+	// allows. For recipients that may have their own certificates only, see OrderingKeys.
 	Recipients []PinnedRecipient `json:"recipients"`
 	// OrderingKeys are keys (SubjectPublicKeyInfo, DER, P-256) of whoever may say in an order that a bundle is sealed for a
 	// recipient that is not pinned. They sign what is ordered too: see [wsproto.SignRecipient].
