@@ -17,7 +17,6 @@ type conn struct {
 	t       *TPM
 	ctx     context.Context
 	failed  error            // the way to the TPM is lost: nothing can be sent in this section any more
-	closing bool             // the last section, in which things are flushed although the TPM is closed
 	answers int              // that have arrived in this section
 	cleared bool             // everything that we don't know has been flushed in this section
 	used    []tpm2.TPMHandle // keys that this section works with, which must not make room for others
@@ -42,10 +41,28 @@ func (c *conn) Send(command []byte) ([]byte, error) {
 			return nil, err
 		}
 		c.answers++
-		if !busy(withoutLayer(returnCode(answer))) || try == busyTries || !c.t.pause(c.ctx, pause) {
+		if !busy(withoutLayer(returnCode(answer))) || try == busyTries || !c.pause(command, pause) {
 			return answer, nil
 		}
 	}
+}
+
+// pause waits before a command is sent again. It is false when the call is cancelled or the TPM closed meanwhile; flushing
+// has to be done all the same.
+func (c *conn) pause(command []byte, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	cancelled, closed := c.ctx.Done(), c.t.closed
+	if commandCode(command) == tpm2.TPMCCFlushContext {
+		cancelled, closed = nil, c.t.wire.abort
+	}
+	select {
+	case <-timer.C:
+		return true
+	case <-cancelled:
+	case <-closed:
+	}
+	return false
 }
 
 // allowed says whether a command may still be sent. Flushing always may.

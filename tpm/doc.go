@@ -7,6 +7,6 @@
 // load, and which tpm2-tools and OpenSSL's TPM provider read.
 //
 // Whatever travels to the TPM and is secret travels encrypted, in a session that is salted to a storage key whose name
-// the caller can pin (TPM 2.0 Library, part 1, 19 and 21); an authorization value never travels at all. So a listener on
-// the bus learns nothing, and a TPM in the middle is noticed where the name is pinned.
+// the caller can pin (TPM 2.0 Library, part 1, 19 and 21). An authorization value travels once, in this way, when its key
+// is made. So a listener on the bus learns nothing, and a TPM in the middle is noticed where the name is pinned.
 package tpm

@@ -171,11 +171,12 @@ func TestHang(t *testing.T) {
 	})
 }
 
-// TestLateAnswer flushes what an answer has loaded that came too late.
+// TestLateAnswer flushes what an answer has loaded that came too late, though the TPM is busy and about to be closed.
 func TestLateAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		late := make(chan struct{})
 		var flushed []byte
+		busyFor := 3
 		tpm, err := New(sender(func(command []byte) ([]byte, error) {
 			switch commandCode(command) {
 			case tpm2.TPMCCReadPublic:
@@ -184,6 +185,9 @@ func TestLateAnswer(t *testing.T) {
 				<-late
 				return []byte{0x80, 2, 0, 0, 0, 14, 0, 0, 0, 0, 0x80, 0, 0, 1}, nil
 			case tpm2.TPMCCFlushContext:
+				if busyFor--; busyFor >= 0 {
+					return refusal(tpm2.TPMRCRetry), nil
+				}
 				flushed = append(flushed, command[headerSize:]...)
 				return refusal(tpm2.TPMRCSuccess), nil
 			}

@@ -184,16 +184,3 @@ func (t *TPM) probe() error {
 		return nil
 	})
 }
-
-// pause waits between attempts. It is false when the context is cancelled or the TPM closed meanwhile.
-func (t *TPM) pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-	case <-t.closed:
-	}
-	return false
-}
