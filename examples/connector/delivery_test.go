@@ -1,0 +1,33 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/adcskit/adcskit/wsproto/connector"
+)
+
+func TestDelivery(t *testing.T) {
+	recipients, keys := []connector.PinnedRecipient{{ID: "mdm"}}, [][]byte{nil, nil}
+	for want, c := range map[string]struct {
+		policy  connector.Policy
+		warning string
+	}{
+		"none":                                 {connector.Policy{}, "every order is refused"},
+		"under a password of the tenant's":     {connector.Policy{Passwords: true}, ""},
+		"sealed for 1 recipients":              {connector.Policy{Recipients: recipients}, ""},
+		"sealed for whom 2 ordering keys sign": {connector.Policy{OrderingKeys: keys}, ""},
+		"under a password of the tenant's, sealed for 1 recipients, sealed for whom 2 ordering keys sign": {
+			connector.Policy{Passwords: true, Recipients: recipients, OrderingKeys: keys}, "whoever runs the gateway"},
+	} {
+		assert.Equal(t, want, delivery(&c.policy))
+		warnings := deliveryWarnings(&c.policy)
+		if c.warning == "" {
+			assert.Empty(t, warnings, want)
+			continue
+		}
+		assert.Len(t, warnings, 1)
+		assert.Contains(t, warnings[0], c.warning)
+	}
+}
