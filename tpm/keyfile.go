@@ -66,7 +66,8 @@ func keyOf(file []byte) (*key, error) {
 			"make one with userwithauth and without restricted", ErrKeyFile)
 	}
 	if f.parent != tpm2.TPMRHOwner && !persistent(f.parent) {
-		return nil, fmt.Errorf("%w: its parent %#x is neither the owner hierarchy nor a persistent handle", ErrKeyFile, uint32(f.parent))
+		return nil, fmt.Errorf("%w: its parent %#x is neither the owner hierarchy nor a persistent handle", ErrKeyFile,
+			uint32(f.parent))
 	}
 	name, err := tpm2.ObjectName(f.public)
 	if err != nil {

@@ -84,8 +84,8 @@ func (o *Options) checked() (Options, error) {
 		c.Parent = srkHandle
 	}
 	if !persistent(tpm2.TPMHandle(c.Parent)) {
-		return c, fmt.Errorf("tpm: options: the handle %#x of the parent is not one of a persistent object, 0x81000000 to 0x81ffffff",
-			c.Parent)
+		return c, fmt.Errorf("tpm: options: the handle %#x of the parent is not one of a persistent object, "+
+			"0x81000000 to 0x81ffffff", c.Parent)
 	}
 	if len(c.ParentName) > maxNameSize {
 		return c, fmt.Errorf("tpm: options: the name of the parent has %d octets, more than %d", len(c.ParentName), maxNameSize)

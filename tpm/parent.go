@@ -110,7 +110,8 @@ func (c *conn) persistentParent(handle tpm2.TPMHandle) (parent, error) {
 	if a := public.ObjectAttributes; !a.Restricted || !a.Decrypt || !a.UserWithAuth {
 		return parent{}, fmt.Errorf("tpm: %w at %#x", errNoParent, uint32(handle))
 	}
-	return c.foundParent(parent{tpm2.NamedHandle{Handle: handle, Name: *name}, public, handle, public.Type == tpm2.TPMAlgRSA}), nil
+	at := tpm2.NamedHandle{Handle: handle, Name: *name}
+	return c.foundParent(parent{at, public, handle, public.Type == tpm2.TPMAlgRSA}), nil
 }
 
 // transientParent makes a storage key of the owner's seed. It is flushed when the section ends.
@@ -130,7 +131,8 @@ func (c *conn) transientParent(rsa bool) (parent, error) {
 	if err != nil || !bytes.Equal(name.Buffer, response.Name.Buffer) || !storageKey(public) {
 		return parent{}, c.malformed(errors.Join(errors.New("the storage key that was made is not what was asked for"), err))
 	}
-	return c.foundParent(parent{tpm2.NamedHandle{Handle: response.ObjectHandle, Name: *name}, public, tpm2.TPMRHOwner, rsa}), nil
+	at := tpm2.NamedHandle{Handle: response.ObjectHandle, Name: *name}
+	return c.foundParent(parent{at, public, tpm2.TPMRHOwner, rsa}), nil
 }
 
 func (c *conn) knownParent(is func(parent) bool) (parent, bool) {

@@ -7,8 +7,8 @@ import (
 	"github.com/google/go-tpm/tpm2"
 )
 
-// maxObjects is how many objects every TPM has room for (TPM_PT_HR_TRANSIENT_MIN of the PC client profile; swtpm's too). Linux'
-// resource manager gives no program more, and answers the fourth by flushing all of them.
+// maxObjects is how many objects every TPM has room for (TPM_PT_HR_TRANSIENT_MIN of the PC client profile; swtpm's too).
+// Linux' resource manager gives no program more, and answers the fourth by flushing all of them.
 const maxObjects = 3
 
 // makeRoom flushes something if an error of a command says that the TPM has no memory left, and says whether that may have
@@ -92,7 +92,9 @@ func (c *conn) flushStrangers() bool {
 // loadedHandles asks the TPM what is loaded of a type.
 func (c *conn) loadedHandles(from tpm2.TPMHandle) []tpm2.TPMHandle {
 	const enough = 64
-	response, err := execute(c, tpm2.GetCapability{Capability: tpm2.TPMCapHandles, Property: uint32(from), PropertyCount: enough})
+	response, err := execute(c, tpm2.GetCapability{
+		Capability: tpm2.TPMCapHandles, Property: uint32(from), PropertyCount: enough,
+	})
 	if err != nil {
 		return nil
 	}

@@ -62,7 +62,7 @@ func (c *conn) saltedSession(to tpm2.TPMHandle, public *tpm2.TPMTPublic, kind tp
 		return nil, err
 	}
 	if len(response.NonceTPM.Buffer) != nonceSize {
-		return nil, c.malformed(fmt.Errorf("a session with a nonce of %d octets, want %d", len(response.NonceTPM.Buffer), nonceSize))
+		return nil, c.malformed(fmt.Errorf("a session with a nonce of %d octets", len(response.NonceTPM.Buffer)))
 	}
 	s.handle, s.nonceTPM = response.SessionHandle, response.NonceTPM.Buffer
 	s.key = tpm2.KDFa(sessionHash, salt, "ATH", s.nonceTPM, s.nonceCaller, 8*sessionHash.Size())
@@ -123,7 +123,8 @@ func (u authorization) attributes() tpm2.TPMASession {
 }
 
 // Authorize computes the HMAC of a command (part 1, 19.6).
-func (u authorization) Authorize(cc tpm2.TPMCC, parms, addNonces []byte, names []tpm2.TPM2BName, _ int) (*tpm2.TPMSAuthCommand, error) {
+func (u authorization) Authorize(cc tpm2.TPMCC, parms, addNonces []byte, names []tpm2.TPM2BName, _ int) (
+	*tpm2.TPMSAuthCommand, error) {
 	h := sessionHash.New()
 	_ = binary.Write(h, binary.BigEndian, cc)
 	for _, name := range names {
@@ -139,7 +140,8 @@ func (u authorization) Authorize(cc tpm2.TPMCC, parms, addNonces []byte, names [
 }
 
 // Validate checks the HMAC of a response.
-func (u authorization) Validate(rc tpm2.TPMRC, cc tpm2.TPMCC, parms []byte, _ []tpm2.TPM2BName, _ int, auth *tpm2.TPMSAuthResponse) error {
+func (u authorization) Validate(rc tpm2.TPMRC, cc tpm2.TPMCC, parms []byte, _ []tpm2.TPM2BName, _ int,
+	auth *tpm2.TPMSAuthResponse) error {
 	h := sessionHash.New()
 	_ = binary.Write(h, binary.BigEndian, rc)
 	_ = binary.Write(h, binary.BigEndian, cc)

@@ -90,7 +90,8 @@ func (s *Signer) scheme(digest []byte, opts crypto.SignerOpts) (tpm2.TPMTSigSche
 	case crypto.SHA512:
 		hash = tpm2.TPMAlgSHA512
 	default:
-		return tpm2.TPMTSigScheme{}, fmt.Errorf("tpm: sign: a digest of %v; SHA-256, SHA-384 and SHA-512 are supported", opts.HashFunc())
+		return tpm2.TPMTSigScheme{}, fmt.Errorf("tpm: sign: a digest of %v; SHA-256, SHA-384 and SHA-512 are supported",
+			opts.HashFunc())
 	}
 	if len(digest) != opts.HashFunc().Size() {
 		return tpm2.TPMTSigScheme{}, fmt.Errorf("tpm: sign: %d octets are no digest of %v", len(digest), opts.HashFunc())
