@@ -15,13 +15,18 @@ import (
 	"github.com/adcskit/adcskit/tpm/tpmtest"
 )
 
-// setIndex writes an NV index as a manufacturer does.
+// setIndex writes an NV index as a manufacturer does. Everybody may read it.
 func setIndex(t testing.TB, tp transport.TPM, index tpm2.TPMHandle, data []byte) {
+	t.Helper()
+	setIndexFor(t, tp, index, data, true, true)
+}
+
+func setIndexFor(t testing.TB, tp transport.TPM, index tpm2.TPMHandle, data []byte, everybody, owner bool) {
 	t.Helper()
 	area := tpm2.TPMSNVPublic{
 		NVIndex: index, NameAlg: tpm2.TPMAlgSHA256, DataSize: uint16(len(data)),
 		Attributes: tpm2.TPMANV{
-			PPWrite: true, PPRead: true, OwnerRead: true, AuthRead: true, NoDA: true, PlatformCreate: true, NT: tpm2.TPMNTOrdinary,
+			PPWrite: true, PPRead: true, OwnerRead: owner, AuthRead: everybody, NoDA: true, PlatformCreate: true, NT: tpm2.TPMNTOrdinary,
 		},
 	}
 	_, err := tpm2.NVDefineSpace{AuthHandle: tpm2.TPMRHPlatform, PublicInfo: tpm2.New2B(area)}.Execute(tp)
@@ -133,6 +138,11 @@ func TestEndorsementKeysAsManufacturersMakeThem(t *testing.T) {
 			setIndex(t, tp, 0x01c0000c, tpm2.Marshal(template))
 			setIndex(t, tp, 0x01c0000a, issue(makeEK(t, tp, template, 0)))
 		}, "L-2", 1},
+		"a template and a nonce of other keys": {func(t *testing.T, tp transport.TPM) {
+			setIndex(t, tp, 0x01c0000b, nonce)
+			setIndex(t, tp, 0x01c0000c, tpm2.Marshal(unique(tpm2.ECCEKTemplate, bytes.Repeat([]byte{7}, 32))))
+			setIndex(t, tp, 0x01c0000a, issue(makeEK(t, tp, tpm2.ECCEKTemplate, 0)))
+		}, "L-2", 1},
 		"a template that is none": {func(t *testing.T, tp transport.TPM) {
 			template := tpm2.ECCEKTemplate
 			template.ObjectAttributes.SignEncrypt, template.ObjectAttributes.Restricted = true, false
@@ -189,6 +199,36 @@ func TestPersistentEndorsementKeyWithoutACertificate(t *testing.T) {
 	assert.Nil(t, ek.Certificate)
 	level, _ := newParty(t, opened).attest(t, tpm.NewVerifier(tpm.VerifierOptions{EKHashes: [][32]byte{ek.Hash}}))
 	assert.Equal(t, tpm.LevelVerified, level)
+}
+
+// A certificate that not everybody may read is read by the owner, one that the platform alone may read is none.
+func TestWhoReadsTheCertificate(t *testing.T) {
+	for name, c := range map[string]struct {
+		everybody, owner bool
+		want             string
+	}{
+		"everybody":    {true, false, tpm.LevelVerified},
+		"the owner":    {false, true, tpm.LevelVerified},
+		"the platform": {false, false, tpm.LevelUnverified},
+	} {
+		t.Run(name, func(t *testing.T) {
+			device := tpmtest.Start(t, &tpmtest.Options{Certificate: tpmtest.None})
+			auth := []byte("owner-auth-value-not-in-the-clear")[:32]
+			device.Do(func(tp transport.TPM) {
+				der := device.Manufacturer().Issue(makeEK(t, tp, tpm2.ECCEKTemplate, 0), time.Now().Add(time.Hour))
+				setIndexFor(t, tp, 0x01c0000a, der, c.everybody, c.owner)
+				_, err := tpm2.HierarchyChangeAuth{AuthHandle: tpm2.TPMRHOwner, NewAuth: tpm2.TPM2BAuth{Buffer: auth}}.Execute(tp)
+				require.NoError(t, err)
+			})
+			wire := &recorder{TPMCloser: device.Transport()}
+			opened, err := tpm.New(wire, &tpm.Options{OwnerAuth: auth})
+			require.NoError(t, err)
+			defer opened.Close()
+			level, detail := newParty(t, opened).attest(t, trusting(device.Manufacturer()))
+			assert.Equal(t, c.want, level, detail)
+			assert.False(t, wire.holds(auth))
+		})
+	}
 }
 
 // Certificates of CAs in the TPM spare the verifier from having them.

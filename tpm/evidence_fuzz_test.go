@@ -3,7 +3,6 @@ package tpm_test
 import (
 	"encoding/json"
 	"errors"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -17,10 +16,7 @@ import (
 // seeds is the vector, and what is nearly one of its objects.
 func seeds(f *testing.F, object func(v *vector) json.RawMessage) *vector {
 	f.Helper()
-	raw, err := os.ReadFile("../wsproto/testdata/tpm2.json")
-	require.NoError(f, err)
-	v := &vector{}
-	require.NoError(f, json.Unmarshal(raw, v))
+	v, _ := readVector(f)
 	text := string(object(v))
 	for _, seed := range []string{
 		text, "{}", "[]", "null", text[:len(text)/2], strings.Replace(text, "identity", "decryption", 1),

@@ -31,12 +31,13 @@ type vector struct {
 	Activation     json.RawMessage `json:"activation"`
 }
 
-func TestVector(t *testing.T) {
+// readVector returns the vector, and a TPM that has its endorsement key.
+func readVector(t testing.TB) (*vector, *softwareTPM) {
+	t.Helper()
 	raw, err := os.ReadFile("../wsproto/testdata/tpm2.json")
 	require.NoError(t, err)
-	var v vector
-	require.NoError(t, json.Unmarshal(raw, &v))
-	s := &softwareTPM{tb: t}
+	v, s := &vector{}, &softwareTPM{tb: t}
+	require.NoError(t, json.Unmarshal(raw, v))
 	require.NoError(t, json.Unmarshal(v.Evidence, &s.said))
 	key, err := x509.ParsePKCS8PrivateKey(v.EKPrivate)
 	require.NoError(t, err)
@@ -44,6 +45,11 @@ func TestVector(t *testing.T) {
 		ECDH() (*ecdh.PrivateKey, error)
 	}).ECDH()
 	require.NoError(t, err)
+	return v, s
+}
+
+func TestVector(t *testing.T) {
+	v, s := readVector(t)
 	assert.JSONEq(t, string(v.Activation), string(s.activate(v.Credentials)), "the credentials hold the activation")
 	for _, of := range []struct{ area, name []byte }{
 		{s.said.Keys.Identity, v.IdentityName}, {s.said.Keys.Decryption, v.DecryptionName},

@@ -12,8 +12,12 @@ import (
 	"encoding/asn1"
 	"encoding/hex"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"math/big"
+	"os"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -84,7 +88,9 @@ func TestVerifierRefusesLies(t *testing.T) {
 		"certificate, longer": {func(s *softwareTPM) {
 			s.said.EK.Certificate = append(s.said.EK.Certificate, 0)
 		}, tpm.EvidenceMalformed},
-		"certificate, oversized": {func(s *softwareTPM) { s.said.EK.Certificate = make([]byte, 5000) }, tpm.EvidenceMalformed},
+		"certificate, oversized": {func(s *softwareTPM) {
+			s.said.EK.Certificate = append([]byte{0x30, 0x82, 0x10, 0x00}, make([]byte, 0x1000)...)
+		}, tpm.EvidenceMalformed},
 		"an intermediate, truncated": {func(s *softwareTPM) {
 			s.said.EK.Intermediates = [][]byte{m.Intermediate().Raw[:100]}
 		}, tpm.EvidenceMalformed},
@@ -310,6 +316,13 @@ func TestVerifierChecksTheChain(t *testing.T) {
 			tpm.VerifierOptions{Roots: m.Roots(), Intermediates: m.Intermediates()}, func(s *softwareTPM) {
 				issue(s, func(c *x509.Certificate) { c.ExtraExtensions[0].Value = []byte{0x30, 0x00} })
 			}, tpm.EvidenceEKUntrusted},
+		"an alternative name of somebody else": {
+			tpm.VerifierOptions{Roots: m.Roots(), Intermediates: m.Intermediates()}, func(s *softwareTPM) {
+				issue(s, func(c *x509.Certificate) {
+					value := c.ExtraExtensions[0].Value
+					c.ExtraExtensions[0].Value = bytes.Replace(value, []byte("id:4942"), []byte("ix:4942"), 1)
+				})
+			}, tpm.EvidenceEKUntrusted},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSoftwareTPM(t, tpmtest.ECC, m)
@@ -388,34 +401,104 @@ func TestVerifierReadsCertificatesForOAEP(t *testing.T) {
 	assert.ErrorIs(t, err, tpm.EvidenceEKMismatch)
 }
 
+// authority is a root of its own.
+type authority struct {
+	key  *ecdsa.PrivateKey
+	cert *x509.Certificate
+}
+
+func newAuthority(t *testing.T, change func(c *x509.Certificate)) *authority {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Another TPM Root"}, NotBefore: time.Now().Add(-time.Hour),
+		NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	change(template)
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	require.NoError(t, err)
+	cert, err := x509.ParseCertificate(der)
+	require.NoError(t, err)
+	return &authority{key, cert}
+}
+
+func (a *authority) issue(t *testing.T, template *x509.Certificate, key any) []byte {
+	t.Helper()
+	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, key, a.key)
+	require.NoError(t, err)
+	return der
+}
+
+func (a *authority) roots() *x509.CertPool {
+	pool := x509.NewCertPool()
+	pool.AddCert(a.cert)
+	return pool
+}
+
+// A CA for something else does not become one for endorsement keys by being trusted.
+func TestVerifierLooksAtTheUsageOfCAs(t *testing.T) {
+	m := tpmtest.NewManufacturer(t)
+	ek := asn1.ObjectIdentifier{2, 23, 133, 8, 1}
+	for name, c := range map[string]struct {
+		usage   []x509.ExtKeyUsage
+		unknown []asn1.ObjectIdentifier
+		level   string
+	}{
+		"any":              {[]x509.ExtKeyUsage{x509.ExtKeyUsageAny}, nil, tpm.LevelVerified},
+		"endorsement keys": {nil, []asn1.ObjectIdentifier{ek}, tpm.LevelVerified},
+		"servers":          {[]x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, nil, tpm.LevelUnverified},
+		"something":        {nil, []asn1.ObjectIdentifier{{1, 2, 3}}, tpm.LevelUnverified},
+		"nothing":          {nil, nil, tpm.LevelVerified},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ca := newAuthority(t, func(a *x509.Certificate) { a.ExtKeyUsage, a.UnknownExtKeyUsage = c.usage, c.unknown })
+			s := newSoftwareTPM(t, tpmtest.ECC, m)
+			s.said.EK.Certificate = ca.issue(t, m.Template(s.ekPublic(), time.Now().Add(time.Minute)), s.ekPublic())
+			level, detail, err := s.attest(tpm.NewVerifier(tpm.VerifierOptions{Roots: ca.roots()}))
+			require.NoError(t, err)
+			assert.Equal(t, c.level, level, detail)
+		})
+	}
+}
+
+// The roots of the operating system are for other things.
+func TestVerifierUsesNoOtherRoots(t *testing.T) {
+	v, _ := readVector(t)
+	var said evidence
+	require.NoError(t, json.Unmarshal(v.Evidence, &said))
+	file := filepath.Join(t.TempDir(), "roots.pem")
+	require.NoError(t, os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: v.Roots[0]}), 0o600))
+	t.Setenv("SSL_CERT_FILE", file)
+	t.Setenv("SSL_CERT_DIR", t.TempDir())
+	ca, err := x509.ParseCertificate(said.EK.Intermediates[0])
+	require.NoError(t, err)
+	if _, err = ca.Verify(x509.VerifyOptions{CurrentTime: v.Time}); runtime.GOOS == "linux" {
+		require.NoError(t, err, "crypto/x509 trusts them by itself")
+	}
+	verifier := tpm.NewVerifier(tpm.VerifierOptions{RequireVerified: true, Time: func() time.Time { return v.Time }})
+	_, _, err = verifier.Challenge(t.Context(), "acme", v.Evidence, v.IdentityKey, v.DecryptionKey)
+	assert.ErrorIs(t, err, tpm.EvidenceEKUntrusted)
+}
+
 // oaepCertificate issues a certificate by a root of its own, whose public key's algorithm is id-RSAES-OAEP.
 func oaepCertificate(t *testing.T, template *x509.Certificate, key any, roots *x509.CertPool) []byte {
 	t.Helper()
-	issuer, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	ca := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Old TPM Root"}, NotBefore: template.NotBefore,
-		NotAfter: template.NotAfter, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, ca, ca, issuer.Public(), issuer)
-	require.NoError(t, err)
-	root, err := x509.ParseCertificate(der)
-	require.NoError(t, err)
-	roots.AddCert(root)
-	der, err = x509.CreateCertificate(rand.Reader, template, root, key, issuer)
-	require.NoError(t, err)
+	ca := newAuthority(t, func(*x509.Certificate) {})
+	roots.AddCert(ca.cert)
+	der := ca.issue(t, template, key)
 	var cert struct {
 		TBS       asn1.RawValue
 		Algorithm pkix.AlgorithmIdentifier
 		Signature asn1.BitString
 	}
-	_, err = asn1.Unmarshal(der, &cert)
+	_, err := asn1.Unmarshal(der, &cert)
 	require.NoError(t, err)
 	pkcs1 := []byte("\x2a\x86\x48\x86\xf7\x0d\x01\x01")
 	require.Equal(t, 1, bytes.Count(cert.TBS.FullBytes, append(pkcs1, 1)))
 	tbs := bytes.Replace(cert.TBS.FullBytes, append(pkcs1, 1), append(pkcs1, 7), 1)
 	digest := sha256.Sum256(tbs)
-	signature, err := ecdsa.SignASN1(rand.Reader, issuer, digest[:])
+	signature, err := ecdsa.SignASN1(rand.Reader, ca.key, digest[:])
 	require.NoError(t, err)
 	cert.TBS, cert.Signature = asn1.RawValue{FullBytes: tbs}, asn1.BitString{Bytes: signature, BitLength: 8 * len(signature)}
 	der, err = asn1.Marshal(cert)
