@@ -54,12 +54,16 @@ func Open(path string, opts *Options) (*TPM, error) {
 		return nil, fmt.Errorf("%w: %w", ErrNoTPM, err)
 	}
 	t := newTPM(&redialer{open: open}, o, reach)
+	t.path = path
 	if err := t.probe(); err != nil {
 		_ = t.Close()
 		return nil, fmt.Errorf("%w: %s: %w", ErrNoTPM, path, err)
 	}
 	return t, nil
 }
+
+// Path returns what [Open] has opened: the path that it was given, or the one that it has found. It is empty after [New].
+func (t *TPM) Path() string { return t.path }
 
 // opener returns what opens the link that a path names.
 func opener(path string, timeout time.Duration) (func() (link, error), reach, error) {

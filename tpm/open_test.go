@@ -132,6 +132,7 @@ func TestTCP(t *testing.T) {
 	tpm, err := Open(device.Path(), nil)
 	require.NoError(t, err)
 	defer tpm.Close()
+	require.Equal(t, device.Path(), tpm.Path())
 	signer := signerIn(t, tpm, P256)
 	device.PowerLoss()
 	require.NoError(t, sign(signer))

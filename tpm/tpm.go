@@ -20,6 +20,7 @@ const closeTime = 10 * time.Second
 // TPM is a TPM 2.0. Its methods may be called from any number of goroutines: one at a time works with the TPM, the others
 // wait. It keeps a session and up to two keys loaded; after half a minute without use it flushes them and hangs up.
 type TPM struct {
+	path   string  // that was opened
 	opts   Options // without the authorization values
 	auth   auths
 	turn   chan struct{} // holds one token while somebody is in the exclusive section

@@ -16,7 +16,6 @@ type keys struct {
 	identity *connector.Identity
 	tpm      *tpm.TPM           // nil: none is used, the keys are files
 	attester connector.Attester // of the keys in the TPM
-	at       string             // what the TPM was opened as
 	why      string             // why the keys are files
 }
 
@@ -45,7 +44,7 @@ func openKeys(c *config) (*keys, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &keys{at: c.TPM}
+	k := new(keys)
 	switch inFiles := kind == connector.KindSoftware; {
 	case c.TPM == tpmNone && kind != "" && !inFiles:
 		return nil, fmt.Errorf("the keys in %s are in a TPM, and it is not to be used (none): have it used, make other keys with "+
@@ -68,19 +67,24 @@ func openKeys(c *config) (*keys, error) {
 	return k, nil
 }
 
-// openTPM opens a TPM. That there is none is no error for keys that are still to be made where auto says: then it says
-// why there is none. But a TPM that must not be used is: nobody would notice that the keys are files.
+// openTPM opens a TPM. Without an error there may be none: why says why, and then keys are made in files.
 func openTPM(at string, anew bool) (t *tpm.TPM, why string, err error) {
 	t, err = tpm.Open(at, nil)
 	switch {
 	case err == nil:
 		return t, "", nil
-	case anew && at == tpmAuto && errors.Is(err, tpm.ErrNoTPM) && !errors.Is(err, fs.ErrPermission):
+	case anew && at == tpmAuto && filesWillDo(err):
 		return nil, err.Error(), nil
 	case anew:
 		return nil, "", fmt.Errorf("%w; to have them in files: -tpm none", err)
 	}
 	return nil, "", fmt.Errorf("they are in a TPM: %w", err)
+}
+
+// filesWillDo reports whether keys are made in files because of an error. If there is no TPM they are. But one that this
+// account may not use is for a person to look at: nobody would notice, and the keys would stay in files for good.
+func filesWillDo(err error) bool {
+	return errors.Is(err, tpm.ErrNoTPM) && !errors.Is(err, fs.ErrPermission)
 }
 
 func (k *keys) open(folder string) (err error) {

@@ -49,7 +49,7 @@ func (k *keys) where() string {
 	if k.tpm == nil {
 		return "files: " + k.why
 	}
-	return "in the TPM (" + k.at + ")"
+	return "in the TPM (" + k.tpm.Path() + ")"
 }
 
 // log says where the keys are, and why, and what the tenant is going to be shown of them.
@@ -61,12 +61,12 @@ func (k *keys) log(ctx context.Context, log *slog.Logger) {
 	e, err := k.endorsement(ctx)
 	switch {
 	case err != nil:
-		log.Warn("identity", "keys", "tpm", "at", k.at, "error", err,
+		log.Warn("identity", "keys", "tpm", "at", k.tpm.Path(), "error", err,
 			"todo", "the TPM does not say who vouches for it; without that the connector cannot connect")
 	case e.certificate == "none":
-		log.Info("identity", "keys", "tpm", "at", k.at, "ekHash", e.hash, "ekCertificate", e.certificate,
+		log.Info("identity", "keys", "tpm", "at", k.tpm.Path(), "ekHash", e.hash, "ekCertificate", e.certificate,
 			"todo", "if the tenant takes verified TPMs only, it has to be told the ekHash")
 	default:
-		log.Info("identity", "keys", "tpm", "at", k.at, "ekHash", e.hash, "ekCertificate", e.certificate)
+		log.Info("identity", "keys", "tpm", "at", k.tpm.Path(), "ekHash", e.hash, "ekCertificate", e.certificate)
 	}
 }

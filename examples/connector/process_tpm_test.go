@@ -126,6 +126,30 @@ func TestTPMPrograms(t *testing.T) {
 	l.run("./unseal -signer " + l.fingerprintOf() + " open laptop.key four.sealed.json four")
 }
 
+// TestTPMWithoutCertificate: a TPM that nobody vouches for is taken when its EK is on the list of the tenant, which the
+// connector says how to get there.
+func TestTPMWithoutCertificate(t *testing.T) {
+	dev := tpmtest.Start(t, &tpmtest.Options{Certificate: tpmtest.None})
+	l := newLab(t)
+	l.withTPM(dev)
+	l.startCA()
+	l.run("./gateway -config gateway.json init")
+	l.startGateway()
+	l.code("enrollment-code")
+	l.connector = l.start("./connector -config connector.json")
+	hash := l.connector.await(`keys=tpm .*ekHash=([0-9a-f]{64}) ekCertificate=none todo=.*the ekHash`)[1]
+	l.connector.await("error=.*it has no certificate and is not on the list.*todo=")
+	l.connector.stop()
+	l.gateway.stop()
+	l.configure("gateway.json", map[string]any{"attestation": map[string]any{"acme": map[string]any{
+		"policy": "tpm-verified", "ekHashes": []string{hash},
+	}}})
+	l.startGateway()
+	l.code("enrollment-code")
+	l.startConnector()
+	assert.Contains(t, l.run("./gateway -config gateway.json connectors acme"), `"attestation": "tpm-verified"`)
+}
+
 // fingerprintOf is the id of the connector that runs.
 func (l *lab) fingerprintOf() string {
 	l.t.Helper()

@@ -19,12 +19,12 @@ func rotate(ctx context.Context, c *config, to string, out io.Writer) (err error
 	if kind == "" {
 		return fmt.Errorf("%s holds no identity yet, so that there is nothing to rotate", c.State)
 	}
-	old := &keys{at: c.TPM}
+	old, at := new(keys), c.TPM
 	if kind != connector.KindSoftware {
-		if old.at == tpmNone {
-			old.at = tpmAuto
+		if at == tpmNone {
+			at = tpmAuto
 		}
-		if old.tpm, _, err = openTPM(old.at, false); err != nil {
+		if old.tpm, _, err = openTPM(at, false); err != nil {
 			return fmt.Errorf("the keys in %s: %w", c.State, err)
 		}
 	}
@@ -32,11 +32,11 @@ func rotate(ctx context.Context, c *config, to string, out io.Writer) (err error
 	if err := old.open(c.State); err != nil {
 		return err
 	}
-	next := &keys{at: to, why: "no TPM is to be used (none)"}
+	next := &keys{why: "no TPM is to be used (none)"}
 	switch {
 	case to == tpmNone:
-	case old.tpm != nil && (to == tpmAuto || to == old.at):
-		next.tpm, next.at = old.tpm, old.at // some can be opened only once
+	case old.tpm != nil && (to == tpmAuto || to == at):
+		next.tpm = old.tpm // some can be opened only once
 	default:
 		if next.tpm, next.why, err = openTPM(to, true); err != nil {
 			return err

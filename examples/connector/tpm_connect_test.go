@@ -3,7 +3,11 @@
 package main
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -11,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/adcskit/adcskit/tpm"
 	"github.com/adcskit/adcskit/tpm/tpmtest"
 	"github.com/adcskit/adcskit/wsproto"
 	"github.com/adcskit/adcskit/wsproto/connector"
@@ -144,5 +149,32 @@ func TestTPMPath(t *testing.T) {
 		"tpm0": "/etc/x/tpm0",
 	} {
 		assert.Equal(t, want, tpmPath("/etc/x", at), at)
+	}
+}
+
+// TestFilesWillDo: that there is no TPM is no reason to stop, but that it must not be used is.
+func TestFilesWillDo(t *testing.T) {
+	for name, err := range map[string]error{
+		"none":       tpm.ErrNoTPM,
+		"TPM 1.2":    fmt.Errorf("%w: /dev/tpm0: %w", tpm.ErrNoTPM, tpm.ErrTransport),
+		"no access":  fmt.Errorf("%w: %w", tpm.ErrNoTPM, &fs.PathError{Op: "open", Path: "/dev/tpmrm0", Err: syscall.EACCES}),
+		"in options": errors.New("options"),
+	} {
+		assert.Equal(t, name == "none" || name == "TPM 1.2", filesWillDo(err), name)
+	}
+}
+
+// TestTPMUntrusted: a certificate of somebody whom the tenant does not trust is none.
+func TestTPMUntrusted(t *testing.T) {
+	s := newTPMSite(t, gateway.AttestationVerified, nil)
+	other := newSite(t, attested(t, gateway.AttestationVerified, tpmtest.NewManufacturer(t), s.said))
+	other.config.TPM = s.config.TPM
+	s.site = other
+	stop := s.start()
+	s.await("error=")
+	require.NoError(t, stop())
+	for _, text := range []string{s.log.String(), strings.Join(s.said.refusals(), "\n")} {
+		assert.Contains(t, text, "tpm-unverified")
+		assert.Contains(t, text, "no chain leads from its certificate to a root that is trusted")
 	}
 }
