@@ -185,17 +185,17 @@ func (c *conn) authorizeEK(ek *loadedEK) (tpm2.AuthHandle, error) {
 // activate is TPM2_ActivateCredential (part 3, 12.5).
 func (c *conn) activate(ek *loadedEK, k *key, wanted *credential, what string) ([]byte, error) {
 	c.used = nil // the key before may make room for this one
-	h, err := c.authorized(k, both)
-	if err != nil {
-		return nil, err
-	}
-	by, err := c.authorizeEK(ek)
-	if err != nil {
-		return nil, fmt.Errorf("tpm: activation of the %s key: %w", what, err)
-	}
-	response, err := run(c, tpm2.ActivateCredential{
-		ActivateHandle: h, KeyHandle: by,
-		CredentialBlob: tpm2.TPM2BIDObject{Buffer: wanted.Credential[2:]}, Secret: tpm2.TPM2BEncryptedSecret{Buffer: wanted.Secret[2:]},
+	var response *tpm2.ActivateCredentialResponse
+	err := c.with(k, both, func(h tpm2.AuthHandle) error {
+		by, err := c.authorizeEK(ek)
+		if err != nil {
+			return err
+		}
+		response, err = run(c, tpm2.ActivateCredential{
+			ActivateHandle: h, KeyHandle: by,
+			CredentialBlob: tpm2.TPM2BIDObject{Buffer: wanted.Credential[2:]}, Secret: tpm2.TPM2BEncryptedSecret{Buffer: wanted.Secret[2:]},
+		})
+		return err
 	})
 	if notOurs(err) {
 		return nil, refuse(EvidenceActivation, "the credential for the %s key is not for this TPM and this key", what)
@@ -213,10 +213,11 @@ func (c *conn) activate(ek *loadedEK, k *key, wanted *credential, what string) (
 // TPM, or no credential at all. swtpm says TPM_RC_FAILURE of a seed that is encrypted to another RSA key, and goes on; a TPM
 // that has really failed would have said so to the command before.
 func notOurs(err error) bool {
-	var code tpm2.TPMRC
-	if !errors.As(err, &code) {
+	var refusal *CommandError
+	if !errors.As(err, &refusal) || refusal.Command != "ActivateCredential" {
 		return false
 	}
+	code := refusal.rc()
 	for _, no := range []tpm2.TPMRC{
 		tpm2.TPMRCIntegrity, tpm2.TPMRCECCPoint, tpm2.TPMRCInsufficient, tpm2.TPMRCSize, tpm2.TPMRCValue, tpm2.TPMRCNoResult,
 		tpm2.TPMRCFailure,

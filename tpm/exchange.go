@@ -46,30 +46,32 @@ func (e *KeyExchanger) ECDH(peer *ecdh.PublicKey) ([]byte, error) {
 	if peer == nil || peer.Curve() != e.public.Curve() {
 		return nil, fmt.Errorf("tpm: ECDH: the other public key is not on %v", e.public.Curve())
 	}
+	var secret []byte
+	err := e.t.use(context.Background(), func(c *conn) error {
+		return c.with(e.key, both, func(h tpm2.AuthHandle) (err error) {
+			secret, err = c.agree(h, peer)
+			return err
+		})
+	})
+	return secret, err
+}
+
+// agree is TPM2_ECDH_ZGen.
+func (c *conn) agree(h tpm2.AuthHandle, peer *ecdh.PublicKey) ([]byte, error) {
 	point := peer.Bytes()[1:] // uncompressed: 4, X, Y
 	size := len(point) / 2
-	secret := make([]byte, size)
-	err := e.t.use(context.Background(), func(c *conn) error {
-		h, err := c.authorized(e.key, both)
-		if err != nil {
-			return err
-		}
-		response, err := run(c, tpm2.ECDHZGen{KeyHandle: h, InPoint: tpm2.New2B(tpm2.TPMSECCPoint{
-			X: tpm2.TPM2BECCParameter{Buffer: point[:size]}, Y: tpm2.TPM2BECCParameter{Buffer: point[size:]},
-		})})
-		if err != nil {
-			return err
-		}
-		z, err := response.OutPoint.Contents()
-		if err != nil || len(z.X.Buffer) > size {
-			return c.malformed(errors.Join(errors.New("the shared secret cannot be parsed"), err))
-		}
-		copy(secret[size-len(z.X.Buffer):], z.X.Buffer) // some TPMs drop zeros in front
-		clear(z.X.Buffer)
-		return nil
-	})
+	response, err := run(c, tpm2.ECDHZGen{KeyHandle: h, InPoint: tpm2.New2B(tpm2.TPMSECCPoint{
+		X: tpm2.TPM2BECCParameter{Buffer: point[:size]}, Y: tpm2.TPM2BECCParameter{Buffer: point[size:]},
+	})})
 	if err != nil {
 		return nil, err
 	}
+	z, err := response.OutPoint.Contents()
+	if err != nil || len(z.X.Buffer) == 0 || len(z.X.Buffer) > size {
+		return nil, c.malformed(errors.Join(errors.New("the shared secret cannot be parsed"), err))
+	}
+	secret := make([]byte, size)
+	copy(secret[size-len(z.X.Buffer):], z.X.Buffer) // some TPMs drop zeros in front
+	clear(z.X.Buffer)
 	return secret, nil
 }

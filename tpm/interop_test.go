@@ -111,6 +111,49 @@ func TestWeUseKeysOfTools(t *testing.T) {
 	}
 }
 
+// TestToolsSayTheOpposite takes the files of tpm2_encodeobject with and without its option -p, for keys with and without an
+// authorization value, which count wrong ones: one of each two says the opposite of what is true.
+func TestToolsSayTheOpposite(t *testing.T) {
+	for _, auth := range []string{"", "secret"} {
+		p := newPeer(t, "tools")
+		create := "tpm2_create -C 0x81000001 -u key.pub -r key.priv -f pem -o public.pem -G ecc256"
+		if auth != "" {
+			create += " -p " + auth
+		}
+		p.tools(create)
+		want := p.publicKey(p.read("public.pem"))
+		hints := map[bool]bool{}
+		for _, option := range []string{"", "-p"} {
+			p.tools("tpm2_encodeobject -C 0x81000001 -u key.pub -r key.priv -o key.pem " + option)
+			file := p.read("key.pem")
+			k, err := parseTSS2(file)
+			require.NoError(t, err)
+			hints[k.emptyAuth] = true
+			p.ours(&Options{KeyAuth: []byte(auth)}, func(d *TPM) {
+				signer, err := d.Signer(t.Context(), file)
+				require.NoError(t, err)
+				assert.Equal(t, want, signer.Public())
+				for range 5 { // one wrong attempt at most: swtpm locks after three
+					p.opensslVerifies(signer)
+				}
+			})
+		}
+		require.Len(t, hints, 2)
+		if auth == "" {
+			continue
+		}
+		p.ours(nil, func(d *TPM) {
+			signer, err := d.Signer(t.Context(), p.read("key.pem"))
+			require.NoError(t, err)
+			for range 10 {
+				_, err = signer.Sign(nil, make([]byte, 32), crypto.SHA256)
+				require.ErrorIs(t, err, ErrAuth, "and not that it is locked out")
+				require.ErrorContains(t, err, "Options.KeyAuth")
+			}
+		})
+	}
+}
+
 func TestToolsUseOurKeys(t *testing.T) {
 	for name, test := range map[string]struct {
 		srk, auth, kind, scheme string

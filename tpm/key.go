@@ -20,16 +20,57 @@ type key struct {
 	parent  tpm2.TPMHandle // persistent, or TPM_RH_OWNER
 	rsa     bool           // the transient parent is the RSA one
 	open    bool           // there is no authorization value; with files of others a hint
+	sure    bool           // open is no hint any more: it was right, or the opposite has been tried
+	barred  error          // why no authorization value is tried any more, since wrong ones count
 }
 
-// authorized loads a key and returns it with what authorizes one command on it, which encrypts its parameters.
+// with loads a key and runs a function that has it authorize one command, which encrypts its parameters.
+//
+// Whether a key has an authorization value is a hint in its file, and a wrong one in those that tpm2_encodeobject of
+// tpm2-tools 5.4 writes. So if the file says that there is none, and there is one in the options, that is tried next. A
+// wrong value for a key that counts them is not tried again.
+func (c *conn) with(k *key, d directions, f func(h tpm2.AuthHandle) error) error {
+	if k.barred != nil {
+		return k.barred
+	}
+	h, err := c.authorized(k, d)
+	if err != nil {
+		return err
+	}
+	err = f(h)
+	switch {
+	case !wrongValue(err):
+		k.sure = k.sure || err == nil
+		return err
+	case k.open && !k.sure && len(c.t.auth.key()) > 0:
+		k.open, k.sure = false, true
+		if err = c.with(k, d, f); wrongValue(err) {
+			k.open, k.sure = true, false
+		}
+	case !k.public.ObjectAttributes.NoDA:
+		k.barred = err
+	}
+	return err
+}
+
+// wrongValue is true for a refusal of a key's authorization value, not of one that another entity has.
+func wrongValue(err error) bool {
+	var refusal *CommandError
+	if !errors.As(err, &refusal) || !errors.Is(err, ErrAuth) {
+		return false
+	}
+	switch refusal.Command {
+	case "Sign", "ECDHZGen", "ActivateCredential":
+		return true
+	}
+	return false
+}
+
+// authorized loads a key and returns it with what authorizes one command on it.
 func (c *conn) authorized(k *key, d directions) (tpm2.AuthHandle, error) {
 	var auth []byte
 	if !k.open {
 		auth = c.t.auth.key()
-		if len(auth) == 0 && !k.public.ObjectAttributes.NoDA { // a wrong guess would count
-			return tpm2.AuthHandle{}, errors.New("tpm: the key has an authorization value: set Options.KeyAuth to it")
-		}
 	}
 	s, err := c.authorize(auth, d)
 	if err != nil {

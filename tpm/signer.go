@@ -59,19 +59,17 @@ func (s *Signer) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byt
 	}
 	var signature []byte
 	err = s.t.use(context.Background(), func(c *conn) error {
-		h, err := c.authorized(s.key, in)
-		if err != nil {
+		return c.with(s.key, in, func(h tpm2.AuthHandle) error {
+			response, err := run(c, tpm2.Sign{
+				KeyHandle: h, Digest: tpm2.TPM2BDigest{Buffer: digest}, InScheme: scheme,
+				Validation: tpm2.TPMTTKHashCheck{Tag: tpm2.TPMSTHashCheck, Hierarchy: tpm2.TPMRHNull},
+			})
+			if err != nil {
+				return err
+			}
+			signature, err = s.encode(&response.Signature, digest, opts)
 			return err
-		}
-		response, err := run(c, tpm2.Sign{
-			KeyHandle: h, Digest: tpm2.TPM2BDigest{Buffer: digest}, InScheme: scheme,
-			Validation: tpm2.TPMTTKHashCheck{Tag: tpm2.TPMSTHashCheck, Hierarchy: tpm2.TPMRHNull},
 		})
-		if err != nil {
-			return err
-		}
-		signature, err = s.encode(&response.Signature, digest, opts)
-		return err
 	})
 	return signature, err
 }

@@ -71,7 +71,7 @@ func soak(t *testing.T, withFaults bool) {
 	signers := []*Signer{signerIn(t, tpm, P256), signerIn(t, tpm, P256), signerIn(t, tpm, RSA2048)}
 	exchangers := []*KeyExchanger{exchangerIn(t, tpm), exchangerIn(t, tpm)}
 	wrong := *signers[0].key
-	wrong.open = true // the TPM knows better
+	wrong.open, wrong.sure = true, true // the TPM knows better
 	if withFaults {
 		after.Store(60)
 	}

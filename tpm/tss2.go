@@ -26,7 +26,7 @@ var (
 // tss2Key is what a key file holds: TPMKey of draft-bottomley-tpm2-keys, section 3.1, of the type that TPM2_Load loads.
 type tss2Key struct {
 	// emptyAuth says that the key has no authorization value. tpm2_encodeobject of tpm2-tools 5.4 writes the opposite of
-	// what it means, so it is a hint.
+	// what it means, so it is a hint: conn.with tells what follows.
 	emptyAuth   bool
 	description string
 	// rsaParent: under a hierarchy, the parent is made of the RSA template instead of the ECC one.
