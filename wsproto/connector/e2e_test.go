@@ -85,6 +85,8 @@ type node struct {
 	policy  func(context.Context, connector.Order) error
 	opts    connector.Options
 	id      *connector.Identity // if not nil, instead of signer and decrypt
+	dir     string              // of id
+	chip    *chip               // that has its keys
 
 	mu     sync.Mutex
 	events []connector.Event
@@ -108,9 +110,13 @@ func (w *world) newNode() *node {
 
 // sibling returns what another node pins of this one.
 func (n *node) sibling() connector.Sibling {
-	identity, err := wsproto.MarshalPublicKey(n.signer.Public())
+	signer, decrypt := n.signer.Public(), n.decrypt.PublicKey()
+	if n.id != nil {
+		signer, decrypt = n.id.Signer().Public(), n.id.Decryption().PublicKey()
+	}
+	identity, err := wsproto.MarshalPublicKey(signer)
 	require.NoError(n.w.t, err)
-	decryption, err := wsproto.MarshalPublicKey(n.decrypt.PublicKey())
+	decryption, err := wsproto.MarshalPublicKey(decrypt)
 	require.NoError(n.w.t, err)
 	return connector.Sibling{Name: "sibling", IdentityKey: identity, DecryptionKey: decryption}
 }

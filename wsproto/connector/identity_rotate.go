@@ -30,7 +30,8 @@ var (
 // It is safe against a loss of power at every step: either the old keys are in use, as if nothing had been done, or the
 // new ones with their statement. The tenant acknowledges the new keys when the connector connects with them (see
 // [Identity.Acknowledge]); until then another rotation is refused with [ErrRotating]. Siblings that have pinned the old
-// keys have to be told the new ones.
+// keys have to be told the new ones. There is no way back: if the tenant refuses the new keys, such as software after a TPM,
+// register anew. The tenant is that of [Config].
 func (id *Identity) Rotate(tenant string, store KeyStore) error {
 	if store == nil {
 		store = softwareKeys{}

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -31,11 +33,18 @@ const (
 // the CA's database.
 func TestRandomWorlds(t *testing.T) {
 	for seed := range worlds(randomWorlds) {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) { randomWorld(t, rand.New(rand.NewPCG(seed, 2026))) })
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { randomWorld(t, rand.New(rand.NewPCG(seed, 2026)), false) })
 	}
 }
 
-func randomWorld(t *testing.T, r *rand.Rand) {
+// TestRandomWorldsWithHardware has the keys in hardware that fails and comes back, and rotates them.
+func TestRandomWorldsWithHardware(t *testing.T) {
+	for seed := range worlds(randomWorlds) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { randomWorld(t, rand.New(rand.NewPCG(seed, 2027)), true) })
+	}
+}
+
+func randomWorld(t *testing.T, r *rand.Rand, hardware bool) {
 	inWorld(t, func(w *world) {
 		var locked sync.Mutex // r is used by the CA too
 		random := func(n int) int {
@@ -51,6 +60,13 @@ func randomWorld(t *testing.T, r *rand.Rand) {
 		}
 		w.approveLater(flow{approved: true})
 		nodes := []*node{w.newNode(), w.newNode(), w.newNode()}
+		events := 8
+		if hardware {
+			events = 12
+			for i, n := range nodes {
+				n.equip(fmt.Sprint(i))
+			}
+		}
 		nodes[0].opts.Siblings, nodes[1].opts.Siblings = []connector.Sibling{nodes[1].sibling()}, []connector.Sibling{nodes[0].sibling()}
 		nodes[1].finds = true
 		var nets []*network
@@ -68,7 +84,15 @@ func randomWorld(t *testing.T, r *rand.Rand) {
 		for range randomMinutes * 6 {
 			time.Sleep(time.Duration(random(20)) * time.Second)
 			i := random(len(nodes))
-			switch random(8) {
+			switch random(events) {
+			case 8:
+				nodes[i].chip.fail(errChip)
+			case 9, 10:
+				nodes[i].chip.fail(nil)
+			case 11:
+				processes[i].stop()
+				nodes[i].rotate(random(2) == 0)
+				processes[i] = nodes[i].start()
 			case 0:
 				nets[i].cut()
 			case 1:
@@ -88,8 +112,11 @@ func randomWorld(t *testing.T, r *rand.Rand) {
 				}
 			}
 		}
-		for _, n := range nets {
+		for i, n := range nets {
 			n.heal()
+			if hardware {
+				nodes[i].chip.fail(nil)
+			}
 		}
 		for _, id := range ids {
 			o := w.waitFor(id, 48*time.Hour)
@@ -101,6 +128,25 @@ func randomWorld(t *testing.T, r *rand.Rand) {
 			nets[i].cut()
 		}
 	})
+}
+
+// equip gives a node an identity in a chip of its own.
+func (n *node) equip(seed string) {
+	n.chip, n.dir = newChip(seed), filepath.Join(n.w.t.TempDir(), "identity")
+	n.id = openIn(n.w.t, n.dir, n.chip)
+}
+
+// rotate takes new keys, if that is possible now, and perhaps forgets everything that is not on disk.
+func (n *node) rotate(reopen bool) {
+	switch err := n.id.Rotate(tenantName, n.chip); {
+	case err == nil, errors.Is(err, connector.ErrRotating), errors.Is(err, connector.ErrNotRegistered), errors.Is(err, errChip),
+		errors.Is(err, connector.ErrFormerKeys):
+	default:
+		require.NoError(n.w.t, err)
+	}
+	if reopen {
+		n.id = openIn(n.w.t, n.dir, n.chip)
+	}
 }
 
 // assertRandom holds an outcome against the database, with what an order that allows a second submission may lead to.

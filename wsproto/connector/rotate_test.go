@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -334,4 +335,40 @@ func TestCreateCrashes(t *testing.T) {
 		}
 		assert.Equal(t, keysOf(t, id), keysOf(t, openIn(t, dir, c)))
 	}
+}
+
+// TestRaceOfProcesses: processes that start at once end with one identity, and one of those that rotate at once has done it.
+func TestRaceOfProcesses(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "identity")
+	race := func(in string) (failed int) {
+		var wg sync.WaitGroup
+		results := make([]bool, 4)
+		for i := range results {
+			wg.Go(func() {
+				cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestCrashHelper$")
+				cmd.Env = append(os.Environ(), "CONNECTOR_CRASH_DIR="+dir, "CONNECTOR_CRASH_IN="+in, "CONNECTOR_CRASH_FROM=chip",
+					"CONNECTOR_CRASH_AT=1000")
+				results[i] = cmd.Run() == nil
+			})
+		}
+		wg.Wait()
+		for _, ok := range results {
+			if !ok {
+				failed++
+			}
+		}
+		return failed
+	}
+	require.Zero(t, race(""))
+	id := openIn(t, dir, newChip("a"))
+	require.Zero(t, race(""))
+	assert.Equal(t, keysOf(t, id), keysOf(t, openIn(t, dir, newChip("a"))))
+	assert.Len(t, files(t, dir), 3)
+	registered(t, id)
+	old := keysOf(t, id)
+	assert.Equal(t, 3, race("rotate"))
+	id = openIn(t, dir, newChip("a"))
+	assert.Equal(t, old, checkStatement(t, id))
+	require.Len(t, id.Former(), 1)
+	assert.Len(t, files(t, dir), 5)
 }
