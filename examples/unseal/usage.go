@@ -20,7 +20,8 @@ For whoever decides for whom bundles may be sealed, where connectors do not list
 
 SEALED is the "sealed" member of a job's outcome, a JSON object. TENANT is its name, as the connector has it. A connector
 prints its fingerprint and public key (identityKey) with "connector show"; take them from there, not from the gateway, which
-could name another connector. If a job may move to another connector, name both with -signer.
+could name another connector. If a job may move to another connector, name both with -signer. A connector that has rotated
+its keys has another fingerprint.
 
 An ordering key in the wrong hands lets him who has it order, through a gateway that obeys him, what the policy of the
 connector allows, for himself. Keep it where orders are decided, not on the gateway.

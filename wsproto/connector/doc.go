@@ -10,6 +10,8 @@
 //     lease runs on this machine's own clock from the moment the checkpoint was sent.
 //   - When the CA's answer is lost after the request may have been sent, nobody submits again: the request is looked up
 //     if the issuer can ([Finder]), else the outcome is unknown.
+//   - A bundle for a recipient leaves sealed for it and signed, or not at all; the recipient is one that local policy pins,
+//     or that a pinned ordering key has signed for this order.
 //   - An outcome is sent until the tenant says that it has it, over reconnects too, and is never evicted.
 //   - A logon failure stops everything that uses that credential until [Connector.Reload] or an hour has passed.
 //   - A key in hardware that fails is waited for: it is not taken for a bad checkpoint, and no certificate is lost by it.
