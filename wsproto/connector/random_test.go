@@ -3,6 +3,8 @@ package connector_test
 import (
 	"bytes"
 	"context"
+	"crypto/ecdh"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +19,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/adcskit/adcskit/pkcs12/sealed"
 	"github.com/adcskit/adcskit/wsproto"
 	"github.com/adcskit/adcskit/wsproto/connector"
 	"github.com/adcskit/adcskit/wsproto/gateway"
@@ -80,6 +83,7 @@ func randomWorld(t *testing.T, r *rand.Rand, hardware bool) {
 			n.opts.Grace = time.Nanosecond
 			processes = append(processes, n.start())
 		}
+		toSeal, recipient := sealedOrder(t, ecdh.X25519())
 		var ids []string
 		for range randomMinutes * 6 {
 			time.Sleep(time.Duration(random(20)) * time.Second)
@@ -105,6 +109,9 @@ func randomWorld(t *testing.T, r *rand.Rand, hardware bool) {
 			default:
 				if len(ids) < randomOrders {
 					o := anOrder()
+					if len(ids)%2 == 1 { // without a number of r: the worlds stay those that they were
+						o = toSeal
+					}
 					o.Resubmit = random(6) == 0
 					id, err := w.gateway.Order(w.ctx, tenantName, o, &gateway.OrderOptions{Life: 12 * time.Hour})
 					require.NoError(t, err)
@@ -121,6 +128,7 @@ func randomWorld(t *testing.T, r *rand.Rand, hardware bool) {
 		for _, id := range ids {
 			o := w.waitFor(id, 48*time.Hour)
 			assertRandom(t, w, id, o)
+			assertDelivered(t, nodes, recipient, id, o)
 		}
 		for i, p := range processes {
 			p.stop()
@@ -176,6 +184,28 @@ func assertRandom(t *testing.T, w *world, id string, o wsproto.Outcome) {
 		assert.True(t, found, "the certificate is in the database")
 	}
 	assert.LessOrEqual(t, len(info.Extra), max(0, certificates-1))
+}
+
+// assertDelivered opens what was delivered, for whom it was ordered.
+func assertDelivered(t *testing.T, nodes []*node, recipient *ecdh.PrivateKey, id string, o wsproto.Outcome) {
+	t.Helper()
+	if o.Kind != wsproto.Issued {
+		assert.Empty(t, o.PKCS12)
+		assert.Empty(t, o.Sealed)
+		return
+	}
+	bundle := o.PKCS12
+	if len(o.Sealed) > 0 {
+		want := sealed.Expect{Tenant: tenantName, Job: id, Recipient: "laptop-17", Thumbprint: [32]byte(o.Thumbprint)}
+		for _, n := range nodes {
+			want.Signers = append(want.Signers, fingerprint(t, n.signer.Public()))
+		}
+		b, err := sealed.Open(o.Sealed, recipient, want)
+		require.NoError(t, err)
+		bundle = b.PKCS12
+	}
+	sum := sha256.Sum256(openBundle(t, bundle).Raw)
+	assert.Equal(t, o.Thumbprint, sum[:])
 }
 
 // waitFor is wait with a limit.
