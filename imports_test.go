@@ -138,6 +138,7 @@ func TestImportsStaySmall(t *testing.T) {
 		"keygen":        {cryptobyte},
 		"pkcs12":        {cryptobyte, "golang.org/x/crypto/pbkdf2", "software.sslmate.com/src/go-pkcs12"},
 		"pkcs12/sealed": nil,
+		"tpm":           {cryptobyte, "github.com/google/go-tpm", "golang.org/x/sys"},
 		"wsproto":       {"github.com/coder/websocket", "golang.org/x/crypto", "golang.org/x/sys"},
 	} {
 		of := strings.TrimSuffix(module+"/"+name, "/")

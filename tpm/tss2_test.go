@@ -150,6 +150,8 @@ func TestKeyFilesThatAreRefused(t *testing.T) {
 		"large private":     {func(p *parts) { p.private = tlv(4, unhex("0c00"), make([]byte, 0x0c00)) }, "private area"},
 		"more after":        {func(p *parts) { p.after = unhex("0500") }, "missing, unknown or"},
 		"short public":      {func(p *parts) { p.public = p.public[:2+40] }, "missing, unknown or"},
+		"more in public":    {func(p *parts) { p.public = tlv(4, p.public[2:], []byte{0}) }, "public area has not"},
+		"more in private":   {func(p *parts) { p.private = tlv(4, p.private[3:], []byte{0}) }, "private area has not"},
 		"wrong length":      {func(p *parts) { p.public[3]++ }, "public area"},
 		"keyed hash":        {func(p *parts) { p.public[5] = 8 }, "not one of an RSA or EC key"},
 		"needs a policy":    {func(p *parts) { p.public[11] &^= 1 << 6 }, "authorization policy"},
