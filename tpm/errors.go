@@ -117,6 +117,8 @@ func (e *CommandError) Error() string {
 	case class == ErrOtherTPM:
 		advice = "the key was made under another storage key: in another TPM, or in this one before it was cleared; or its " +
 			"file is damaged. Make new keys and register them"
+	case e.rc() == tpm2.TPMRCInitialize:
+		advice = "nobody has started the TPM: the firmware does that with the machine's; start swtpm with --flags startup-clear"
 	case class == ErrAuth && e.hierarchy == tpm2.TPMRHEndorsement:
 		advice = "the authorization value of the endorsement hierarchy is wrong: set Options.EndorsementAuth; repeated " +
 			"attempts may lock the TPM out"

@@ -52,7 +52,7 @@ func TestRefusals(t *testing.T) {
 		{sign, 0x000b0143, []error{ErrUnsupported}, "(TPM_RC_COMMAND_CODE, 0xb0143)"}, // the kernel's resource manager
 		{sign, 0x2e6, []error{ErrUnsupported}, "(TPM_RC_CURVE (parameter 2), 0x2e6)"},
 		{sign, 0x101, []error{ErrFailure}, "restart the machine"},
-		{sign, 0x100, []error{ErrFailure}, "TPM_RC_INITIALIZE"},
+		{sign, 0x100, []error{ErrFailure}, "--flags startup-clear (TPM_RC_INITIALIZE, 0x100)"},
 		{sign, 0x2c4, nil, "tpm: Sign: TPM_RC_VALUE (parameter 2): value is out of range"},
 		{sign, 0x5ff, nil, "0x5ff"}, // a vendor's
 		{sign, 0xffffffff, nil, "0xffffffff"},
