@@ -247,6 +247,44 @@ func TestChainInTheTPM(t *testing.T) {
 	assert.Equal(t, [][]byte{m.Intermediate().Raw}, p.said(t).EK.Intermediates, "roots are of no use to a verifier")
 }
 
+// What somebody else keeps where certificates of CAs may be is not asked for with a guess that counts.
+func TestNoGuessesForTheChain(t *testing.T) {
+	device := tpmtest.Start(t, nil)
+	const index = tpm2.TPMHandle(0x01c00110)
+	lockouts := func(tp transport.TPM) uint32 {
+		got, err := tpm2.GetCapability{
+			Capability: tpm2.TPMCapTPMProperties, Property: uint32(tpm2.TPMPTLockoutCounter), PropertyCount: 1,
+		}.Execute(tp)
+		require.NoError(t, err)
+		list, err := got.CapabilityData.Data.TPMProperties()
+		require.NoError(t, err)
+		return list.TPMProperty[0].Value
+	}
+	device.Do(func(tp transport.TPM) {
+		area := tpm2.TPMSNVPublic{
+			NVIndex: index, NameAlg: tpm2.TPMAlgSHA256, DataSize: 8,
+			Attributes: tpm2.TPMANV{OwnerWrite: true, AuthRead: true, NT: tpm2.TPMNTOrdinary},
+		}
+		_, err := tpm2.NVDefineSpace{
+			AuthHandle: tpm2.TPMRHOwner, Auth: tpm2.TPM2BAuth{Buffer: []byte("value")}, PublicInfo: tpm2.New2B(area),
+		}.Execute(tp)
+		require.NoError(t, err)
+		read, err := tpm2.NVReadPublic{NVIndex: index}.Execute(tp)
+		require.NoError(t, err)
+		_, err = tpm2.NVWrite{
+			AuthHandle: tpm2.TPMRHOwner, NVIndex: tpm2.NamedHandle{Handle: index, Name: read.NVName},
+			Data: tpm2.TPM2BMaxNVBuffer{Buffer: []byte("a secret")},
+		}.Execute(tp)
+		require.NoError(t, err)
+	})
+	opened := open(t, device, nil)
+	ek, err := opened.EndorsementKey(t.Context())
+	require.NoError(t, err)
+	assert.NotEmpty(t, ek.Certificate)
+	require.NoError(t, opened.Close())
+	device.Do(func(tp transport.TPM) { assert.Zero(t, lockouts(tp)) })
+}
+
 // The firmware has changed the endorsement key behind the back of a running program.
 func TestEndorsementKeyThatChanges(t *testing.T) {
 	device := tpmtest.Start(t, &tpmtest.Options{Certificate: tpmtest.None})

@@ -166,7 +166,7 @@ func TestAuthorizationValues(t *testing.T) {
 		require.NoError(t, tpm.Close())
 	}
 	for _, bad := range []*Options{
-		{KeyAuth: make([]byte, 10), OwnerAuth: bytes.Repeat([]byte{1}, 33)}, {Parent: 0x80000000}, {Timeout: -1},
+		{KeyAuth: make([]byte, 10), OwnerAuth: bytes.Repeat([]byte{1}, 65)}, {KeyAuth: bytes.Repeat([]byte{1}, 33)}, {Parent: 0x80000000}, {Timeout: -1},
 		{ParentName: make([]byte, 67)},
 	} {
 		_, err := New(sender(nil), bad)

@@ -25,7 +25,8 @@ func (c *conn) readIndex(index tpm2.TPMHandle) ([]byte, error) {
 	}
 	var auth tpm2.AuthHandle
 	switch {
-	case public.Attributes.AuthRead:
+	case public.Attributes.AuthRead && (public.Attributes.NoDA || public.Attributes.PlatformCreate):
+		// A manufacturer's index has no authorization value; with another one's that has, an attempt would count.
 		auth = tpm2.AuthHandle{Handle: index, Name: info.NVName, Auth: tpm2.PasswordAuth(nil)}
 	case public.Attributes.OwnerRead:
 		if auth, err = c.ownerAuth(); err != nil {

@@ -15,7 +15,8 @@ type Options struct {
 	// file says that they have one. At most 32 octets; it travels encrypted when a key is made, and then no more.
 	KeyAuth []byte
 	// OwnerAuth and EndorsementAuth are the authorization values of the two hierarchies, usually empty. They are needed
-	// to make the transient storage key, and to read and use an endorsement key.
+	// to make the transient storage key, and to read and use an endorsement key. At most 64 octets each, if the TPM knows a
+	// digest as long as that.
 	OwnerAuth, EndorsementAuth []byte
 	// Parent is the persistent handle of the storage key above the keys, by default 0x81000001 (TCG TPM v2.0 Provisioning
 	// Guidance, table 2). If nothing is there, or something else than a storage key by the TCG's templates, a transient one is
@@ -59,7 +60,8 @@ func hidden(auth []byte) string {
 
 const (
 	srkHandle   = 0x81000001
-	maxAuth     = 32 // octets; the size of the digests that we use, to which a TPM limits authorization values
+	maxAuth     = 32 // octets; the size of the digests of our keys' names, to which a TPM limits their authorization values
+	maxOfOthers = 64 // octets; the size of the largest digest, to which a TPM limits those of hierarchies
 	maxNameSize = 2 + 64
 )
 
@@ -72,12 +74,13 @@ func (o *Options) checked() (Options, error) {
 	for _, auth := range []struct {
 		of    string
 		value *[]byte
-	}{{"keys", &c.KeyAuth}, {"owner", &c.OwnerAuth}, {"endorsement hierarchy", &c.EndorsementAuth}} {
+		most  int
+	}{{"keys", &c.KeyAuth, maxAuth}, {"owner", &c.OwnerAuth, maxOfOthers}, {"endorsement hierarchy", &c.EndorsementAuth, maxOfOthers}} {
 		// A TPM drops zeros at the end of an authorization value (part 1, 19.6.5), so they don't count here either.
 		*auth.value = bytes.TrimRight(bytes.Clone(*auth.value), "\x00")
-		if len(*auth.value) > maxAuth {
+		if len(*auth.value) > auth.most {
 			return c, fmt.Errorf("tpm: options: the authorization value of the %s has %d octets, more than %d",
-				auth.of, len(*auth.value), maxAuth)
+				auth.of, len(*auth.value), auth.most)
 		}
 	}
 	if c.Parent == 0 {

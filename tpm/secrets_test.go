@@ -65,7 +65,8 @@ func (r *recorder) passwords() (empty, others int) {
 func TestNoSecretsOnTheWire(t *testing.T) {
 	device := tpmtest.Start(t, nil)
 	auths := map[string][]byte{
-		"key": []byte("authorization of keys"), "owner": []byte("authorization of owner"), "endorsement": []byte("value of endorsement"),
+		"key": []byte("authorization of keys"), "endorsement": []byte("value of endorsement"),
+		"owner": []byte("authorization of owner, as long as a digest of SHA-512 in octets"),
 	}
 	device.Do(func(tp transport.TPM) {
 		for handle, of := range map[tpm2.TPMHandle]string{tpm2.TPMRHOwner: "owner", tpm2.TPMRHEndorsement: "endorsement"} {
