@@ -126,7 +126,7 @@ type loadedEK struct {
 // openEK makes or finds the endorsement key. It is the same as before, or everything has to begin anew.
 func (c *conn) openEK(found *foundEK) (*loadedEK, error) {
 	h := found.persistent
-	raw := found.ek.area.raw
+	var raw []byte
 	if h == 0 {
 		t, _ := ekOf(found.ek.area)
 		again, made, err := c.createEK(t, found.creation)

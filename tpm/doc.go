@@ -9,4 +9,8 @@
 // Whatever travels to the TPM and is secret travels encrypted, in a session that is salted to a storage key whose name
 // the caller can pin (TPM 2.0 Library, part 1, 19 and 21). An authorization value travels once, in this way, when its key
 // is made. So a listener on the bus learns nothing, and a TPM in the middle is noticed where the name is pinned.
+//
+// What a TPM refuses is a [*CommandError], which matches [ErrLockout], [ErrBusy], [ErrMemory], [ErrAuth], [ErrNoOwner],
+// [ErrOtherTPM], [ErrHandle], [ErrUnsupported] or [ErrFailure]; its text says what can be done. A TPM that is not there
+// is [ErrNoTPM], one that does not answer well [ErrTransport], a file that is of no use [ErrKeyFile].
 package tpm

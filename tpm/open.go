@@ -17,10 +17,8 @@ import (
 var ErrNoTPM = errors.New("tpm: no TPM 2.0 that can be used")
 
 var (
-	errNotDevice     = errors.New("is not a device file; a socket of swtpm is named unix:PATH or tcp:HOST:PORT")
-	errNotWindows    = errors.New("the TPM Base Services (tbs) are a part of Windows; name a device or a socket instead")
-	errWindowsDevice = errors.New("Windows has no device files for TPMs; use tbs")
-	errNoDevices     = errors.New("this operating system has no device files for TPMs; use unix:PATH or tcp:HOST:PORT")
+	errNotDevice  = errors.New("is not a device file; a socket of swtpm is named unix:PATH or tcp:HOST:PORT")
+	errNotWindows = errors.New("the TPM Base Services (tbs) are a part of Windows; name a device or a socket instead")
 )
 
 // deviceNames are looked for in this order. The first is the kernel's resource manager, by which several programs can use

@@ -173,6 +173,7 @@ func (u authorization) Encrypt(parameter []byte) error {
 	if !u.IsDecryption() {
 		return nil
 	}
+	//lint:ignore SA1019 a TPM encrypts parameters in CFB mode (part 1, 21.3)
 	return u.cfb(parameter, u.nonceCaller, u.nonceTPM, cipher.NewCFBEncrypter)
 }
 
@@ -181,6 +182,7 @@ func (u authorization) Decrypt(parameter []byte) error {
 	if !u.IsEncryption() {
 		return nil
 	}
+	//lint:ignore SA1019 a TPM encrypts parameters in CFB mode (part 1, 21.3)
 	return u.cfb(parameter, u.nonceTPM, u.nonceCaller, cipher.NewCFBDecrypter)
 }
 

@@ -1,8 +1,12 @@
 package tpm
 
 import (
+	"errors"
+
 	"github.com/google/go-tpm/tpm2/transport/windowstpm"
 )
+
+var errWindowsDevice = errors.New("there are no device files for TPMs in Windows; use tbs")
 
 func openDevice(string) (link, error) { return nil, errWindowsDevice }
 
