@@ -35,6 +35,9 @@ type world struct {
 	server  *http.Server
 	stop    context.CancelFunc
 	done    sync.WaitGroup
+
+	mu      sync.Mutex
+	signers [][32]byte // fingerprints of the identity keys that connectors have had
 }
 
 // inWorld runs a test in a bubble with everything but a connector.
@@ -148,6 +151,9 @@ func (n *node) start() *running {
 	if n.id != nil {
 		n.id.Configure(&cfg)
 	}
+	n.w.mu.Lock()
+	n.w.signers = append(n.w.signers, fingerprint(n.w.t, cfg.Identity.Public()))
+	n.w.mu.Unlock()
 	c, err := connector.New(cfg)
 	require.NoError(n.w.t, err)
 	ctx, cancel := context.WithCancel(n.w.ctx)

@@ -128,7 +128,7 @@ func randomWorld(t *testing.T, r *rand.Rand, hardware bool) {
 		for _, id := range ids {
 			o := w.waitFor(id, 48*time.Hour)
 			assertRandom(t, w, id, o)
-			assertDelivered(t, nodes, recipient, id, o)
+			assertDelivered(t, w, recipient, id, o)
 		}
 		for i, p := range processes {
 			p.stop()
@@ -187,7 +187,7 @@ func assertRandom(t *testing.T, w *world, id string, o wsproto.Outcome) {
 }
 
 // assertDelivered opens what was delivered, for whom it was ordered.
-func assertDelivered(t *testing.T, nodes []*node, recipient *ecdh.PrivateKey, id string, o wsproto.Outcome) {
+func assertDelivered(t *testing.T, w *world, recipient *ecdh.PrivateKey, id string, o wsproto.Outcome) {
 	t.Helper()
 	if o.Kind != wsproto.Issued {
 		assert.Empty(t, o.PKCS12)
@@ -196,11 +196,9 @@ func assertDelivered(t *testing.T, nodes []*node, recipient *ecdh.PrivateKey, id
 	}
 	bundle := o.PKCS12
 	if len(o.Sealed) > 0 {
-		want := sealed.Expect{Tenant: tenantName, Job: id, Recipient: "laptop-17", Thumbprint: [32]byte(o.Thumbprint)}
-		for _, n := range nodes {
-			want.Signers = append(want.Signers, fingerprint(t, n.signer.Public()))
-		}
-		b, err := sealed.Open(o.Sealed, recipient, want)
+		b, err := sealed.Open(o.Sealed, recipient, sealed.Expect{
+			Signers: w.signers, Tenant: tenantName, Job: id, Recipient: "laptop-17", Thumbprint: [32]byte(o.Thumbprint),
+		})
 		require.NoError(t, err)
 		bundle = b.PKCS12
 	}
