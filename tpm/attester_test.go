@@ -166,6 +166,7 @@ func TestActivationWithAWrongEndorsementAuth(t *testing.T) {
 	credentials, _ := p.challenge(t, trusting(device.Manufacturer()))
 	require.NoError(t, opened.Close())
 	device.Do(func(tp transport.TPM) {
+		makeEK(t, tp, tpm2.RSAEKTemplate, 0x81010001) // which does not take the place of the one with a certificate
 		_, err := tpm2.HierarchyChangeAuth{AuthHandle: tpm2.TPMRHEndorsement, NewAuth: tpm2.TPM2BAuth{Buffer: []byte("other")}}.Execute(tp)
 		require.NoError(t, err)
 	})

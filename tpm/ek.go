@@ -133,6 +133,9 @@ func (c *conn) createdEK(t *ekTemplate, cert *x509.Certificate) (*foundEK, error
 	}
 	for _, creation := range creations {
 		found, h, err := c.createEK(t, creation)
+		if errors.Is(err, ErrAuth) {
+			return nil, err // with the right value this would be the key; another one is not to be shown in its place
+		}
 		if err != nil {
 			if err = unlessRefused(err); err != nil {
 				return nil, err
