@@ -6,7 +6,12 @@
 //	connector -config connector.json check    read everything, and say what is wrong
 //	connector -config connector.json rotate   make new keys, signed by those that there are
 //
-// Its keys are in the TPM of the machine if there is one, else in files; -tpm says otherwise.
+// Its keys are in the TPM of the machine if there is one, else in files; -tpm says otherwise. To try it without a TPM
+// (swtpm is the Debian package of that name; it serves one program at a time):
+//
+//	mkdir tpm
+//	swtpm socket --tpm2 --tpmstate dir=tpm --server type=unixio,path=tpm.sock --flags not-need-init,startup-clear
+//	connector -config connector.json -tpm unix:tpm.sock
 //
 // Exit status: 0 after SIGTERM, 1 for an error, 2 for wrong use, 3 if a person has to act before it is started again (the
 // enrollment code is used up, the registration was revoked, another connector runs with the same key), 4 if jobs had to be

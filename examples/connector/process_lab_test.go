@@ -146,7 +146,7 @@ func (l *lab) start(line string) *process {
 	p := &process{t: l.t, line: line, done: make(chan struct{})}
 	p.out.changed = make(chan struct{})
 	shell := l.ports.Replace(line)
-	if strings.HasPrefix(shell, "./") {
+	if strings.HasPrefix(shell, "./") || strings.HasPrefix(shell, "swtpm ") {
 		shell = "exec " + shell // signals are for the program and not for the shell
 	}
 	p.cmd = exec.Command("sh", "-c", shell)

@@ -5,10 +5,12 @@ package main_test
 import (
 	"encoding/json"
 	"os"
+	"os/exec"
 	"regexp"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -16,6 +18,7 @@ import (
 	"github.com/adcskit/adcskit/examples/internal/cli"
 	"github.com/adcskit/adcskit/pkcs12"
 	"github.com/adcskit/adcskit/tpm/tpmtest"
+	"github.com/adcskit/adcskit/wsproto"
 )
 
 // withTPM configures the gateway to take verified TPMs only, and the connector to use this one.
@@ -148,6 +151,31 @@ func TestTPMWithoutCertificate(t *testing.T) {
 	l.code("enrollment-code")
 	l.startConnector()
 	assert.Contains(t, l.run("./gateway -config gateway.json connectors acme"), `"attestation": "tpm-verified"`)
+}
+
+// TestDocumentedTPM runs the lines of the documentation that make a TPM to try the connector with.
+func TestDocumentedTPM(t *testing.T) {
+	if _, err := exec.LookPath("swtpm"); err != nil {
+		t.Skip("no TPM: this test needs swtpm (Debian package swtpm)")
+	}
+	text, err := os.ReadFile("main.go")
+	require.NoError(t, err)
+	lines := regexp.MustCompile(`(?m)^//\t(mkdir tpm)\n//\t(swtpm socket .*)\n//\t(connector .* -tpm .*)\n`).FindStringSubmatch(string(text))
+	require.NotNil(t, lines)
+	l := newLab(t)
+	l.configure("connector.json", map[string]any{"tpm": nil})
+	l.run(lines[1])
+	l.start(lines[2])
+	require.Eventually(t, func() bool { _, err := os.Stat(l.path("tpm.sock")); return err == nil }, patience, time.Millisecond)
+	l.startCA()
+	l.run("./gateway -config gateway.json init")
+	l.startGateway()
+	l.code("enrollment-code")
+	l.connector = l.start("./" + lines[3])
+	l.connector.await("state=connected")
+	l.gateway.await(`is connected, keys: tpm-unverified \(.*it has no certificate`)
+	assert.Equal(t, wsproto.Issued, l.outcome(l.order("Device", "tried", "p256")).Kind)
+	l.connector.stop()
 }
 
 // fingerprintOf is the id of the connector that runs.
