@@ -114,13 +114,14 @@ func (s *tappedStore) PutCode(ctx context.Context, c *gateway.Code) error {
 // tappedIssuer notes what is secret of each bundle, on the connector's side.
 type tappedIssuer struct {
 	*issuer.Issuer
+	t testing.TB
 	w *tapped
 }
 
 func (i *tappedIssuer) Finish(ctx context.Context, o *connector.Order, p *connector.Prepared, r *connector.CAResult) (*connector.Bundle, error) {
 	b, err := i.Issuer.Finish(ctx, o, p, r)
 	if err == nil {
-		found := append(secretsOf(p.Key), secret{"the .p12", bytes.Clone(b.PKCS12)}, secret{"the password", []byte(b.Password)})
+		found := append(secretsOf(i.t, p.Key), secret{"the .p12", bytes.Clone(b.PKCS12)}, secret{"the password", []byte(b.Password)})
 		i.w.mu.Lock()
 		defer i.w.mu.Unlock()
 		i.w.secrets = append(i.w.secrets, found...)
@@ -146,7 +147,7 @@ func startTapped(t *testing.T, policy func(*connector.Policy)) (*path, *tapped, 
 	var signer crypto.PublicKey
 	p.changeConnector = func(c *connector.Config, roots *x509.CertPool) {
 		signer = c.Identity.Public()
-		c.Issuer = &tappedIssuer{c.Issuer.(*issuer.Issuer), w}
+		c.Issuer = &tappedIssuer{c.Issuer.(*issuer.Issuer), t, w}
 		rules := &connector.Policy{
 			CAs: []wsproto.CAAssignment{p.served}, Templates: []string{"Device", "DeviceHeld"}, Keys: []string{"rsa2048", "p256"},
 			Subjects: []string{"CN=*"}, DNS: []string{".devices.corp.test"}, OrdersPerHour: 1000,
