@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -90,7 +92,10 @@ func (p *process) start() error {
 
 // arguments are those of swtpm: https://manpages.debian.org/bookworm/swtpm/swtpm.8.en.html
 func (p *process) arguments() ([]string, error) {
-	args := []string{"socket", "--tpm2", "--tpmstate", "dir=" + p.folder, "--flags", "not-need-init,startup-clear"}
+	args := []string{
+		"socket", "--tpm2", "--tpmstate", "dir=" + p.folder, "--pid", "file=" + p.pidFile(),
+		"--flags", "not-need-init,startup-clear",
+	}
 	if p.network == "unix" {
 		return append(args, "--server", "type=unixio,path="+p.address), nil
 	}
@@ -108,9 +113,14 @@ func (p *process) arguments() ([]string, error) {
 	return append(args, "--server", fmt.Sprintf("type=tcp,port=%d", port)), nil
 }
 
+func (p *process) pidFile() string { return filepath.Join(p.folder, "pid") }
+
 func (p *process) startOnce() error {
 	args, err := p.arguments()
 	if err != nil {
+		return err
+	}
+	if err := os.Remove(p.pidFile()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	cmd := exec.Command(p.binary, args...)
@@ -138,34 +148,31 @@ func (p *process) startOnce() error {
 		<-ended
 	}
 	p.mu.Unlock()
-	if err := p.await(ended); err != nil {
+	if err := p.await(cmd.Process.Pid, ended); err != nil {
 		p.stop()
 		return fmt.Errorf("%w: %s", err, bytes.TrimSpace(output.Bytes()))
 	}
 	return nil
 }
 
-// await returns when swtpm takes connections, or why it does not.
-func (p *process) await(ended <-chan struct{}) error {
+// await returns when swtpm takes connections, or why it does not. That somebody does at its address is not enough:
+// another program may have taken the port. But swtpm writes its number only when it listens on all its sockets.
+func (p *process) await(pid int, ended <-chan struct{}) error {
 	deadline := time.After(patience)
 	tick := time.NewTicker(pollInterval)
 	defer tick.Stop()
 	for {
-		conn, err := net.Dial(p.network, p.address)
-		if err == nil {
-			err = conn.Close()
+		written, err := os.ReadFile(p.pidFile())
+		if strings.TrimSpace(string(written)) == strconv.Itoa(pid) {
+			return nil
 		}
 		select {
 		case <-ended:
 			return errors.New("swtpm has ended")
 		case <-deadline:
-			return fmt.Errorf("swtpm takes no connection: %w", err)
-		default:
+			return fmt.Errorf("swtpm does not say that it listens: %w", err)
+		case <-tick.C:
 		}
-		if err == nil {
-			return nil
-		}
-		<-tick.C
 	}
 }
 
