@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdh"
 	"crypto/sha256"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	mrand "math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -21,6 +23,7 @@ import (
 )
 
 // The simulation: connectors that follow the protocol, on a network and on machines that do not, and a CA that counts.
+// Their processes are killed, take new keys, and lose their disks.
 // Whatever happens, each order ends with one outcome, that outcome is what the CA's database says, and no order was
 // submitted twice.
 
@@ -104,6 +107,86 @@ type machine struct {
 	work   sync.WaitGroup
 	conn   *fake
 	memory map[string]*simJob
+	former [][]byte // fingerprints of decryption keys of before rotations that it still has
+	before string   // the id that it had before the last rotation
+	banned bool     // a person has deleted it while it ran
+}
+
+// ids are those under which the tenant may know the machine, the newest first.
+func (m *machine) ids() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.before == "" {
+		return []string{m.identity.id()}
+	}
+	return []string{m.identity.id(), m.before}
+}
+
+// rotate takes new keys, unless the last ones were not acknowledged yet.
+func (m *machine) rotate() {
+	if m.identity.rotation != nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.former, m.before = append(m.former, m.identity.decryption()), m.identity.id()
+	m.identity = m.identity.rotated(m.w.t)
+}
+
+// acknowledged forgets what the tenant does not name.
+func (m *machine) acknowledged(needed [][]byte) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.identity.rotation = nil
+	for _, k := range needed {
+		require.Contains(m.w.t, m.former, k, "the tenant needs a key that it had not asked for")
+	}
+	m.former = needed
+}
+
+// loseDisk makes the machine another connector, which a person puts into the place of the one that is lost.
+func (m *machine) loseDisk(ctx context.Context) {
+	lost := m.ids()
+	m.mu.Lock()
+	m.identity, m.former, m.before, m.banned = newIdentity(m.w.t), nil, "", false
+	m.mu.Unlock()
+	f := m.w.connect(m.identity)
+	_, err := f.prove(m.w.code(ca1()))
+	require.NoError(m.w.t, err)
+	f.pipe.Cut()
+	<-f.ended
+	for _, id := range lost { // it may not have connected with its newest keys, or have been deleted
+		err := m.w.g.Replace(ctx, "acme", id, m.identity.id())
+		require.True(m.w.t, err == nil || errors.Is(err, gateway.ErrNotFound) || ctx.Err() != nil, "%v", err)
+	}
+}
+
+// ban deletes the machine while it runs.
+func (m *machine) ban(ctx context.Context) {
+	m.mu.Lock()
+	m.banned = true
+	kill := m.kill
+	m.mu.Unlock()
+	for _, id := range append(m.ids(), m.ids()...) { // it may take new keys meanwhile
+		err := m.w.g.Delete(ctx, "acme", id)
+		require.True(m.w.t, err == nil || errors.Is(err, gateway.ErrNotFound) || ctx.Err() != nil, "%v", err)
+	}
+	sleep(ctx, m.d.between(0, 5*time.Minute))
+	kill()
+}
+
+func (m *machine) isBanned() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.banned
+}
+
+// opens reports whether the machine has a key for a checkpoint. m.mu is held.
+func (m *machine) opens(c *wsproto.Checkpoint) bool {
+	keys := append(slices.Clone(m.former), m.identity.decryption())
+	return slices.ContainsFunc(c.Sealed, func(p wsproto.SealedPart) bool {
+		return slices.ContainsFunc(keys, func(k []byte) bool { return bytes.Equal(k, p.Key) })
+	})
 }
 
 type simJob struct {
@@ -124,6 +207,13 @@ func (m *machine) boot(ctx context.Context) {
 		}
 		m.work.Wait()
 		sleep(ctx, m.d.between(time.Second, 5*time.Minute))
+		switch n := m.d.below(10); {
+		case ctx.Err() != nil:
+		case n < 2, m.isBanned():
+			m.loseDisk(ctx)
+		case n < 6:
+			m.rotate()
+		}
 	}
 }
 
@@ -146,7 +236,13 @@ func (m *machine) session(life context.Context) {
 			}
 		}
 	}
-	if _, err := f.prove(wsproto.EnrollmentCode{}); err != nil {
+	state, err := f.prove(wsproto.EnrollmentCode{})
+	if err == nil {
+		if state.State == wsproto.StateActive {
+			m.acknowledged(state.FormerKeys)
+		}
+		require.True(m.w.t, state.State == wsproto.StateActive || m.isBanned())
+	} else {
 		f.peer.Close(wsproto.CloseNormal, "")
 		<-f.ended
 		return
@@ -183,11 +279,13 @@ func (m *machine) trouble(ctx context.Context) {
 		m.mu.Lock()
 		conn, kill := m.conn, m.kill
 		m.mu.Unlock()
-		switch n := m.d.below(4); {
+		switch n := m.d.below(12); {
 		case conn == nil:
 		case n == 0:
+			m.ban(ctx)
+		case n < 4:
 			kill()
-		case n == 1:
+		case n < 7:
 			conn.pipe.Partition()
 		default:
 			conn.pipe.Cut()
@@ -200,6 +298,9 @@ func (m *machine) offered(life context.Context, o wsproto.Offer) wsproto.OfferRe
 	defer m.mu.Unlock()
 	if m.life != life || life.Err() != nil {
 		return wsproto.OfferResult{Answer: wsproto.OfferBusy}
+	}
+	if o.Checkpoint != nil {
+		require.True(m.w.t, m.opens(o.Checkpoint), "offered what it cannot open")
 	}
 	if old := m.memory[o.Job]; old != nil {
 		if o.Attempt > old.attempt {
