@@ -536,3 +536,22 @@ func TestGatewayWithoutVerifier(t *testing.T) {
 		w.attestationRefused(i, wsproto.EnrollmentCode{}, "another decryption key")
 	})
 }
+
+// TestRemovedBetweenHelloAndProof: what was proved before does not count any more, and nothing was asked for.
+func TestRemovedBetweenHelloAndProof(t *testing.T) {
+	attesting(t, gateway.AttestationAny, func(t *testing.T, s *site) {
+		i := newIdentity(t).attested(t, "A", gateway.LevelVerified)
+		s.enroll(i).end()
+		f := s.connect(i)
+		b, _, err := f.greet()
+		require.NoError(t, err)
+		require.NoError(t, s.g.Delete(t.Context(), "acme", i.id()))
+		code := s.code(ca1())
+		err = f.peer.Call(t.Context(), wsproto.MethodAuthenticate, f.proof(b, code), nil)
+		require.ErrorIs(t, err, wsproto.CodeUnavailable)
+		require.Equal(t, wsproto.CloseUnavailable, closeCode(t, <-f.ended))
+		_, err = s.connect(i).prove(code)
+		require.NoError(t, err)
+		require.Equal(t, gateway.LevelVerified, s.info(i.id()).Attestation)
+	})
+}

@@ -115,8 +115,10 @@ func TestRotationInFlight(t *testing.T) {
 				o := <-f.offers
 				synctest.Wait() // the answer has arrived
 				test(t, w, a, b, o, func() *fake { return f }, func() *fake {
+					start := time.Now()
 					fb, _ := w.connected(b)
 					require.Equal(t, wsproto.CloseRevoked, closeCode(t, <-f.ended), "the old connection has no use any more")
+					require.Zero(t, time.Since(start))
 					<-fb.configured
 					require.Equal(t, 1, w.info(b.id()).InFlight)
 					return fb
@@ -126,6 +128,43 @@ func TestRotationInFlight(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestRotationAndALateCertificate: of an attempt that was given up before the rotation.
+func TestRotationAndALateCertificate(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, w *world) {
+		a := newIdentity(t)
+		f := w.enroll(a)
+		id := w.order()
+		o := <-f.offers
+		p := a.sealed(t, o, secret(t), 1, 0)
+		_, err := f.checkpoint(p)
+		require.NoError(t, err)
+		f.end()
+		time.Sleep(4 * time.Minute)
+		require.Equal(t, gateway.JobQueued, w.job(id).State)
+		b := a.rotated(t)
+		f, _ = w.connected(b)
+		f.onOffer(refuse(wsproto.RefusedElsewhere, wsproto.ReasonBusy))
+		require.NoError(t, f.finish(o, 2, issued(1, p.Checkpoint.PublicKeyHash)))
+		require.Equal(t, wsproto.Issued, w.job(id).Outcome.Kind)
+	})
+}
+
+// TestDeleteWithFormerKeys: what only they could open is lost with them.
+func TestDeleteWithFormerKeys(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, w *world) {
+		a := newIdentity(t)
+		f := w.enroll(a)
+		id := w.order()
+		stages()[0].to(t, f, a, <-f.offers, newIdentity(t))
+		f.end()
+		b := a.rotated(t)
+		f, _ = w.connected(b)
+		f.end()
+		require.NoError(t, w.g.Delete(t.Context(), "acme", b.id()))
+		require.Equal(t, wsproto.Lost, w.job(id).Outcome.Kind)
+	})
 }
 
 // TestRotationTellsOfATakeover: from another address, while the connector is connected.

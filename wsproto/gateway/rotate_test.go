@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -63,7 +64,7 @@ func TestRotation(t *testing.T) {
 		a := newIdentity(t)
 		f := w.enroll(a)
 		f.end()
-		before := w.info(a.id())
+		before, revision := w.info(a.id()), w.record(a).Revision
 		time.Sleep(time.Hour)
 		b := a.rotated(t)
 		fb, state := w.connected(b)
@@ -72,6 +73,7 @@ func TestRotation(t *testing.T) {
 		require.Equal(t, []wsproto.CAAssignment{ca1()}, (<-fb.configured).CAs)
 		now := w.info(b.id())
 		require.Equal(t, before.CAs, now.CAs)
+		require.Greater(t, w.record(b).Revision, revision)
 		require.Equal(t, before.Registered, now.Registered)
 		require.Equal(t, a.id(), now.Predecessor)
 		old := w.info(a.id())
@@ -332,6 +334,124 @@ func TestRotationInterrupted(t *testing.T) {
 			require.Empty(t, w.takeAlarms())
 		})
 	}
+}
+
+// TestRotationOvertaken: another successor comes between the first write and the second.
+func TestRotationOvertaken(t *testing.T) {
+	store := &hooked{Store: gateway.NewMemoryStore()}
+	bubble(t, func(c *gateway.Config) { c.Store = store }, func(t *testing.T, w *world) {
+		a := newIdentity(t)
+		w.enroll(a).end()
+		slow, fast := a.rotated(t), a.rotated(t)
+		store.before = func(c *gateway.Connector) {
+			if c.Successor == slow.id() {
+				store.before = nil
+				_, err := w.connect(fast).prove(wsproto.EnrollmentCode{})
+				require.NoError(t, err)
+			}
+		}
+		err, closed := w.refused(slow, wsproto.EnrollmentCode{})
+		require.ErrorIs(t, err, wsproto.CodeRevoked)
+		require.Equal(t, wsproto.CloseRevoked, closed)
+		require.Nil(t, store.before)
+		require.Equal(t, fast.id(), w.info(a.id()).Successor)
+		_, err = w.store.Connector(t.Context(), "acme", slow.id())
+		require.ErrorIs(t, err, gateway.ErrNotFound, "nobody is asked to approve what is left")
+		require.Equal(t, gateway.AlarmRotation, w.takeAlarms()[0].Kind)
+	})
+}
+
+// TestRevokedDuringARotation: whichever record a person revokes between the writes, the new keys do not become active.
+func TestRevokedDuringARotation(t *testing.T) {
+	for name, revoke := range map[string]func(w *world, a, b *identity){
+		"the old key before it is replaced": func(w *world, a, _ *identity) {
+			require.NoError(w.t, w.g.Revoke(w.t.Context(), "acme", a.id()))
+		},
+		"the old key, and it is removed": func(w *world, a, _ *identity) {
+			require.NoError(w.t, w.g.Delete(w.t.Context(), "acme", a.id()))
+		},
+		"the new key": func(w *world, _, b *identity) {
+			require.NoError(w.t, w.g.Revoke(w.t.Context(), "acme", b.id()))
+		},
+		"the new key, and it is removed": func(w *world, _, b *identity) {
+			require.NoError(w.t, w.g.Delete(w.t.Context(), "acme", b.id()))
+		},
+	} {
+		for write := range 2 {
+			t.Run(fmt.Sprint(name, ", write ", write+2), func(t *testing.T) {
+				store := &hooked{Store: gateway.NewMemoryStore()}
+				bubble(t, func(c *gateway.Config) { c.Store = store }, func(t *testing.T, w *world) {
+					a := newIdentity(t)
+					w.enroll(a).end()
+					b := a.rotated(t)
+					store.before = func(c *gateway.Connector) {
+						if write == 0 && c.Successor != "" || write == 1 && c.ID == b.id() && c.State == wsproto.StateActive {
+							store.before = nil
+							if write == 1 && name == "the old key before it is replaced" {
+								require.ErrorIs(t, w.g.Revoke(t.Context(), "acme", a.id()), gateway.ErrConflict, "it says which to revoke")
+								require.NoError(t, w.g.Revoke(t.Context(), "acme", b.id()))
+								return
+							}
+							revoke(w, a, b)
+						}
+					}
+					f := w.connect(b)
+					state, err := f.prove(wsproto.EnrollmentCode{})
+					require.Nil(t, store.before)
+					if write == 1 && name == "the old key, and it is removed" { // it had been replaced by then
+						require.Equal(t, wsproto.StateActive, state.State)
+						return
+					}
+					require.True(t, err != nil || state.State == wsproto.StatePending, "%v", state.State)
+					f.end()
+					f = w.connect(b)
+					state, err = f.prove(wsproto.EnrollmentCode{})
+					require.True(t, err != nil || state.State == wsproto.StatePending, "again: %v", state.State)
+				})
+			})
+		}
+	}
+}
+
+// TestRotationInterruptedForHours: its record does not count as one that nobody waits for.
+func TestRotationInterruptedForHours(t *testing.T) {
+	store := &mortal{Store: gateway.NewMemoryStore()}
+	bubble(t, func(c *gateway.Config) { c.Store = store }, func(t *testing.T, w *world) {
+		a := newIdentity(t)
+		w.enroll(a).end()
+		b := a.rotated(t)
+		store.dying, store.left = true, 2
+		f := w.connect(b)
+		_, err := f.prove(wsproto.EnrollmentCode{})
+		require.Error(t, err)
+		f.end()
+		store.dying = false
+		time.Sleep(3 * time.Hour)
+		w.connected(newIdentity(t))
+		_, state := w.connected(b)
+		require.Equal(t, wsproto.StateActive, state.State)
+	})
+}
+
+// hooked is a store that calls functions before it writes or removes a connector.
+type hooked struct {
+	gateway.Store
+	before       func(*gateway.Connector)
+	beforeDelete func()
+}
+
+func (s *hooked) DeleteConnector(ctx context.Context, tenant, id string, version int64) error {
+	if s.beforeDelete != nil {
+		s.beforeDelete()
+	}
+	return s.Store.DeleteConnector(ctx, tenant, id, version)
+}
+
+func (s *hooked) PutConnector(ctx context.Context, c *gateway.Connector) error {
+	if s.before != nil {
+		s.before(c)
+	}
+	return s.Store.PutConnector(ctx, c)
 }
 
 // mortal is a store that fails after some writes of connectors.

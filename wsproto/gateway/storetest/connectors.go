@@ -48,7 +48,12 @@ func connectors(t *testing.T, s gateway.Store) {
 	list[1].CAs[0].Name = "changed by the reader"
 	list[1].Former[0].Connector = "changed by the reader"
 
-	b.State = wsproto.StateActive
+	got, err = s.Connector(ctx, "t", "b")
+	require.NoError(t, err)
+	require.Equal(t, "p", got.Former[0].Connector, "what a reader changes is its own")
+	require.Equal(t, "A", got.CAs[0].Name)
+	b = newConnector("t", "b")
+	b.Version, b.State = 1, wsproto.StateActive
 	require.NoError(t, s.PutConnector(ctx, b))
 	got.State = wsproto.StateRevoked
 	require.ErrorIs(t, s.PutConnector(ctx, got), gateway.ErrConflict, "a stale update")
