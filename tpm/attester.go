@@ -14,8 +14,8 @@ import (
 	"github.com/google/go-tpm/tpm2"
 )
 
-// Attester proves that two keys are in the same TPM: the half of a connector, whose other half is [Verifier]. It is safe
-// for any number of goroutines.
+// Attester proves that two keys are in the same TPM: the half of a connector, whose other half is [Verifier]. It is
+// safe for any number of goroutines.
 type Attester struct {
 	t                    *TPM
 	identity, decryption *key
@@ -28,9 +28,9 @@ type attested struct {
 	text json.RawMessage
 }
 
-// NewAttester returns the attester of two keys of the same TPM: a *[Signer] and a *[KeyExchanger], both P-256. It uses no
-// TPM yet. Its error matches the [EvidenceReason] for which a verifier would refuse a key, such as one that was made by
-// another program with other attributes.
+// NewAttester returns the attester of two keys of the same TPM: a *[Signer] and a *[KeyExchanger], both P-256. It
+// uses no TPM yet. Its error matches the [EvidenceReason] for which a verifier would refuse a key, such as one that
+// was made by another program with other attributes.
 func NewAttester(identity crypto.Signer, decryption ecdh.KeyExchanger) (*Attester, error) {
 	signer, isOurs := identity.(*Signer)
 	exchanger, isOursToo := decryption.(*KeyExchanger)
@@ -57,9 +57,9 @@ func (a *Attester) keys() evidenceKeys {
 	return evidenceKeys{Identity: tpm2.Marshal(*a.identity.public), Decryption: tpm2.Marshal(*a.decryption.public)}
 }
 
-// Evidence returns the evidence for a verifier, a JSON object of the format "tpm2". It is the same in every call, and as
-// long as the TPM has the same endorsement key and certificates; after the first call it costs no command. Nothing in it is
-// secret, though it identifies the TPM.
+// Evidence returns the evidence for a verifier, a JSON object of the format "tpm2". It is the same in every call, and
+// as long as the TPM has the same endorsement key and certificates; after the first call it costs no command. Nothing
+// in it is secret, though it identifies the TPM.
 func (a *Attester) Evidence(ctx context.Context) (json.RawMessage, error) {
 	known, err := a.once(ctx)
 	if err != nil {
@@ -87,9 +87,9 @@ func (a *Attester) once(ctx context.Context) (*attested, error) {
 	return a.known.Load(), nil
 }
 
-// Activate has the TPM open a verifier's credentials, one for each key, and returns what was in them: an activation. The TPM
-// does so only for keys that it holds. What is opened comes from the TPM encrypted. Credentials that are not for this TPM
-// and these keys are an [*EvidenceError].
+// Activate has the TPM open a verifier's credentials, one for each key, and returns what was in them: an activation.
+// The TPM does so only for keys that it holds. What is opened comes from the TPM encrypted. Credentials that are not
+// for this TPM and these keys are an [*EvidenceError].
 func (a *Attester) Activate(ctx context.Context, credentials json.RawMessage) (json.RawMessage, error) {
 	wanted, err := decodeCredentials(credentials)
 	if err != nil {
@@ -140,8 +140,8 @@ func (c *conn) openEK(found *foundEK) (*loadedEK, error) {
 		raw = response.OutPublic.Bytes()
 	}
 	if !bytes.Equal(raw, found.ek.area.raw) {
-		return nil, errors.New("tpm: endorsement key: it is another one than in the evidence; was the firmware changed? " +
-			"Start again, and tell whoever keeps a list of endorsement keys")
+		return nil, errors.New("tpm: endorsement key: it is another one than in the evidence; was the firmware " +
+			"changed? Start again, and tell whoever keeps a list of endorsement keys")
 	}
 	public, err := tpm2.Unmarshal[tpm2.TPMTPublic](raw)
 	if err != nil {
@@ -175,8 +175,7 @@ func (c *conn) authorizeEK(ek *loadedEK) (tpm2.AuthHandle, error) {
 		return h, err
 	}
 	_, err = run(c, tpm2.PolicySecret{
-		AuthHandle:    tpm2.AuthHandle{Handle: tpm2.TPMRHEndorsement, Name: tpm2.HandleName(tpm2.TPMRHEndorsement), Auth: s},
-		PolicySession: ek.policy.handle,
+		AuthHandle: endorsement(s), PolicySession: ek.policy.handle,
 	})
 	h.Auth = authorization{session: ek.policy}
 	return h, err
@@ -193,7 +192,8 @@ func (c *conn) activate(ek *loadedEK, k *key, wanted *credential, what string) (
 		}
 		response, err = run(c, tpm2.ActivateCredential{
 			ActivateHandle: h, KeyHandle: by,
-			CredentialBlob: tpm2.TPM2BIDObject{Buffer: wanted.Credential[2:]}, Secret: tpm2.TPM2BEncryptedSecret{Buffer: wanted.Secret[2:]},
+			CredentialBlob: tpm2.TPM2BIDObject{Buffer: wanted.Credential[2:]},
+			Secret:         tpm2.TPM2BEncryptedSecret{Buffer: wanted.Secret[2:]},
 		})
 		return err
 	})
@@ -209,9 +209,9 @@ func (c *conn) activate(ek *loadedEK, k *key, wanted *credential, what string) (
 	return response.CertInfo.Buffer, nil
 }
 
-// notOurs is true for the codes of a credential that cannot be opened (part 3, 12.5.3): it is for another key, or another
-// TPM, or no credential at all. swtpm says TPM_RC_FAILURE of a seed that is encrypted to another RSA key, and goes on; a TPM
-// that has really failed would have said so to the command before.
+// notOurs is true for the codes of a credential that cannot be opened (part 3, 12.5.3): it is for another key, or
+// another TPM, or no credential at all. swtpm says TPM_RC_FAILURE of a seed that is encrypted to another RSA key, and
+// goes on; a TPM that has really failed would have said so to the command before.
 func notOurs(err error) bool {
 	var refusal *CommandError
 	if !errors.As(err, &refusal) || refusal.Command != "ActivateCredential" {
@@ -219,8 +219,8 @@ func notOurs(err error) bool {
 	}
 	code := refusal.rc()
 	for _, no := range []tpm2.TPMRC{
-		tpm2.TPMRCIntegrity, tpm2.TPMRCECCPoint, tpm2.TPMRCInsufficient, tpm2.TPMRCSize, tpm2.TPMRCValue, tpm2.TPMRCNoResult,
-		tpm2.TPMRCFailure,
+		tpm2.TPMRCIntegrity, tpm2.TPMRCECCPoint, tpm2.TPMRCInsufficient, tpm2.TPMRCSize, tpm2.TPMRCValue,
+		tpm2.TPMRCNoResult, tpm2.TPMRCFailure,
 	} {
 		if code.Is(no) {
 			return true

@@ -127,8 +127,8 @@ func TestEvidenceIsTheSameAndCostsOnce(t *testing.T) {
 	assert.Equal(t, p.evidence(t), evidence, "nor is it another one after a restart of the program")
 }
 
-// What the TPM opens, and the authorization value of its endorsement hierarchy, don't pass in the clear; and an activation
-// costs what it must.
+// What the TPM opens, and the authorization value of its endorsement hierarchy, don't pass in the clear; and an
+// activation costs what it must.
 func TestActivationOnTheWire(t *testing.T) {
 	device := tpmtest.Start(t, nil)
 	auth := []byte("endorsement-auth-value-not-to-be")

@@ -12,9 +12,9 @@ import (
 	"github.com/google/go-tpm/tpm2"
 )
 
-// secrets makes the secrets of credentials. Half of each is random, the other half a MAC by which the verifier recognizes
-// what it made itself: so an answer to another challenge is told from one that is wrong. A guess succeeds with a
-// probability of 2^-128 for the random half alone.
+// secrets makes the secrets of credentials. Half of each is random, the other half a MAC by which the verifier
+// recognizes what it made itself: so an answer to another challenge is told from one that is wrong. A guess succeeds
+// with a probability of 2^-128 for the random half alone.
 type secrets struct {
 	key [32]byte
 }

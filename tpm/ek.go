@@ -28,16 +28,17 @@ type EndorsementKey struct {
 	Note string
 }
 
-// EndorsementKey returns the endorsement key that evidence is about: the first with a certificate in the TPM, else the first
-// that a persistent handle holds, else the ECC key of the template L-2, or the RSA key of L-1 if the TPM knows no ECC.
-// Nothing in it is secret, and nothing proved.
+// EndorsementKey returns the endorsement key that evidence is about: the first with a certificate in the TPM, else
+// the first that a persistent handle holds, else the ECC key of the template L-2, or the RSA key of L-1 if the TPM
+// knows no ECC. Nothing in it is secret, and nothing proved.
 func (t *TPM) EndorsementKey(ctx context.Context) (EndorsementKey, error) {
 	found, err := t.findEK(ctx)
 	if err != nil {
 		return EndorsementKey{}, err
 	}
 	return EndorsementKey{
-		Public: found.ek.key, Hash: found.ek.hash(), Template: found.template, Certificate: bytes.Clone(found.certificate), Note: found.note,
+		Public: found.ek.key, Hash: found.ek.hash(), Template: found.template,
+		Certificate: bytes.Clone(found.certificate), Note: found.note,
 	}, nil
 }
 
@@ -86,7 +87,8 @@ func (c *conn) findEK() (*foundEK, error) {
 			found.intermediates, err = c.chainInNV()
 			return found, err
 		}
-		note = fmt.Sprintf("the TPM holds at %#x a certificate that is not of its endorsement key by the template %s", uint32(t.certificate), t.name)
+		note = fmt.Sprintf("the TPM holds at %#x a certificate that is not of its endorsement key by the template %s",
+			uint32(t.certificate), t.name)
 	}
 	found, err := c.plainEK()
 	if err != nil {
@@ -106,8 +108,9 @@ func certificateIn(data []byte) []byte {
 	return der
 }
 
-// certifiedEK looks for the key that a certificate is of, in all ways in which a manufacturer may have made it: what is at
-// the persistent handle, of a template or a nonce of the manufacturer's, of the TCG's template. nil: it is none of them.
+// certifiedEK looks for the key that a certificate is of, in all ways in which a manufacturer may have made it: what
+// is at the persistent handle, of a template or a nonce of the manufacturer's, of the TCG's template. nil: it is none
+// of them.
 func (c *conn) certifiedEK(t *ekTemplate, der []byte) (*foundEK, error) {
 	cert, err := x509.ParseCertificate(der)
 	if err != nil {
@@ -192,7 +195,8 @@ func (c *conn) plainEK() (*foundEK, error) {
 		}
 		refusals = append(refusals, err)
 	}
-	return nil, fmt.Errorf("tpm: endorsement key: the TPM makes none (Options.EndorsementAuth?): %w", errors.Join(refusals...))
+	return nil, fmt.Errorf("tpm: endorsement key: the TPM makes none (Options.EndorsementAuth?): %w",
+		errors.Join(refusals...))
 }
 
 // persistentEK reads the key at the template's persistent handle, nil if it is none by the template.
@@ -216,8 +220,7 @@ func (c *conn) createEK(t *ekTemplate, creation []byte) (*foundEK, tpm2.TPMHandl
 		return nil, 0, err
 	}
 	response, err := run(c, tpm2.CreatePrimary{
-		PrimaryHandle: tpm2.AuthHandle{Handle: tpm2.TPMRHEndorsement, Name: tpm2.HandleName(tpm2.TPMRHEndorsement), Auth: s},
-		InPublic:      tpm2.BytesAs2B[tpm2.TPMTPublic](creation),
+		PrimaryHandle: endorsement(s), InPublic: tpm2.BytesAs2B[tpm2.TPMTPublic](creation),
 	})
 	if err != nil {
 		return nil, 0, err
@@ -228,6 +231,11 @@ func (c *conn) createEK(t *ekTemplate, creation []byte) (*foundEK, tpm2.TPMHandl
 	}
 	found.creation = creation
 	return found, response.ObjectHandle, nil
+}
+
+// endorsement is the endorsement hierarchy with what authorizes one command on it.
+func endorsement(auth tpm2.Session) tpm2.AuthHandle {
+	return tpm2.AuthHandle{Handle: tpm2.TPMRHEndorsement, Name: tpm2.HandleName(tpm2.TPMRHEndorsement), Auth: auth}
 }
 
 func foundIn(t *ekTemplate, public *tpm2.TPM2BPublic) (*foundEK, error) {
@@ -241,7 +249,8 @@ func foundIn(t *ekTemplate, public *tpm2.TPM2BPublic) (*foundEK, error) {
 	return &foundEK{ek: ek, template: t.name}, nil
 }
 
-// chainInNV reads the certificates of CAs, one after the other over all indexes. Roots are left out: who verifies has them.
+// chainInNV reads the certificates of CAs, one after the other over all indexes. Roots are left out: who verifies has
+// them.
 func (c *conn) chainInNV() ([][]byte, error) {
 	var all []byte
 	for _, h := range c.loadedHandles(firstChainIndex) {

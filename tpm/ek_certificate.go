@@ -15,8 +15,8 @@ import (
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// Object identifiers of the TCG (TCG EK Credential Profile for TPM Family 2.0, version 2.5, section 3) and PKIX. They are
-// texts because variables could be changed.
+// Object identifiers of the TCG (TCG EK Credential Profile for TPM Family 2.0, version 2.5, section 3) and PKIX. They
+// are texts because variables could be changed.
 const (
 	oidEKCertificate  = "2.23.133.8.1"
 	oidManufacturer   = "2.23.133.2.1"
@@ -72,17 +72,20 @@ func isEKCertificate(cert *x509.Certificate) bool {
 
 // forEK is true if the extended key usages hold that of endorsement keys.
 func forEK(cert *x509.Certificate) bool {
-	return slices.ContainsFunc(cert.UnknownExtKeyUsage, func(oid asn1.ObjectIdentifier) bool { return oid.String() == oidEKCertificate })
+	return slices.ContainsFunc(cert.UnknownExtKeyUsage, func(oid asn1.ObjectIdentifier) bool {
+		return oid.String() == oidEKCertificate
+	})
 }
 
 // mayIssueEK is true for a CA whose certificate does not restrict it to other usages.
 func mayIssueEK(ca *x509.Certificate) bool {
-	return len(ca.ExtKeyUsage)+len(ca.UnknownExtKeyUsage) == 0 || slices.Contains(ca.ExtKeyUsage, x509.ExtKeyUsageAny) || forEK(ca)
+	return len(ca.ExtKeyUsage)+len(ca.UnknownExtKeyUsage) == 0 ||
+		slices.Contains(ca.ExtKeyUsage, x509.ExtKeyUsageAny) || forEK(ca)
 }
 
-// understood returns the certificate without the critical alternative name that says what the TPM is: a certificate without
-// a subject has it, and crypto/x509 understands no directoryName. If it is not what the profile describes, it stays
-// critical and the chain does not verify.
+// understood returns the certificate without the critical alternative name that says what the TPM is: a certificate
+// without a subject has it, and crypto/x509 understands no directoryName. If it is not what the profile describes, it
+// stays critical and the chain does not verify.
 func understood(cert *x509.Certificate) *x509.Certificate {
 	if _, ok := alternativeName(cert); !ok {
 		return cert
@@ -123,15 +126,16 @@ func alternativeName(cert *x509.Certificate) (pkix.RDNSequence, bool) {
 
 func directoryTag() cbasn1.Tag { return cbasn1.Tag(tagDirectoryName).ContextSpecific().Constructed() }
 
-// manufacturer returns the vendor id in a name (TCG TPM Vendor ID Registry), four letters or fewer; or its digits if they
-// are no letters.
+// manufacturer returns the vendor id in a name (TCG TPM Vendor ID Registry), four letters or fewer; or its digits if
+// they are no letters.
 func manufacturer(directory pkix.RDNSequence) string {
 	for _, set := range directory {
 		for _, attribute := range set {
 			value, isText := attribute.Value.(string)
 			digits, hasPrefix := strings.CutPrefix(value, "id:")
 			id, err := hex.DecodeString(digits)
-			if attribute.Type.String() != oidManufacturer || !isText || !hasPrefix || err != nil || len(id) != manufacturerBytes {
+			if attribute.Type.String() != oidManufacturer || !isText || !hasPrefix ||
+				err != nil || len(id) != manufacturerBytes {
 				continue
 			}
 			letters := bytes.TrimRight(id, "\x00 ")

@@ -16,15 +16,16 @@ type chains struct {
 	roots, intermediates *x509.CertPool
 }
 
-// check looks for a chain from the certificate of an endorsement key to a root. What it finds out about a certificate that
-// is not trusted is only why not: nothing of its text is repeated.
+// check looks for a chain from the certificate of an endorsement key to a root. What it finds out about a certificate
+// that is not trusted is only why not: nothing of its text is repeated.
 func (c *chains) check(e *evidenceEK, now time.Time) trust {
 	cert, err := x509.ParseCertificate(e.Certificate)
 	if err != nil {
 		return trust{EvidenceEKCertificate, "its certificate cannot be read as X.509"}
 	}
 	if !isEKCertificate(cert) {
-		return trust{EvidenceEKCertificate, "its certificate is not one of an endorsement key (extended key usage " + oidEKCertificate + ")"}
+		return trust{EvidenceEKCertificate, "its certificate is not one of an endorsement key " +
+			"(extended key usage " + oidEKCertificate + ")"}
 	}
 	cert = understood(cert)
 	options := c.options(e.Intermediates)
@@ -33,15 +34,15 @@ func (c *chains) check(e *evidenceEK, now time.Time) trust {
 	}
 	// Valid at another time means: expired, or not yet valid, and nothing else.
 	if verifies(cert, options, cert.NotBefore) || verifies(cert, options, cert.NotAfter) {
-		return trust{EvidenceEKExpired, "its certificate, or one above it, has expired or is not valid yet; it is valid from " +
-			cert.NotBefore.UTC().Format(time.DateOnly) + " to " + cert.NotAfter.UTC().Format(time.DateOnly)}
+		return trust{EvidenceEKExpired, "its certificate, or one above it, has expired or is not valid yet; " +
+			"it is valid from " + cert.NotBefore.UTC().Format(time.DateOnly) + " to " + cert.NotAfter.UTC().Format(time.DateOnly)}
 	}
 	return trust{EvidenceEKUntrusted, "no chain leads from its certificate to a root that is trusted here: " +
 		"add the manufacturer's root, and the CAs between if the TPM does not hold them"}
 }
 
-// options of a verification. Without roots nothing is trusted, in no case what the operating system trusts. Certificates of
-// CAs that the evidence brings are hints only.
+// options of a verification. Without roots nothing is trusted, in no case what the operating system trusts.
+// Certificates of CAs that the evidence brings are hints only.
 func (c *chains) options(hints [][]byte) x509.VerifyOptions {
 	o := x509.VerifyOptions{
 		Roots: c.roots, Intermediates: x509.NewCertPool(), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},

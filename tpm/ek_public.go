@@ -23,8 +23,8 @@ func parseEndorsementKey(raw []byte) (*endorsementKey, error) {
 		return nil, refuse(EvidenceMalformed, "the endorsement key's public area cannot be read")
 	}
 	if _, known := ekOf(area); !known {
-		return nil, refuse(EvidenceEKPublic, "the endorsement key is not by a template of the TCG EK Credential Profile "+
-			"(L-1, L-2, H-1, H-2, H-3, H-6): its attributes, policy or algorithms are other ones")
+		return nil, refuse(EvidenceEKPublic, "the endorsement key is not by a template of the TCG EK Credential "+
+			"Profile (L-1, L-2, H-1, H-2, H-3, H-6): its attributes, policy or algorithms are other ones")
 	}
 	ek := &endorsementKey{area: area}
 	if ek.key, err = area.key(); err != nil {

@@ -8,8 +8,8 @@ import (
 )
 
 // ekTemplate is a template of the TCG by which endorsement keys are made, and where a TPM keeps what belongs to them
-// (TCG EK Credential Profile for TPM Family 2.0, version 2.5, 2.2.1.4, 2.2.1.5 and annex B; the persistent handles from the
-// TCG TPM v2.0 Provisioning Guidance, 7.8).
+// (TCG EK Credential Profile for TPM Family 2.0, version 2.5, 2.2.1.4, 2.2.1.5 and annex B; the persistent handles
+// from the TCG TPM v2.0 Provisioning Guidance, 7.8).
 type ekTemplate struct {
 	name        string
 	area        keyArea        // all but the key itself
@@ -29,7 +29,8 @@ const (
 
 // Attributes of endorsement keys: of the low range, whose policy is the only way, and of the high range.
 const (
-	ekAttributesLow = bitFixedTPM | bitFixedParent | bitSensitiveDataOrigin | bitAdminWithPolicy | bitRestricted | bitDecrypt
+	ekAttributesLow = bitFixedTPM | bitFixedParent | bitSensitiveDataOrigin | bitAdminWithPolicy | bitRestricted |
+		bitDecrypt
 
 	ekAttributesHigh = ekAttributesLow | bitUserWithAuth
 )
@@ -60,7 +61,8 @@ func ekTemplates() []ekTemplate {
 			persistent: 0x81010012, certificate: 0x01c00012,
 		},
 		{
-			name: "H-6", area: rsaEK(keyDetails{rsaBits: 3072, symmetricBits: 256}, tpm2.TPMAlgSHA384, ekAttributesHigh, high384),
+			name:       "H-6",
+			area:       rsaEK(keyDetails{rsaBits: 3072, symmetricBits: 256}, tpm2.TPMAlgSHA384, ekAttributesHigh, high384),
 			persistent: 0x8101001c, certificate: 0x01c0001c,
 		},
 	}
@@ -123,8 +125,8 @@ func (p *keyArea) marshal() []byte {
 	return b.BytesOrPanic()
 }
 
-// creation returns the public area from which the TPM makes the key. The low range fills the place of the key with zeros,
-// after a nonce if the manufacturer has stored one; the high range leaves it empty.
+// creation returns the public area from which the TPM makes the key. The low range fills the place of the key with
+// zeros, after a nonce if the manufacturer has stored one; the high range leaves it empty.
 func (t *ekTemplate) creation(nonce []byte) []byte {
 	area := t.area
 	switch {

@@ -75,7 +75,7 @@ func unique(template tpm2.TPMTPublic, x []byte) tpm2.TPMTPublic {
 	return template
 }
 
-// high is a template of the high range (TCG EK Credential Profile, B.4).
+// high is a template of the high range (TCG EK Credential Profile, B.4): with SHA-384 and what is as strong for P-384.
 func high(kind tpm2.TPMAlgID, curve tpm2.TPMECCCurve) tpm2.TPMTPublic {
 	policyB := []byte("\xca\x3d\x0a\x99\xa2\xb9\x39\x06\xf7\xa3\x34\x24\x14\xef\xcf\xb3\xa3\x85\xd4\x4c\xd1\xfd\x45\x90" +
 		"\x89\xd1\x9b\x50\x71\xc0\xb7\xa0")
@@ -89,13 +89,14 @@ func high(kind tpm2.TPMAlgID, curve tpm2.TPMECCCurve) tpm2.TPMTPublic {
 		template.NameAlg = tpm2.TPMAlgSHA384
 		template.AuthPolicy.Buffer = []byte("\xb2\x6e\x7d\x28\xd1\x1a\x50\xbc\x53\xd8\x82\xbc\xf5\xfd\x3a\x1a\x07\x41\x48\xbb" +
 			"\x35\xd3\xb4\xe4\xcb\x1c\x0a\xd9\xbd\xe4\x19\xca\xcb\x47\xba\x09\x69\x96\x46\x15\x0f\x9f\xc0\x00\xf3\xf8\x0e\x12")
-		template.Parameters = tpm2.NewTPMUPublicParms(tpm2.TPMAlgECC, &tpm2.TPMSECCParms{
-			Symmetric: tpm2.TPMTSymDefObject{
-				Algorithm: tpm2.TPMAlgAES, KeyBits: tpm2.NewTPMUSymKeyBits(tpm2.TPMAlgAES, tpm2.TPMKeyBits(256)),
-				Mode: tpm2.NewTPMUSymMode(tpm2.TPMAlgAES, tpm2.TPMAlgCFB),
-			},
-			CurveID: curve,
-		})
+		aes256 := tpm2.TPMTSymDefObject{
+			Algorithm: tpm2.TPMAlgAES, KeyBits: tpm2.NewTPMUSymKeyBits(tpm2.TPMAlgAES, tpm2.TPMKeyBits(256)),
+			Mode: tpm2.NewTPMUSymMode(tpm2.TPMAlgAES, tpm2.TPMAlgCFB),
+		}
+		template.Parameters = tpm2.NewTPMUPublicParms(kind, &tpm2.TPMSECCParms{Symmetric: aes256, CurveID: curve})
+		if kind == tpm2.TPMAlgRSA {
+			template.Parameters = tpm2.NewTPMUPublicParms(kind, &tpm2.TPMSRSAParms{Symmetric: aes256, KeyBits: 3072})
+		}
 	}
 	return unique(template, nil)
 }
@@ -163,6 +164,9 @@ func TestEndorsementKeysAsManufacturersMakeThem(t *testing.T) {
 		"H-2": {func(t *testing.T, tp transport.TPM) {
 			setIndex(t, tp, 0x01c00014, issue(makeEK(t, tp, high(tpm2.TPMAlgECC, 0), 0)))
 		}, "H-2", 1},
+		"H-6, persistent": {func(t *testing.T, tp transport.TPM) {
+			setIndex(t, tp, 0x01c0001c, issue(makeEK(t, tp, high(tpm2.TPMAlgRSA, tpm2.TPMECCNistP384), 0x8101001c)))
+		}, "H-6", 0},
 		"H-3, persistent": {func(t *testing.T, tp transport.TPM) {
 			setIndex(t, tp, 0x01c00016, issue(makeEK(t, tp, high(tpm2.TPMAlgECC, tpm2.TPMECCNistP384), 0x81010016)))
 		}, "H-3", 0},

@@ -11,8 +11,8 @@ const FormatTPM2 = "tpm2"
 
 // The levels that a [Verifier] gives.
 const (
-	// LevelVerified: the keys are in a TPM whose endorsement key has a certificate of a trusted manufacturer, or is on the
-	// list of trusted ones.
+	// LevelVerified: the keys are in a TPM whose endorsement key has a certificate of a trusted manufacturer, or is
+	// on the list of trusted ones.
 	LevelVerified = "tpm-verified"
 	// LevelUnverified: the keys are in something that behaves like a TPM.
 	LevelUnverified = "tpm-unverified"
@@ -81,7 +81,8 @@ func decodeEvidence(text json.RawMessage) (*evidence, error) {
 		return nil, refuse(EvidenceMalformed, "a public area is missing from the evidence")
 	}
 	if len(e.EK.Intermediates) > maxIntermediates {
-		return nil, refuse(EvidenceMalformed, "the evidence holds more than %d intermediate certificates", maxIntermediates)
+		return nil, refuse(EvidenceMalformed,
+			"the evidence holds more than %d intermediate certificates", maxIntermediates)
 	}
 	for _, der := range append([][]byte{e.EK.Certificate}, e.EK.Intermediates...) {
 		if len(der) > maxCertificate {

@@ -24,7 +24,8 @@ const (
 	EvidenceKeyAlgorithm EvidenceReason = "key-algorithm"
 	// EvidenceKeyAttributes: the attributes don't say that the key was made in the TPM, is fixed to it and has one use.
 	EvidenceKeyAttributes EvidenceReason = "key-attributes"
-	// EvidenceKeyPolicy: the key has an authorization policy, with which it could be activated without being in the TPM.
+	// EvidenceKeyPolicy: the key has an authorization policy, with which it could be activated without being in the
+	// TPM.
 	EvidenceKeyPolicy EvidenceReason = "key-policy"
 	// EvidenceActivation: the activation does not hold what the credentials protect: not that TPM, or not those keys.
 	EvidenceActivation EvidenceReason = "activation"
@@ -67,8 +68,8 @@ func (e *EvidenceError) Error() string {
 	return "tpm: evidence: " + e.Text + " (" + string(e.Reason) + ")"
 }
 
-// Refusal is the text to tell the connector and people. A gateway tells by this method that the evidence is to blame, and
-// not the verifier.
+// Refusal is the text to tell the connector and people. A gateway tells by this method that the evidence is to blame,
+// and not the verifier.
 func (e *EvidenceError) Refusal() string { return e.Error() }
 
 // Is is true for the error's reason.

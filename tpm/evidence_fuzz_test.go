@@ -36,7 +36,8 @@ func mustRefuse(t *testing.T, err error) {
 	assert.Less(t, len(refused.Error()), 400)
 }
 
-// FuzzEvidence: whatever a connector sends is refused with a reason, or challenged; it never verifies without the answer.
+// FuzzEvidence: whatever a connector sends is refused with a reason, or challenged; it never verifies without the
+// answer.
 func FuzzEvidence(f *testing.F) {
 	v := seeds(f, func(v *vector) json.RawMessage { return v.Evidence })
 	verifier := tpm.NewVerifier(tpm.VerifierOptions{Time: func() time.Time { return v.Time }})

@@ -65,7 +65,8 @@ func parseKeyArea(raw []byte) (*keyArea, error) {
 		readSized(&s, &p.policy, maxPolicySize) && p.details.readSymmetric(&s) && p.details.readScheme(&s)
 	switch p.kind {
 	case tpm2.TPMAlgRSA:
-		ok = ok && s.ReadUint16(&p.details.rsaBits) && s.ReadUint32(&p.details.exponent) && readSized(&s, &p.n, maxModulusSize)
+		ok = ok && s.ReadUint16(&p.details.rsaBits) && s.ReadUint32(&p.details.exponent) &&
+			readSized(&s, &p.n, maxModulusSize)
 	case tpm2.TPMAlgECC:
 		ok = ok && readAlg(&s, &p.details.curve) && readAlg(&s, &p.details.kdf) && p.details.kdf == tpm2.TPMAlgNull &&
 			readSized(&s, &p.x, maxCoordinate) && readSized(&s, &p.y, maxCoordinate)
@@ -154,6 +155,6 @@ func (p *keyArea) rsaKey() (*rsa.PublicKey, error) {
 
 // sameTemplate is true for an area that differs from this one in nothing but the key itself.
 func (p *keyArea) sameTemplate(o *keyArea) bool {
-	return p.kind == o.kind && p.nameAlg == o.nameAlg && p.attributes == o.attributes && bytes.Equal(p.policy, o.policy) &&
-		p.details == o.details
+	return p.kind == o.kind && p.nameAlg == o.nameAlg && p.attributes == o.attributes &&
+		bytes.Equal(p.policy, o.policy) && p.details == o.details
 }

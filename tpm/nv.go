@@ -12,8 +12,8 @@ const (
 	nvChunkSmall = 512      // if the TPM does not say how much it gives
 )
 
-// readIndex reads an NV index that everybody may read, or the owner. An index that does not exist, was never written, is
-// empty, oversized or not readable is none: what is read here only adds to what the TPM proves by itself.
+// readIndex reads an NV index that everybody may read, or the owner. An index that does not exist, was never written,
+// is empty, oversized or not readable is none: what is read here only adds to what the TPM proves by itself.
 func (c *conn) readIndex(index tpm2.TPMHandle) ([]byte, error) {
 	info, err := run(c, tpm2.NVReadPublic{NVIndex: index})
 	if err != nil {
@@ -43,7 +43,8 @@ func (c *conn) readIndex(index tpm2.TPMHandle) ([]byte, error) {
 	for len(data) < int(public.DataSize) {
 		size := min(chunk, int(public.DataSize)-len(data))
 		part, err := run(c, tpm2.NVRead{
-			AuthHandle: auth, NVIndex: tpm2.NamedHandle{Handle: index, Name: info.NVName}, Size: uint16(size), Offset: uint16(len(data)),
+			AuthHandle: auth, NVIndex: tpm2.NamedHandle{Handle: index, Name: info.NVName},
+			Size: uint16(size), Offset: uint16(len(data)),
 		})
 		if err != nil {
 			return nil, unlessRefused(err)
@@ -75,8 +76,9 @@ func (c *conn) nvBuffer() (int, error) {
 	return int(min(value, nvChunk)), nil
 }
 
-// unlessRefused keeps an error unless it is the TPM's answer that it does not do this. An answer that is about the moment
-// says nothing of that kind: a TPM that is busy or full, or has forgotten a session, still has its certificate.
+// unlessRefused keeps an error unless it is the TPM's answer that it does not do this. An answer that is about the
+// moment says nothing of that kind: a TPM that is busy or full, or has forgotten a session, still has its
+// certificate.
 func unlessRefused(err error) error {
 	var code tpm2.TPMRC
 	switch {

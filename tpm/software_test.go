@@ -23,8 +23,8 @@ import (
 	"github.com/adcskit/adcskit/tpm/tpmtest"
 )
 
-// softwareTPM does in software what a TPM does for attestation, so that a verifier can be tested without one, and can be
-// told lies that no TPM would tell.
+// softwareTPM does in software what a TPM does for attestation, so that a verifier can be tested without one, and can
+// be told lies that no TPM would tell.
 type softwareTPM struct {
 	tb           testing.TB
 	manufacturer *tpmtest.Manufacturer

@@ -16,9 +16,9 @@ import (
 	"github.com/adcskit/adcskit/tpm/tpmtest"
 )
 
-// Somebody who has a TPM, and keys in software, wants them to be taken for keys in the TPM. TPM2_LoadExternal takes their
-// public halves with any attributes. A TPM must not let such an object be authorized; swtpm does not, not even by a policy of
-// the object's own. A verifier does not rely on that: it takes no key with a policy.
+// Somebody who has a TPM, and keys in software, wants them to be taken for keys in the TPM. TPM2_LoadExternal takes
+// their public halves with any attributes. A TPM must not let such an object be authorized; swtpm does not, not even
+// by a policy of the object's own. A verifier does not rely on that: it takes no key with a policy.
 func TestLoadExternalProvesNothing(t *testing.T) {
 	device := tpmtest.Start(t, nil)
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

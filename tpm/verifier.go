@@ -23,11 +23,11 @@ type VerifierOptions struct {
 	// EKHashes are endorsement keys that are trusted with any certificate or none: the SHA-256 of their
 	// SubjectPublicKeyInfo, as [TPM.EndorsementKey] and [EvidenceEKHash] tell it.
 	EKHashes [][32]byte
-	// AllowEK is asked too, if it is set, whether an endorsement key is trusted by a tenant. It runs on the goroutine of the
-	// call and may block. Its error ends the call.
+	// AllowEK is asked too, if it is set, whether an endorsement key is trusted by a tenant. It runs on the goroutine
+	// of the call and may block. Its error ends the call.
 	AllowEK func(ctx context.Context, tenant string, hash [32]byte) (bool, error)
-	// RequireVerified makes an error of every endorsement key that is not verified, with the reason. Without it the level is
-	// lower, and the caller decides.
+	// RequireVerified makes an error of every endorsement key that is not verified, with the reason. Without it the
+	// level is lower, and the caller decides.
 	RequireVerified bool
 	// Time is the clock for the validity of certificates, by default time.Now.
 	Time func() time.Time
@@ -40,8 +40,8 @@ type Verifier struct {
 	secrets secrets
 }
 
-// NewVerifier makes a verifier. Its answers to a challenge are known to it alone: another one, of another process, takes a
-// repeated activation for a wrong one.
+// NewVerifier makes a verifier. Its answers to a challenge are known to it alone: another one, of another process,
+// takes a repeated activation for a wrong one.
 func NewVerifier(o VerifierOptions) *Verifier {
 	if o.Time == nil {
 		o.Time = time.Now
@@ -52,14 +52,16 @@ func NewVerifier(o VerifierOptions) *Verifier {
 	return v
 }
 
-// Challenge checks evidence about two keys, given as SubjectPublicKeyInfo, and returns credentials which only the TPM of
-// the evidence can open, and only if both keys are in it (TPM 2.0 Library, part 1, 24). Neither the evidence nor the keys
-// prove anything by themselves: verify does, with what the TPM made of the credentials. It may be called once; the level is
-// [LevelVerified] or [LevelUnverified], the detail says in a line for people which endorsement key it is and why the level
-// is not higher.
+// Challenge checks evidence about two keys, given as SubjectPublicKeyInfo, and returns credentials which only the TPM
+// of the evidence can open, and only if both keys are in it (TPM 2.0 Library, part 1, 24). Neither the evidence nor
+// the keys prove anything by themselves: verify does, with what the TPM made of the credentials. It may be called
+// once; the level is [LevelVerified] or [LevelUnverified], the detail says in a line for people which endorsement key
+// it is and why the level is not higher.
 //
 // What contradicts itself is an [*EvidenceError] here or from verify, whatever the level that the caller wants.
-func (v *Verifier) Challenge(ctx context.Context, tenant string, evidence json.RawMessage, identityKey, decryptionKey []byte) (
+func (v *Verifier) Challenge(
+	ctx context.Context, tenant string, evidence json.RawMessage, identityKey, decryptionKey []byte,
+) (
 	credentials json.RawMessage, verify func(activation json.RawMessage) (level, detail string, err error), err error,
 ) {
 	if err := context.Cause(ctx); err != nil {
@@ -99,11 +101,13 @@ func (v *Verifier) Challenge(ctx context.Context, tenant string, evidence json.R
 func (v *Verifier) trust(ctx context.Context, tenant string, e *evidenceEK, ek *endorsementKey) (trust, error) {
 	for _, der := range append([][]byte{e.Certificate}, e.Intermediates...) {
 		if len(der) > 0 && !isDER(der) {
-			return trust{}, refuse(EvidenceMalformed, "a certificate in the evidence is truncated, or something follows it")
+			return trust{}, refuse(EvidenceMalformed,
+				"a certificate in the evidence is truncated, or something follows it")
 		}
 	}
 	if len(e.Certificate) > 0 && mismatch(e.Certificate, ek) {
-		return trust{}, refuse(EvidenceEKMismatch, "the certificate is of another endorsement key than the one in the evidence")
+		return trust{}, refuse(EvidenceEKMismatch,
+			"the certificate is of another endorsement key than the one in the evidence")
 	}
 	listed, err := v.listed(ctx, tenant, ek.hash())
 	if err != nil {

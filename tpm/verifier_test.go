@@ -463,7 +463,8 @@ func TestVerifierLooksAtTheUsageOfCAs(t *testing.T) {
 	}
 }
 
-// The roots of the operating system are for other things. crypto/x509 reads them once in a process, so this is another one.
+// The roots of the operating system are for other things. crypto/x509 reads them once in a process, so this is
+// another one.
 func TestVerifierUsesNoOtherRoots(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		return // elsewhere no environment variable says what they are
