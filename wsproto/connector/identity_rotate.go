@@ -66,11 +66,11 @@ func (id *Identity) Rotate(tenant string, store KeyStore) error {
 	return nil
 }
 
-// abandon deletes the new keys, unless a failed write has put them in use all the same: then this process has to start
-// again.
+// abandon deletes what the state on disk does not use: the new keys, unless a write that failed has put them in use all the
+// same. Then this process has to start again.
 func (id *Identity) abandon() error {
 	now, err := id.folder.loadState()
-	if err != nil || now == nil || !id.state.sameKeys(now) {
+	if err != nil || now == nil {
 		return err
 	}
 	return id.folder.clean(now)

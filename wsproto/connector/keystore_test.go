@@ -280,3 +280,16 @@ func newBox(t *testing.T) *ecdh.PrivateKey {
 	require.NoError(t, err)
 	return key
 }
+
+// careless is a store that compares no pin.
+type careless struct{ *chip }
+
+func (c careless) Bind([]byte) ([]byte, error) { return []byte(c.seed), nil }
+
+func TestIdentityOfACarelessStore(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "identity")
+	openIn(t, dir, careless{newChip("a")})
+	_, err := connector.OpenIdentity(dir, careless{newChip("b")})
+	require.ErrorContains(t, err, "it is another one")
+	openIn(t, dir, careless{newChip("a")})
+}

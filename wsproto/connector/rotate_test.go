@@ -156,6 +156,23 @@ func TestFormerKeyIsLost(t *testing.T) {
 	assert.Len(t, openIn(t, dir, nil).Former(), 1)
 }
 
+// TestFormerKeyIsAnother: a file in the place of a former key is not taken for it.
+func TestFormerKeyIsAnother(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "identity")
+	id := openIn(t, dir, nil)
+	registered(t, id)
+	require.NoError(t, id.Rotate(tenantName, nil))
+	raw, err := os.ReadFile(filepath.Join(dir, "identity.pem"))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "decryption.pem"), raw, 0o600))
+	again := openIn(t, dir, nil)
+	require.Len(t, again.Former(), 1)
+	peer, err := ecdh.P256().GenerateKey(rand.Reader)
+	require.NoError(t, err)
+	_, err = again.Former()[0].Decryption.ECDH(peer.PublicKey())
+	require.ErrorContains(t, err, "another key")
+}
+
 // crashAt ends the process without any clean-up before the nth change on disk.
 func crashAt(n int) func(string) error {
 	return func(what string) error {
