@@ -555,3 +555,28 @@ func TestRemovedBetweenHelloAndProof(t *testing.T) {
 		require.Equal(t, gateway.LevelVerified, s.info(i.id()).Attestation)
 	})
 }
+
+// TestReattest: what the verifier does not trust any more counts from the next connect on.
+func TestReattest(t *testing.T) {
+	attesting(t, gateway.AttestationTPM, func(t *testing.T, s *site) {
+		i, bare := newIdentity(t).attested(t, "A", gateway.LevelVerified), newIdentity(t).attested(t, "B", gateway.LevelVerified)
+		f := s.enroll(i)
+		s.enroll(bare).end()
+		s.verifier.instead(func(context.Context) (json.RawMessage, func(json.RawMessage) (string, string, error), error) {
+			return nil, func(json.RawMessage) (string, string, error) { return gateway.LevelUnverified, "not listed", nil }, nil
+		})
+		s.again(i).end()
+		require.Equal(t, gateway.LevelVerified, s.info(i.id()).Attestation)
+		f.end()
+		require.NoError(t, s.g.Reattest(t.Context(), "acme", i.id()))
+		require.NoError(t, s.g.Reattest(t.Context(), "acme", bare.id()))
+		s.again(i).end()
+		require.Equal(t, gateway.LevelUnverified, s.info(i.id()).Attestation)
+		alarms := s.takeAlarms()
+		require.Len(t, alarms, 1)
+		require.Equal(t, gateway.AlarmAttestation, alarms[0].Kind)
+		bare.evidence = nil
+		s.attestationRefused(bare, wsproto.EnrollmentCode{}, "level")
+		require.ErrorIs(t, s.g.Reattest(t.Context(), "acme", "nobody"), gateway.ErrNotFound)
+	})
+}

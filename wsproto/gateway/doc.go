@@ -27,6 +27,13 @@
 // heard of again) is replaced if a definite one arrives later. A certificate is always recorded: one that was issued for
 // an attempt that had been given up comes as an event with Extra set, for somebody to revoke.
 //
+// # Keys of connectors
+//
+// With Config.AttestationVerifier the gateway knows which connectors keep their keys in a TPM, and Config.Attestation says which
+// ones it takes. The level is in [ConnectorInfo] and in the events before anybody approves. A connector takes new keys by
+// itself, signed by the old ones: its record is another one then, and the old one is revoked, with Successor set. One that
+// is lost is removed with [Gateway.Delete], or with [Gateway.Replace] if it was installed anew.
+//
 // # Secrets
 //
 // An order may hold a password, and an issued outcome the bundle that it opens. The password is removed from the store in

@@ -187,6 +187,16 @@ func (g *Gateway) Revoke(ctx context.Context, tenant, connector string) error {
 	})
 }
 
+// Reattest makes a connector prove where its keys are when it connects next, though it has proved it before: for when the
+// verifier does not trust any more what it trusted then. [Gateway.DrainConnector] makes it connect soon. A level that
+// falls is an alarm, and the policy decides as always.
+func (g *Gateway) Reattest(ctx context.Context, tenant, connector string) error {
+	return g.alter(ctx, tenant, connector, func(c *Connector) error {
+		c.Evidence = nil
+		return nil
+	})
+}
+
 // replaced returns an error if another connector has taken over from this one.
 func (c *Connector) replaced() error {
 	if c.Successor == "" {

@@ -237,7 +237,8 @@ type Connector struct {
 	Capacity int
 
 	// Attestation is the level that was proved of both keys: LevelVerified, LevelUnverified or LevelSoftware.
-	// AttestationDetail says more for people, and Evidence is the SHA-256 of the evidence it was proved by, empty if none was.
+	// AttestationDetail says more for people, and Evidence is the SHA-256 of the evidence it was proved by: empty if none was,
+	// or if it has to be proved again.
 	Attestation       string
 	AttestationDetail string
 	Evidence          []byte
