@@ -14,6 +14,7 @@ import (
 type config struct {
 	State        string           `json:"state"`        // folder of the identity; made with mode 0700
 	TPM          string           `json:"tpm"`          // auto (which "" is), none, or what tpm.Open takes; -tpm goes before
+	TPMAuth      tpmAuthConfig    `json:"tpmAuth"`      // if the TPM wants to be told
 	Capacity     int              `json:"capacity"`     // jobs at once; 0 means 8
 	GraceSeconds int              `json:"graceSeconds"` // how long jobs may go on after SIGTERM; 0 means 30
 	HeldSeconds  int              `json:"heldSeconds"`  // how soon a held request is asked for again; 0 means 60
@@ -22,6 +23,13 @@ type config struct {
 	Policy       connector.Policy `json:"policy"` // what is not named there is refused
 
 	file string // that it was read from
+}
+
+// tpmAuthConfig names files that hold authorization values on one line, as they were given to the TPM.
+type tpmAuthConfig struct {
+	KeyFile         string `json:"keyFile"`         // of the keys of this connector
+	OwnerFile       string `json:"ownerFile"`       // of the owner's hierarchy, for the storage key
+	EndorsementFile string `json:"endorsementFile"` // of the endorsement hierarchy, for the evidence
 }
 
 type gatewayConfig struct {
@@ -70,7 +78,9 @@ func loadConfig(path string) (*config, error) {
 	}
 	folder := filepath.Dir(path)
 	c.TPM = tpmPath(folder, c.TPM)
-	for _, p := range []*string{&c.State, &c.Gateway.EnrollmentCodeFile, &c.Gateway.Roots} {
+	for _, p := range []*string{
+		&c.State, &c.Gateway.EnrollmentCodeFile, &c.Gateway.Roots, &c.TPMAuth.KeyFile, &c.TPMAuth.OwnerFile, &c.TPMAuth.EndorsementFile,
+	} {
 		*p = absolute(folder, *p)
 	}
 	for i := range c.CAs {

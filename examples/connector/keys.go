@@ -3,9 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"slices"
-	"strings"
 
 	"github.com/adcskit/adcskit/tpm"
 	"github.com/adcskit/adcskit/wsproto/connector"
@@ -24,18 +21,6 @@ const (
 	tpmAuto = "auto"
 	tpmNone = "none"
 )
-
-// tpmPath is what is opened as a TPM, with the path in it relative to a folder.
-func tpmPath(folder, at string) string {
-	path, socket := strings.CutPrefix(at, "unix:")
-	switch {
-	case socket && path != "":
-		return "unix:" + absolute(folder, path)
-	case slices.Contains([]string{tpmAuto, tpmNone, "tbs"}, at), socket, strings.HasPrefix(at, "tcp:"):
-		return at
-	}
-	return absolute(folder, at)
-}
 
 // openKeys opens the identity in a folder, or makes it where the configuration says. What is there stays what it is: keys
 // that are files never become others because a TPM has appeared, nor keys in a TPM because it has gone.
@@ -57,7 +42,7 @@ func openKeys(c *config) (*keys, error) {
 		return nil, fmt.Errorf("the keys in %s are files, and not in the TPM at %s: make others there with `connector -tpm %[2]s "+
 			"rotate`, use the files with -tpm none, or move the folder away to register anew", c.State, c.TPM)
 	default:
-		if k.tpm, k.why, err = openTPM(c.TPM, kind == ""); err != nil {
+		if k.tpm, k.why, err = c.openTPM(c.TPM, kind == ""); err != nil {
 			return nil, fmt.Errorf("the keys in %s: %w", c.State, err)
 		}
 	}
@@ -65,26 +50,6 @@ func openKeys(c *config) (*keys, error) {
 		return nil, errors.Join(err, k.close())
 	}
 	return k, nil
-}
-
-// openTPM opens a TPM. Without an error there may be none: why says why, and then keys are made in files.
-func openTPM(at string, anew bool) (t *tpm.TPM, why string, err error) {
-	t, err = tpm.Open(at, nil)
-	switch {
-	case err == nil:
-		return t, "", nil
-	case anew && at == tpmAuto && filesWillDo(err):
-		return nil, err.Error(), nil
-	case anew:
-		return nil, "", fmt.Errorf("%w; to have them in files: -tpm none", err)
-	}
-	return nil, "", fmt.Errorf("they are in a TPM: %w", err)
-}
-
-// filesWillDo reports whether keys are made in files because of an error. If there is no TPM they are. But one that this
-// account may not use is for a person to look at: nobody would notice, and the keys would stay in files for good.
-func filesWillDo(err error) bool {
-	return errors.Is(err, tpm.ErrNoTPM) && !errors.Is(err, fs.ErrPermission)
 }
 
 func (k *keys) open(folder string) (err error) {

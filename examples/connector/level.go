@@ -60,6 +60,7 @@ func (k *keys) log(ctx context.Context, log *slog.Logger) {
 	}
 	e, err := k.endorsement(ctx)
 	switch {
+	case ctx.Err() != nil: // it is to end
 	case err != nil:
 		log.Warn("identity", "keys", "tpm", "at", k.tpm.Path(), "error", err,
 			"todo", "the TPM does not say who vouches for it; without that the connector cannot connect")

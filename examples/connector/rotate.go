@@ -24,7 +24,7 @@ func rotate(ctx context.Context, c *config, to string, out io.Writer) (err error
 		if at == tpmNone {
 			at = tpmAuto
 		}
-		if old.tpm, _, err = openTPM(at, false); err != nil {
+		if old.tpm, _, err = c.openTPM(at, false); err != nil {
 			return fmt.Errorf("the keys in %s: %w", c.State, err)
 		}
 	}
@@ -38,7 +38,7 @@ func rotate(ctx context.Context, c *config, to string, out io.Writer) (err error
 	case old.tpm != nil && (to == tpmAuto || to == at):
 		next.tpm = old.tpm // some can be opened only once
 	default:
-		if next.tpm, next.why, err = openTPM(to, true); err != nil {
+		if next.tpm, next.why, err = c.openTPM(to, true); err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, next.close()) }()

@@ -23,6 +23,10 @@ and register anew.
 The configuration is JSON; paths are relative to its folder, and unknown keys are refused (connector.example.json):
   state                folder of the identity; made with mode 0700
   tpm                  optional; where keys are made, as above; -tpm on the command line goes before
+  tpmAuth              optional; files with authorization values, on one line each, as the TPM has them:
+    keyFile            of the keys: made with it, and used with it from then on. Without one, who may use the TPM and reads
+                       "state" can use them
+    ownerFile, endorsementFile   of these hierarchies, if they have been given one
   capacity             jobs at once; 8 if left out
   graceSeconds         how long jobs may go on after SIGTERM; 30 if left out
   heldSeconds          how soon a request that the CA holds is asked for again; 60 if left out
