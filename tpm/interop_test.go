@@ -6,6 +6,7 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/sha256"
+	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -189,4 +190,42 @@ func TestToolsUseOurKeys(t *testing.T) {
 			p.tools("tpm2_verifysignature -c public.ctx -g sha256 -m message -s ours.sig -f " + test.scheme)
 		})
 	}
+}
+
+// TestLockout guesses the value of a key that counts wrong ones, as OpenSSL's provider makes them, and does what the
+// error says.
+func TestLockout(t *testing.T) {
+	p := newPeer(t, "")
+	p.provided("genpkey", "-algorithm EC -pkeyopt group:P-256 -pkeyopt user-auth:right -out key.pem")
+	signWith := func(auth string) (err error) {
+		p.ours(&Options{KeyAuth: []byte(auth)}, func(d *TPM) {
+			var signer *Signer
+			if signer, err = d.Signer(t.Context(), p.read("key.pem")); err == nil {
+				err = sign(signer)
+			}
+		})
+		return err
+	}
+	require.NoError(t, signWith("right"))
+	for range 50 {
+		err := signWith("wrong")
+		if errors.Is(err, ErrLockout) {
+			break
+		}
+		require.ErrorIs(t, err, ErrAuth)
+	}
+	err := signWith("right")
+	require.ErrorIs(t, err, ErrLockout)
+	require.ErrorContains(t, err, "tpm2_dictionarylockout --clear-lockout")
+	p.run("tpm2_dictionarylockout --clear-lockout")
+	require.NoError(t, signWith("right"))
+	p.ours(&Options{KeyAuth: []byte("right")}, func(d *TPM) {
+		file, err := d.NewSigner(t.Context(), P256)
+		require.NoError(t, err)
+		p.write("key.pem", file)
+	})
+	for range 50 {
+		require.ErrorIs(t, signWith("wrong"), ErrAuth, "keys of ours count nothing")
+	}
+	require.NoError(t, signWith("right"))
 }
