@@ -16,9 +16,11 @@ var (
 	// ErrRotating says that the tenant has not acknowledged the last rotation yet.
 	ErrRotating = errors.New("connector: identity: the tenant has not acknowledged the last rotation of the keys yet; connect first")
 	// ErrNotRegistered says that there is no registration that a rotation could carry over.
-	ErrNotRegistered = errors.New("connector: identity: not registered yet, so that there is nothing to rotate: move the directory away to begin with other keys")
+	ErrNotRegistered = errors.New("connector: identity: not registered yet, so that there is nothing to rotate: " +
+		"move the directory away to begin with other keys")
 	// ErrFormerKeys says that open jobs still need as many former keys as a tenant keeps for a connector.
-	ErrFormerKeys = errors.New("connector: identity: jobs that have not ended need too many former keys; rotate when they have ended")
+	ErrFormerKeys = errors.New("connector: identity: jobs that have not ended need too many former keys; " +
+		"rotate when they have ended")
 	// ErrIdentityChanged says that another process has rotated the keys: what this one knows is not true any more.
 	ErrIdentityChanged = errors.New("connector: identity: the keys are not those any more that this process uses; start again")
 )

@@ -52,8 +52,8 @@ type Retriever interface {
 // Finisher turns an issued certificate into what is delivered.
 type Finisher interface {
 	// Finish verifies the certificate against the order, with the roots of local configuration, and encodes the .p12.
-	// For a recipient it makes the password: see [Bundle]. An error, usually a *[Rejection], means that the certificate is not delivered: the outcome is rejected and names the
-	// serial number.
+	// For a recipient it makes the password: see [Bundle]. An error, usually a *[Rejection], means that the certificate is
+	// not delivered: the outcome is rejected and names the serial number.
 	Finish(ctx context.Context, order *Order, prepared *Prepared, issued *CAResult) (*Bundle, error)
 }
 
