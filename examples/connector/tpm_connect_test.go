@@ -60,6 +60,15 @@ func TestTPMConnect(t *testing.T) {
 				assert.Zero(t, usual[no], no)
 			}
 			assert.Equal(t, c.level, s.only().Attestation)
+
+			require.NoError(t, stop())
+			require.NoError(t, s.gateway.Reattest(t.Context(), "acme", info.ID))
+			s.meter.since()
+			stop = s.connected()
+			again := s.meter.since()
+			assert.Equal(t, 2, again[tpm2.TPMCCActivateCredential], "a person wants to know")
+			assert.Equal(t, 1, again[tpm2.TPMCCSign])
+			assert.Equal(t, c.level, s.only().Attestation)
 			require.NoError(t, stop())
 			assert.Empty(t, s.said.find(gateway.AlarmAttestation))
 		})

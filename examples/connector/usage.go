@@ -8,17 +8,18 @@ const help = `Connector takes jobs from a gateway, and has the CAs of its networ
   connector -config connector.json rotate   make new keys, where -tpm says, signed by those that there are; run it while
                                             the connector does not, and start it then: it changes over when it connects
 
-All of them make the identity if "state" holds none. It logs to standard error. A second SIGTERM ends it at once.
+All but rotate make the identity if "state" holds none. It logs to standard error. A second SIGTERM ends it at once.
 
 Where the keys are made is for -tpm, or "tpm" in the configuration, to say:
   auto                 in the TPM of this machine if there is one (Linux: /dev/tpmrm0, /dev/tpm0), else in files. Which it is
                        if nothing is said
   none                 in files, with mode 0600; the tenant is shown "software"
-  PATH                 in the TPM at this device file, or in none; "unix:PATH" and "tcp:HOST:PORT" are the socket of swtpm,
+  PATH                 in the TPM at this device file, and nowhere else; "unix:PATH" and "tcp:HOST:PORT" are the socket of swtpm,
                        "tbs" is the TPM of Windows (experimental)
 Keys that there are stay what they are: files are used as files, by auto and none, and keys in a TPM never without it. What
 was found is logged at the start. A TPM that was cleared, or another one, has lost the keys: move the folder "state" away
-and register anew.
+and register anew. Rotate from a TPM into files when the CA holds nothing for this connector: what was encrypted to the key
+in the TPM can be opened by siblings only then.
 
 The configuration is JSON; paths are relative to its folder, and unknown keys are refused (connector.example.json):
   state                folder of the identity; made with mode 0700

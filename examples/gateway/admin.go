@@ -90,11 +90,12 @@ func adminHandler(g *gateway.Gateway, tenants map[string]string) http.Handler {
 	})
 	handle("POST /tenants/{tenant}/connectors/{id}/{action}", func(r *http.Request, tenant string) (any, error) {
 		action, ok := map[string]func() error{
-			"approve": func() error { return g.Approve(r.Context(), tenant, r.PathValue("id")) },
-			"reject":  func() error { return g.Reject(r.Context(), tenant, r.PathValue("id")) },
-			"revoke":  func() error { return g.Revoke(r.Context(), tenant, r.PathValue("id")) },
-			"delete":  func() error { return g.Delete(r.Context(), tenant, r.PathValue("id")) },
-			"drain":   func() error { return g.DrainConnector(r.Context(), tenant, r.PathValue("id")) },
+			"approve":  func() error { return g.Approve(r.Context(), tenant, r.PathValue("id")) },
+			"reject":   func() error { return g.Reject(r.Context(), tenant, r.PathValue("id")) },
+			"revoke":   func() error { return g.Revoke(r.Context(), tenant, r.PathValue("id")) },
+			"delete":   func() error { return g.Delete(r.Context(), tenant, r.PathValue("id")) },
+			"reattest": func() error { return g.Reattest(r.Context(), tenant, r.PathValue("id")) },
+			"drain":    func() error { return g.DrainConnector(r.Context(), tenant, r.PathValue("id")) },
 		}[r.PathValue("action")]
 		if !ok {
 			return nil, gateway.ErrNotFound

@@ -62,7 +62,7 @@ func (c *client) command(ctx context.Context, name string, args []string) error 
 		return c.do(ctx, "PUT", "/connectors/"+url.PathEscape(args[0])+"/cas", cas, nil)
 	case name == "approve" && len(args) == 1:
 		return c.approve(ctx, args[0])
-	case strings.Contains(" reject revoke delete drain ", " "+name+" ") && len(args) == 1:
+	case strings.Contains(" reject revoke delete reattest drain ", " "+name+" ") && len(args) == 1:
 		return c.do(ctx, "POST", "/connectors/"+url.PathEscape(args[0])+"/"+name, nil, nil)
 	case name == "replace" && len(args) == 2:
 		return c.do(ctx, "POST", "/connectors/"+url.PathEscape(args[0])+"/replace/"+url.PathEscape(args[1]), nil, nil)

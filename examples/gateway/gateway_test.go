@@ -126,6 +126,7 @@ func TestAdministration(t *testing.T) {
 	require.Equal(t, "[]", text)
 	for _, args := range [][]string{
 		{"approve", "acme", "none"}, {"drain", "acme", "none"}, {"delete", "acme", "none"},
+		{"reattest", "acme", "none"},
 		{"replace", "acme", "none", "other"}, {"assign", "acme", "none", `h\n`},
 		{"job", "acme", "none"}, {"fetch", "acme", "none", "d"}, {"cancel", "acme", "none"},
 	} {

@@ -6,7 +6,7 @@
 //	gateway -config gateway.json serve                  until SIGTERM, which lets jobs in flight end; a second one does not
 //	gateway -config gateway.json code acme 'ca.corp.example\Corp Issuing CA'      an enrollment code, for 15 minutes
 //	gateway -config gateway.json connectors acme
-//	gateway -config gateway.json approve|reject|revoke|delete|drain acme CONNECTOR
+//	gateway -config gateway.json approve|reject|revoke|delete|reattest|drain acme CONNECTOR
 //	gateway -config gateway.json replace acme OLD NEW          another connector has the place of one that is lost
 //	gateway -config gateway.json assign acme CONNECTOR 'ca.corp.example\Corp Issuing CA'
 //	gateway -config gateway.json order acme order.json NAME    order, wait, write NAME.p12 (and NAME.password if new),
@@ -22,7 +22,7 @@
 //
 //	curl --unix-socket admin.sock http://gateway/tenants/acme/connectors
 //	POST /tenants/acme/codes                          {"cas": [{"host": …, "name": …}]}; answers {"code", "expires"}
-//	POST /tenants/acme/connectors/ID/approve          or reject, revoke, delete, drain
+//	POST /tenants/acme/connectors/ID/approve          or reject, revoke, delete, reattest, drain
 //	POST /tenants/acme/connectors/OLD/replace/NEW
 //	PUT  /tenants/acme/connectors/ID/cas              [{"host": …, "name": …}]
 //	POST /tenants/acme/jobs?id=UUID&life=1h           an order, as PROTOCOL.md has it; answers {"job"}; both are optional

@@ -15,6 +15,7 @@ const help = `Gateway is the tenant's half: it accepts connectors over TLS and k
   delete TENANT CONNECTOR     forget one that is lost: what it left at the CA goes on at a sibling that it had in its
                               configuration, or ends as lost. If it comes back, it registers like a new one
   replace TENANT OLD NEW      give the CAs of OLD to NEW, and delete OLD
+  reattest TENANT CONNECTOR   let it prove again where its keys are when it connects next (drain makes it connect soon)
   drain TENANT CONNECTOR      let it finish its jobs and reconnect
   assign TENANT CONNECTOR CA… the CAs that it serves from now on, in place of those it had
   order TENANT FILE NAME      place an order, wait, write NAME.p12; NAME.password too if the order has no password. With a
