@@ -23,7 +23,8 @@ import (
 )
 
 // The simulation: connectors that follow the protocol, on a network and on machines that do not, and a CA that counts.
-// Their processes are killed, take new keys, and lose their disks.
+// Their processes are killed, take new keys, and lose their disks; a person deletes some. Half of the tenants have two
+// gateways on one store.
 // Whatever happens, each order ends with one outcome, that outcome is what the CA's database says, and no order was
 // submitted twice.
 
@@ -95,6 +96,7 @@ func (c *simCA) look(match func(*row) bool) (row, bool) {
 // machine is a connector: its process may crash, its network may fail.
 type machine struct {
 	w        *world
+	gates    []*world // the gateways of the tenant, w among them
 	d        *dice
 	ca       *simCA
 	identity *identity
@@ -111,6 +113,9 @@ type machine struct {
 	before string   // the id that it had before the last rotation
 	banned bool     // a person has deleted it while it ran
 }
+
+// gate is the gateway that the network leads to now.
+func (m *machine) gate() *world { return m.gates[m.d.below(len(m.gates))] }
 
 // ids are those under which the tenant may know the machine, the newest first.
 func (m *machine) ids() []string {
@@ -150,7 +155,7 @@ func (m *machine) loseDisk(ctx context.Context) {
 	m.mu.Lock()
 	m.identity, m.former, m.before, m.banned = newIdentity(m.w.t), nil, "", false
 	m.mu.Unlock()
-	f := m.w.connect(m.identity)
+	f := m.gate().connect(m.identity)
 	_, err := f.prove(m.w.code(ca1()))
 	require.NoError(m.w.t, err)
 	f.pipe.Cut()
@@ -225,7 +230,7 @@ func sleep(ctx context.Context, d time.Duration) {
 }
 
 func (m *machine) session(life context.Context) {
-	f := m.w.connect(m.identity)
+	f := m.gate().connect(m.identity)
 	f.onOffer(func(o wsproto.Offer) (wsproto.OfferResult, error) { return m.offered(life, o), nil })
 	drain := func() {
 		for len(f.configured)+len(f.offers)+len(f.notes) > 0 {
@@ -452,7 +457,14 @@ func TestSimulation(t *testing.T) {
 const simOrders = 12
 
 func simulate(t *testing.T, seed uint64) {
-	bubble(t, nil, func(t *testing.T, w *world) {
+	var shared gateway.Config
+	bubble(t, func(c *gateway.Config) { shared = *c }, func(t *testing.T, w *world) {
+		gates := []*world{w}
+		if seed%2 == 1 {
+			other := newWorld(t, func(c *gateway.Config) { *c = shared })
+			defer other.stop()
+			gates = append(gates, other)
+		}
 		d := &dice{r: mrand.New(mrand.NewPCG(seed, 7))}
 		w.refuse = func(gateway.OutcomeEvent) error {
 			if d.chance(20) {
@@ -463,7 +475,7 @@ func simulate(t *testing.T, seed uint64) {
 		ca := &simCA{d: d}
 		ctx, stop := context.WithCancel(t.Context())
 		var running sync.WaitGroup
-		for _, m := range machines(w, d, ca) {
+		for _, m := range machines(gates, d, ca) {
 			running.Go(func() { m.boot(ctx) })
 			running.Go(func() { m.trouble(ctx) })
 		}
@@ -488,12 +500,13 @@ func simulate(t *testing.T, seed uint64) {
 	})
 }
 
-func machines(w *world, d *dice, ca *simCA) []*machine {
+func machines(gates []*world, d *dice, ca *simCA) []*machine {
+	w := gates[0]
 	all := make([]*machine, 3)
 	var keys []*ecdh.PublicKey
 	secrets := new(sync.Map)
 	for n := range all {
-		all[n] = &machine{w: w, d: d, ca: ca, identity: newIdentity(w.t), secrets: secrets}
+		all[n] = &machine{w: w, gates: gates, d: d, ca: ca, identity: newIdentity(w.t), secrets: secrets}
 		keys = append(keys, all[n].identity.dec.PublicKey())
 		f := w.enroll(all[n].identity)
 		f.pipe.Cut()
