@@ -125,33 +125,11 @@ type loadedEK struct {
 
 // openEK makes or finds the endorsement key. It is the same as before, or everything has to begin anew.
 func (c *conn) openEK(found *foundEK) (*loadedEK, error) {
-	h := found.persistent
-	var raw []byte
-	if h == 0 {
-		t, _ := ekOf(found.ek.area)
-		again, made, err := c.createEK(t, found.creation)
-		if err != nil {
-			return nil, fmt.Errorf("tpm: endorsement key: %w", err)
-		}
-		h, raw = made, again.ek.area.raw
-	} else if response, err := run(c, tpm2.ReadPublic{ObjectHandle: h}); err != nil {
-		return nil, fmt.Errorf("tpm: endorsement key: %w", err)
-	} else {
-		raw = response.OutPublic.Bytes()
-	}
-	if !bytes.Equal(raw, found.ek.area.raw) {
-		return nil, errors.New("tpm: endorsement key: it is another one than in the evidence; was the firmware " +
-			"changed? Start again, and tell whoever keeps a list of endorsement keys")
-	}
-	public, err := tpm2.Unmarshal[tpm2.TPMTPublic](raw)
+	h, err := c.loadEK(found)
 	if err != nil {
 		return nil, err
 	}
-	name, err := tpm2.ObjectName(public)
-	if err != nil {
-		return nil, err
-	}
-	ek := &loadedEK{NamedHandle: tpm2.NamedHandle{Handle: h, Name: *name}}
+	ek := &loadedEK{NamedHandle: tpm2.NamedHandle{Handle: h, Name: *found.ek.name}}
 	if found.ek.area.attributes&bitUserWithAuth != 0 {
 		return ek, nil
 	}
@@ -161,6 +139,38 @@ func (c *conn) openEK(found *foundEK) (*loadedEK, error) {
 	}
 	ek.policy, err = c.saltedSession(p.Handle, p.public, tpm2.TPMSEPolicy)
 	return ek, err
+}
+
+// loadEK returns the handle of an endorsement key.
+func (c *conn) loadEK(found *foundEK) (tpm2.TPMHandle, error) {
+	if found.persistent == 0 {
+		if h, ok := c.t.cache.find(found.ek.name.Buffer); ok {
+			c.used = append(c.used, h)
+			return h, nil
+		}
+	}
+	h := found.persistent
+	var raw []byte
+	if h == 0 {
+		t, _ := ekOf(found.ek.area)
+		again, made, err := c.createEK(t, found.creation)
+		if err != nil {
+			return 0, fmt.Errorf("tpm: endorsement key: %w", err)
+		}
+		h, raw = made, again.ek.area.raw
+	} else if response, err := run(c, tpm2.ReadPublic{ObjectHandle: h}); err != nil {
+		return 0, fmt.Errorf("tpm: endorsement key: %w", err)
+	} else {
+		raw = response.OutPublic.Bytes()
+	}
+	if !bytes.Equal(raw, found.ek.area.raw) {
+		return 0, errors.New("tpm: endorsement key: it is another one than in the evidence; was the firmware " +
+			"changed? Start again, and tell whoever keeps a list of endorsement keys")
+	}
+	if found.persistent == 0 {
+		c.keepEK(found, h)
+	}
+	return h, nil
 }
 
 // authorizeEK returns what authorizes one use of an endorsement key. Its policy wants the endorsement hierarchy's
@@ -183,7 +193,7 @@ func (c *conn) authorizeEK(ek *loadedEK) (tpm2.AuthHandle, error) {
 
 // activate is TPM2_ActivateCredential (part 3, 12.5).
 func (c *conn) activate(ek *loadedEK, k *key, wanted *credential, what string) ([]byte, error) {
-	c.used = nil // the key before may make room for this one
+	c.used = []tpm2.TPMHandle{ek.Handle} // the key before may make room for this one
 	var response *tpm2.ActivateCredentialResponse
 	err := c.with(k, both, func(h tpm2.AuthHandle) error {
 		by, err := c.authorizeEK(ek)

@@ -3,6 +3,7 @@ package tpm_test
 import (
 	"bytes"
 	"context"
+	"crypto"
 	"encoding/binary"
 	"encoding/json"
 	"sync"
@@ -47,6 +48,15 @@ func newParty(t testing.TB, opened *tpm.TPM) *party {
 	p.attester, err = tpm.NewAttester(p.identity, p.decryption)
 	require.NoError(t, err)
 	return p
+}
+
+// use uses both keys, beside which nothing stays loaded.
+func (p *party) use(t testing.TB) {
+	t.Helper()
+	_, err := p.identity.Sign(nil, make([]byte, 32), crypto.SHA256)
+	require.NoError(t, err)
+	_, err = p.decryption.ECDH(p.decryption.PublicKey())
+	require.NoError(t, err)
 }
 
 func (p *party) evidence(t testing.TB) json.RawMessage {
@@ -142,6 +152,7 @@ func TestActivationOnTheWire(t *testing.T) {
 	defer opened.Close()
 	p := newParty(t, opened)
 	credentials, verify := p.challenge(t, trusting(device.Manufacturer()))
+	made := wire.endorsementKeys()
 	wire.reset()
 	activation, err := p.attester.Activate(t.Context(), credentials)
 	require.NoError(t, err)
@@ -150,7 +161,7 @@ func TestActivationOnTheWire(t *testing.T) {
 	assert.Equal(t, tpm.LevelVerified, level)
 	codes := wire.codes()
 	assert.Equal(t, 2, codes[tpm2.TPMCCActivateCredential])
-	assert.Equal(t, 1, wire.endorsementKeys(), "the endorsement key is made once")
+	assert.Equal(t, 1, made+wire.endorsementKeys(), "the endorsement key is made once, for the evidence and the activation")
 	var secrets pair
 	require.NoError(t, json.Unmarshal(activation, &secrets))
 	for _, secret := range [][]byte{secrets.Identity, secrets.Decryption, auth} {

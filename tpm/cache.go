@@ -46,8 +46,10 @@ func (c *cache) find(name []byte) (tpm2.TPMHandle, bool) {
 	return k.handle, true
 }
 
-// add keeps a key, and stops keeping the one that has not been used for longest if there are too many.
+// add keeps a key, and stops keeping the same one under another handle, and the one that has not been used for longest if
+// there are too many.
 func (c *cache) add(k loadedKey) {
+	c.keys = slices.DeleteFunc(c.keys, func(same loadedKey) bool { return bytes.Equal(same.name, k.name) })
 	c.keys = append(c.keys, k)
 	if len(c.keys) > maxLoaded {
 		c.keys = slices.Delete(c.keys, 0, 1)

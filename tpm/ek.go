@@ -145,11 +145,12 @@ func (c *conn) createdEK(t *ekTemplate, cert *x509.Certificate) (*foundEK, error
 			}
 			continue
 		}
+		if certifies(cert, found.ek) {
+			c.keepEK(found, h)
+			return found, nil
+		}
 		if err := c.flush(h); err != nil {
 			return nil, err
-		}
-		if certifies(cert, found.ek) {
-			return found, nil
 		}
 	}
 	return nil, nil
@@ -188,7 +189,8 @@ func (c *conn) plainEK() (*foundEK, error) {
 	for _, t := range ekTemplates()[:2] {
 		found, h, err := c.createEK(&t, t.creation(nil))
 		if err == nil {
-			return found, c.flush(h)
+			c.keepEK(found, h)
+			return found, nil
 		}
 		if unlessRefused(err) != nil {
 			return nil, err
@@ -231,6 +233,12 @@ func (c *conn) createEK(t *ekTemplate, creation []byte) (*foundEK, tpm2.TPMHandl
 	}
 	found.creation = creation
 	return found, response.ObjectHandle, nil
+}
+
+// keepEK keeps an endorsement key loaded like the keys of files: an activation often follows, for which a slow TPM would have
+// to make an RSA key again, longer than whoever waits for it has patience.
+func (c *conn) keepEK(found *foundEK, h tpm2.TPMHandle) {
+	c.keep(loadedKey{handle: h, name: found.ek.name.Buffer})
 }
 
 // endorsement is the endorsement hierarchy with what authorizes one command on it.

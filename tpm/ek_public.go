@@ -14,6 +14,7 @@ type endorsementKey struct {
 	key    crypto.PublicKey // *rsa.PublicKey or *ecdh.PublicKey
 	spki   []byte           // SubjectPublicKeyInfo of an RSA key (RFC 3279, 2.3.1) or an EC key (RFC 5480)
 	encaps tpm2.LabeledEncapsulationKey
+	name   *tpm2.TPM2BName
 }
 
 // parseEndorsementKey reads the public area of an endorsement key.
@@ -37,6 +38,9 @@ func parseEndorsementKey(raw []byte) (*endorsementKey, error) {
 	public, err := tpm2.Unmarshal[tpm2.TPMTPublic](raw)
 	if err == nil {
 		ek.encaps, err = tpm2.ImportEncapsulationKey(public)
+	}
+	if err == nil {
+		ek.name, err = tpm2.ObjectName(public)
 	}
 	if err != nil {
 		return nil, refuse(EvidenceEKPublic, "the endorsement key cannot be encrypted to")

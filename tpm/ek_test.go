@@ -180,6 +180,7 @@ func TestEndorsementKeysAsManufacturersMakeThem(t *testing.T) {
 			defer opened.Close()
 			p := newParty(t, opened)
 			p.evidence(t)
+			p.use(t) // so that the endorsement key does not stay loaded
 			wire.reset()
 			level, detail := p.attest(t, trusting(m))
 			assert.Equal(t, tpm.LevelVerified, level, detail)

@@ -88,10 +88,23 @@ func (c *conn) load(k *key) (tpm2.TPMHandle, error) {
 		if h, err = c.loadNow(k); err != nil {
 			return 0, err
 		}
-		c.t.cache.add(loadedKey{handle: h, name: k.name})
+		c.keep(loadedKey{handle: h, name: k.name})
+		return h, nil
 	}
 	c.used = append(c.used, h)
 	return h, nil
+}
+
+// keep puts a key into the cache, and flushes at once those that have no room beside it.
+func (c *conn) keep(k loadedKey) {
+	c.used = append(c.used, k.handle)
+	for len(c.t.cache.keys) >= maxLoaded {
+		h, ok := c.t.cache.evict(c.used)
+		if !ok || c.flush(h) != nil {
+			break // it goes when the section ends
+		}
+	}
+	c.t.cache.add(k)
 }
 
 func (c *conn) loadNow(k *key) (tpm2.TPMHandle, error) {
