@@ -112,8 +112,8 @@ func TestWeUseKeysOfTools(t *testing.T) {
 	}
 }
 
-// TestToolsSayTheOpposite takes the files of tpm2_encodeobject with and without its option -p, for keys with and without an
-// authorization value, which count wrong ones: one of each two says the opposite of what is true.
+// TestToolsSayTheOpposite takes the files of tpm2_encodeobject with and without its option -p, for keys with and without
+// an authorization value, which count wrong ones: one of each two says the opposite of what is true.
 func TestToolsSayTheOpposite(t *testing.T) {
 	for _, auth := range []string{"", "secret"} {
 		p := newPeer(t, "tools")

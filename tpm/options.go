@@ -12,8 +12,8 @@ import (
 // Options change how a TPM is used. The zero value fits a TPM that is provisioned as the TCG recommends.
 type Options struct {
 	// KeyAuth is the authorization value of the keys: those that are made get it, those that are loaded need it if their
-	// file says that they have one (tpm2_encodeobject 5.4 writes the opposite of what its option -p means). At most 32
-	// octets; it travels encrypted when a key is made, and then no more.
+	// file says that they have one. A file that says the opposite of what is true, as tpm2_encodeobject 5.4 writes it, is found
+	// out. At most 32 octets; it travels encrypted when a key is made, and then no more.
 	KeyAuth []byte
 	// OwnerAuth and EndorsementAuth are the authorization values of the two hierarchies, usually empty. They are needed
 	// to make the transient storage key, and to read and use an endorsement key. At most 64 octets each, if the TPM knows a
