@@ -79,7 +79,8 @@ func loadConfig(path string) (*config, error) {
 	folder := filepath.Dir(path)
 	c.TPM = tpmPath(folder, c.TPM)
 	for _, p := range []*string{
-		&c.State, &c.Gateway.EnrollmentCodeFile, &c.Gateway.Roots, &c.TPMAuth.KeyFile, &c.TPMAuth.OwnerFile, &c.TPMAuth.EndorsementFile,
+		&c.State, &c.Gateway.EnrollmentCodeFile, &c.Gateway.Roots,
+		&c.TPMAuth.KeyFile, &c.TPMAuth.OwnerFile, &c.TPMAuth.EndorsementFile,
 	} {
 		*p = absolute(folder, *p)
 	}

@@ -160,13 +160,15 @@ func TestDocumentedTPM(t *testing.T) {
 	}
 	text, err := os.ReadFile("main.go")
 	require.NoError(t, err)
-	lines := regexp.MustCompile(`(?m)^//\t(mkdir tpm)\n//\t(swtpm socket .*)\n//\t(connector .* -tpm .*)\n`).FindStringSubmatch(string(text))
+	documented := regexp.MustCompile(`(?m)^//\t(mkdir tpm)\n//\t(swtpm socket .*)\n//\t(connector .* -tpm .*)\n`)
+	lines := documented.FindStringSubmatch(string(text))
 	require.NotNil(t, lines)
 	l := newLab(t)
 	l.configure("connector.json", map[string]any{"tpm": nil})
 	l.run(lines[1])
 	l.start(lines[2])
-	require.Eventually(t, func() bool { _, err := os.Stat(l.path("tpm.sock")); return err == nil }, patience, time.Millisecond)
+	listens := func() bool { _, err := os.Stat(l.path("tpm.sock")); return err == nil }
+	require.Eventually(t, listens, patience, time.Millisecond)
 	l.startCA()
 	l.run("./gateway -config gateway.json init")
 	l.startGateway()

@@ -22,7 +22,8 @@ func TestTPMAuth(t *testing.T) {
 		for hierarchy, value := range map[tpm2.TPMHandle]string{
 			tpm2.TPMRHOwner: values["owner"], tpm2.TPMRHEndorsement: values["endorsement"],
 		} {
-			_, err := tpm2.HierarchyChangeAuth{AuthHandle: hierarchy, NewAuth: tpm2.TPM2BAuth{Buffer: []byte(value)}}.Execute(dev)
+			change := tpm2.HierarchyChangeAuth{AuthHandle: hierarchy, NewAuth: tpm2.TPM2BAuth{Buffer: []byte(value)}}
+			_, err := change.Execute(dev)
 			require.NoError(t, err)
 		}
 	})

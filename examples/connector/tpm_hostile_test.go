@@ -106,41 +106,38 @@ func guess(context.Context, json.RawMessage) (json.RawMessage, error) {
 // own, which both sides are told; whatever the policy, and before an enrollment code is used up.
 func TestTPMTampered(t *testing.T) {
 	other := evidenceOf(t, tpmtest.Start(t, nil))
+	type answer = func(context.Context, json.RawMessage) (json.RawMessage, error)
 	for name, forged := range map[string]struct {
-		reason tpm.EvidenceReason
-		by     func(f *forger)
+		reason   tpm.EvidenceReason
+		evidence func(e *evidence)
+		activate answer
 	}{
-		"another format":         {tpm.EvidenceFormat, func(f *forger) { f.evidence = func(e *evidence) { e.Format = "tpm3" } }},
-		"EK of another TPM":      {tpm.EvidenceEKMismatch, func(f *forger) { f.evidence = func(e *evidence) { e.EK.Public = other.EK.Public } }},
-		"certificate of another": {tpm.EvidenceEKMismatch, func(f *forger) { f.evidence = func(e *evidence) { e.EK.Certificate = other.EK.Certificate } }},
-		"EK that is a storage key": {tpm.EvidenceEKPublic, func(f *forger) {
-			f.evidence = func(e *evidence) { e.EK.Public, e.EK.Certificate = e.Keys.Decryption, nil }
-		}},
-		"key that can be copied": {tpm.EvidenceKeyAttributes, func(f *forger) {
-			f.evidence = func(e *evidence) { e.Keys.Identity[7] &^= 1 << 1 } // fixedTPM: Part 2, section 8.3
-		}},
-		"keys swapped": {tpm.EvidenceKeysSwapped, func(f *forger) {
-			f.evidence = func(e *evidence) { e.Keys.Identity, e.Keys.Decryption = e.Keys.Decryption, e.Keys.Identity }
-		}},
-		"identity key of another TPM":   {tpm.EvidenceKeyMismatch, func(f *forger) { f.evidence = func(e *evidence) { e.Keys.Identity = other.Keys.Identity } }},
-		"decryption key of another TPM": {tpm.EvidenceKeyMismatch, func(f *forger) { f.evidence = func(e *evidence) { e.Keys.Decryption = other.Keys.Decryption } }},
-		"public area cut short": {tpm.EvidenceMalformed, func(f *forger) {
-			f.evidence = func(e *evidence) { e.Keys.Identity = e.Keys.Identity[:len(e.Keys.Identity)-1] }
-		}},
-		"a good TPM, and not this one": {tpm.EvidenceActivation, func(f *forger) {
-			f.evidence, f.activate = func(e *evidence) { e.EK = other.EK }, guess
-		}},
-		"a guess": {tpm.EvidenceActivation, func(f *forger) { f.activate = guess }},
-		"no activation": {tpm.EvidenceMalformed, func(f *forger) {
-			f.activate = func(context.Context, json.RawMessage) (json.RawMessage, error) { return nil, nil }
-		}},
+		"another format":           {tpm.EvidenceFormat, func(e *evidence) { e.Format = "tpm3" }, nil},
+		"EK of another TPM":        {tpm.EvidenceEKMismatch, func(e *evidence) { e.EK.Public = other.EK.Public }, nil},
+		"certificate of another":   {tpm.EvidenceEKMismatch, func(e *evidence) { e.EK.Certificate = other.EK.Certificate }, nil},
+		"EK that is a storage key": {tpm.EvidenceEKPublic, func(e *evidence) { e.EK.Public, e.EK.Certificate = e.Keys.Decryption, nil }, nil},
+		"key that can be copied": { // not fixedTPM: TPM 2.0 Library, Part 2, section 8.3
+			tpm.EvidenceKeyAttributes, func(e *evidence) { e.Keys.Identity[7] &^= 1 << 1 }, nil,
+		},
+		"keys swapped": {
+			tpm.EvidenceKeysSwapped,
+			func(e *evidence) { e.Keys.Identity, e.Keys.Decryption = e.Keys.Decryption, e.Keys.Identity }, nil,
+		},
+		"another's identity key":   {tpm.EvidenceKeyMismatch, func(e *evidence) { e.Keys.Identity = other.Keys.Identity }, nil},
+		"another's decryption key": {tpm.EvidenceKeyMismatch, func(e *evidence) { e.Keys.Decryption = other.Keys.Decryption }, nil},
+		"public area cut short": {
+			tpm.EvidenceMalformed, func(e *evidence) { e.Keys.Identity = e.Keys.Identity[:len(e.Keys.Identity)-1] }, nil,
+		},
+		"a good TPM, and not this one": {tpm.EvidenceActivation, func(e *evidence) { e.EK = other.EK }, guess},
+		"a guess":                      {tpm.EvidenceActivation, nil, guess},
+		"no activation": {
+			tpm.EvidenceMalformed, nil, func(context.Context, json.RawMessage) (json.RawMessage, error) { return nil, nil },
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newTPMSite(t, gateway.AttestationAny, nil)
 			err := s.hostile(func(c *connector.Config) {
-				f := &forger{Attester: c.Options.Attester}
-				forged.by(f)
-				c.Options.Attester = f
+				c.Options.Attester = &forger{c.Options.Attester, forged.evidence, forged.activate}
 			})
 			s.refused(err, forged.reason)
 			stop := s.connected()

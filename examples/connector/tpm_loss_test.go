@@ -124,7 +124,8 @@ func TestTPMCopied(t *testing.T) {
 		c.Options.Attester = said(evidence)
 	})
 	require.ErrorIs(t, err, wsproto.CodeNotAuthenticated)
-	err = s.hostile(func(c *connector.Config) { c.Options.Attester = said(evidence) }) // the thief's keys, and the other's evidence
+	// The thief's keys, and the evidence of others.
+	err = s.hostile(func(c *connector.Config) { c.Options.Attester = said(evidence) })
 	require.ErrorIs(t, err, wsproto.CodeAttestation)
 	*s.config = mine
 	info := s.only()

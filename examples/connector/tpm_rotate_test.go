@@ -21,8 +21,8 @@ func (s *tpmSite) rotate(args ...string) string {
 	s.t.Helper()
 	s.loaded()
 	var out bytes.Buffer
-	require.NoError(s.t, run(s.t.Context(), append(append([]string{"-config", filepath.Join(s.folder, "connector.json")}, args...),
-		"rotate"), &out, nil))
+	line := append([]string{"-config", filepath.Join(s.folder, "connector.json")}, args...)
+	require.NoError(s.t, run(s.t.Context(), append(line, "rotate"), &out, nil))
 	return out.String()
 }
 

@@ -106,10 +106,12 @@ func TestLevelIsSaid(t *testing.T) {
 	var out bytes.Buffer
 	logger := log.New(&out, "", 0)
 	e := gateway.ConnectorEvent{
-		Kind: gateway.ConnectorWaits, Tenant: "acme", Connector: "id", Attestation: gateway.LevelUnverified, AttestationDetail: "no certificate",
+		Kind: gateway.ConnectorWaits, Tenant: "acme", Connector: "id",
+		Attestation: gateway.LevelUnverified, AttestationDetail: "no certificate",
 	}
 	logConnector(logger, e)
-	e.Kind, e.Attestation, e.AttestationDetail, e.Message = gateway.ConnectorActive, gateway.LevelSoftware, "", "has the place of another"
+	e.Kind, e.Attestation, e.AttestationDetail = gateway.ConnectorActive, gateway.LevelSoftware, ""
+	e.Message = "has the place of another"
 	logConnector(logger, e)
 	assert.Contains(t, out.String(), "waits for approval, keys: tpm-unverified (no certificate);")
 	assert.Contains(t, out.String(), "is connected, keys: software;")
