@@ -239,6 +239,15 @@ func FuzzHello(f *testing.F) {
 	require.NoError(f, err)
 	f.Add([]byte(hello))
 	f.Add([]byte(`{"versions":[1],"instance":"i"}`))
+	v := loadVectors(f) // every process of the fuzzer must have the same statement
+	var rotating wsproto.Hello
+	require.NoError(f, wsproto.Unmarshal([]byte(v.Hello), &rotating))
+	rotating.Rotation = new(wsproto.Rotation)
+	require.NoError(f, wsproto.Unmarshal(v.Rotation, rotating.Rotation))
+	require.NoError(f, wsproto.VerifyRotation(v.Tenant, &rotating))
+	hello, err = wsproto.EncodeHello(rotating)
+	require.NoError(f, err)
+	f.Add([]byte(hello))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var h wsproto.Hello
 		r := &wsproto.Request{Method: wsproto.MethodHello, Params: text}
@@ -250,6 +259,12 @@ func FuzzHello(f *testing.F) {
 		var same wsproto.Hello
 		require.NoError(t, wsproto.Unmarshal(again, &same))
 		require.Equal(t, h.IdentityKey, same.IdentityKey)
+		require.Equal(t, h.Rotation, same.Rotation)
+		if wsproto.VerifyRotation(v.Tenant, &h) == nil {
+			require.Equal(t, rotating.Rotation, h.Rotation, "nobody else has signed one")
+			require.Equal(t, rotating.IdentityKey, h.IdentityKey)
+			require.Equal(t, rotating.DecryptionKey, h.DecryptionKey)
+		}
 	})
 }
 

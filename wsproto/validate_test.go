@@ -2,6 +2,7 @@ package wsproto_test
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -17,6 +18,26 @@ func TestHelloHasTwoKeys(t *testing.T) {
 	require.NoError(t, h.Validate())
 	h.DecryptionKey = h.IdentityKey
 	assert.ErrorIs(t, h.Validate(), wsproto.ErrBounds)
+}
+
+// Each comes from a peer that has proved nothing yet.
+func TestAttestationIsBounded(t *testing.T) {
+	text := func(n int) json.RawMessage { return json.RawMessage(`"` + strings.Repeat("x", n-2) + `"`) }
+	c := wsproto.Challenge{
+		Version: 1, Session: "s", Nonce: make([]byte, 32), TenantKey: spki(t, newKey(t).Public()),
+		Limits: wsproto.Limits{MaxMessageBytes: 1 << 20, HeartbeatMS: 25000, RPCDeadlineMS: 120000},
+	}
+	a := wsproto.Authenticate{Signature: make([]byte, 70)}
+	for n, ok := range map[int]bool{2: true, wsproto.MaxAttestation: true, wsproto.MaxAttestation + 1: false} {
+		c.Credentials, a.Activation = text(n), text(n)
+		assert.Equal(t, ok, c.Validate() == nil, n)
+		assert.Equal(t, ok, a.Validate() == nil, n)
+	}
+	c.Credentials = text(wsproto.MaxAttestation)
+	raw, err := wsproto.EncodeChallenge(c)
+	require.NoError(t, err)
+	signed := wsproto.SignedChallenge{Challenge: raw, Signature: make([]byte, 70)}
+	assert.NoError(t, signed.Validate(), "the longest credentials fit into a challenge")
 }
 
 func TestOutcomeHoldsWhatItsKindRequires(t *testing.T) {
