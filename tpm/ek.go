@@ -87,8 +87,8 @@ func (c *conn) findEK() (*foundEK, error) {
 			found.intermediates, err = c.chainInNV()
 			return found, err
 		}
-		note = fmt.Sprintf("the TPM holds at %#x a certificate that is not of its endorsement key by the template %s",
-			uint32(t.certificate), t.name)
+		note = fmt.Sprintf("the TPM holds at %#x a certificate that is not of its endorsement key by the template %s, "+
+			"or that cannot be read", uint32(t.certificate), t.name)
 	}
 	found, err := c.plainEK()
 	if err != nil {

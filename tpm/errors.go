@@ -88,10 +88,18 @@ func (e *CommandError) rc() tpm2.TPMRC { return withoutLayer(tpm2.TPMRC(e.Code))
 // own name too (TSS2_RESMGR_TPM_RC_LAYER).
 func withoutLayer(code tpm2.TPMRC) tpm2.TPMRC { return code & 0xffff }
 
+// What the TPM Base Services of Windows answer in the place of the TPM (winerror.h, FACILITY_TPM_SERVICE).
+const (
+	tbsBlocked         = 0x80280400 // TPM_E_COMMAND_BLOCKED
+	tbsEmbeddedBlocked = 0x80280403 // TPM_E_EMBEDDED_COMMAND_BLOCKED
+)
+
 // class returns what the refusal means, or nil.
 func (e *CommandError) class() error {
 	canonical := canonicalCode(e.rc())
 	switch class := classes[canonical]; {
+	case e.Code == tbsBlocked, e.Code == tbsEmbeddedBlocked:
+		return ErrUnsupported
 	case canonical == tpm2.TPMRCIntegrity && e.Command == "Load":
 		return ErrOtherTPM
 	case canonical == tpm2.TPMRCBinding && e.Command == "Load":
@@ -114,6 +122,9 @@ func (e *CommandError) Error() string {
 	}
 	advice := strings.TrimPrefix(class.Error(), "tpm: ")
 	switch {
+	case e.Code == tbsBlocked, e.Code == tbsEmbeddedBlocked:
+		return fmt.Sprintf("tpm: %s: Windows lets programs of this account not use the command: run it as an administrator or a "+
+			"service (TPM_E_COMMAND_BLOCKED, %#x)", e.Command, e.Code)
 	case class == ErrOtherTPM:
 		advice = "the key was made under another storage key: in another TPM, or in this one before it was cleared; or its " +
 			"file is damaged. Make new keys and register them"

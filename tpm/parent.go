@@ -10,9 +10,10 @@ import (
 )
 
 // ErrOtherTPM is matched by errors about a TPM whose storage key is not the pinned one: it is another TPM, or this one has
-// been cleared. The keys that were made under the pinned one are gone.
-var ErrOtherTPM = errors.New("tpm: this is another TPM, or it has been cleared: keys that were made in it before are gone, " +
-	"make new ones and register them")
+// been cleared. The keys that were made under the pinned one are gone then. If somebody has only taken the storage key
+// from its persistent handle, they work again when it is back.
+var ErrOtherTPM = errors.New("tpm: this is another TPM, or it has been cleared, or its storage key was taken away: keys " +
+	"that were made in it before are gone, make new ones and register them")
 
 // parent is a storage key: keys are made and loaded under it, sessions are salted to it.
 type parent struct {

@@ -1,6 +1,7 @@
 package tpm
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"sync"
@@ -165,7 +166,26 @@ func TestBind(t *testing.T) {
 		_, err = store.NewSigner()
 		require.NoError(t, err)
 	}
-	pin[5]++ // the caller's
+	device := tpm.Path()
+	require.NoError(t, tpm.Close())
+	other := bytes.Clone(pin)
+	other[5]++
+	tpm, err = Open(device, &Options{ParentName: other})
+	require.NoError(t, err)
+	defer tpm.Close()
+	_, err = tpm.Store().Bind(pin)
+	require.ErrorIs(t, err, ErrOtherTPM, "the options' pin holds too")
+	_, err = tpm.Store().NewSigner()
+	require.ErrorIs(t, err, ErrOtherTPM)
+}
+
+// TestBindKeepsACopy lets the caller change what it was given.
+func TestBindKeepsACopy(t *testing.T) {
+	_, tpm := opened(t, nil)
+	store := tpm.Store()
+	pin, err := store.Bind(nil)
+	require.NoError(t, err)
+	pin[5]++
 	_, err = store.NewSigner()
 	require.NoError(t, err)
 }

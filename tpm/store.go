@@ -21,6 +21,9 @@ func (s *Store) Kind() string { return "tpm2" }
 // first use, it takes the one that it finds, to be stored by the caller. From then on the TPM uses no other one. The error
 // matches [ErrOtherTPM] if the name is not the stored one.
 func (s *Store) Bind(pin []byte) (now []byte, err error) {
+	if want := s.t.opts.ParentName; len(want) > 0 && len(pin) > 0 && !bytes.Equal(want, pin) {
+		return nil, ErrOtherTPM
+	}
 	err = s.t.use(context.Background(), func(c *conn) error {
 		before := c.t.cache.pin
 		if want := pin; !bytes.Equal(before, want) || want == nil {
