@@ -16,6 +16,7 @@ func Key(key crypto.PrivateKey) {
 	switch k := key.(type) {
 	case *ecdsa.PrivateKey:
 		if k != nil {
+			//lint:ignore SA1019 the words of the number itself are overwritten
 			number(k.D)
 		}
 	case *rsa.PrivateKey:

@@ -38,6 +38,7 @@ func TestKey(t *testing.T) {
 		key, err := ecdsa.GenerateKey(curve, rand.Reader)
 		require.NoError(t, err)
 		public := key.PublicKey
+		//lint:ignore SA1019 the words of the number itself are overwritten
 		check := wiped(t, key.D)
 		wipe.Key(key)
 		check()

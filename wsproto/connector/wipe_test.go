@@ -24,6 +24,7 @@ type lookingIssuer struct {
 func (i *lookingIssuer) Prepare(ctx context.Context, o *connector.Order) (*connector.Prepared, error) {
 	p, err := i.modelIssuer.Prepare(ctx, o)
 	if err == nil {
+		//lint:ignore SA1019 the words of the number itself are overwritten
 		i.keys = append(i.keys, p.Key.(*ecdsa.PrivateKey).D.Bits())
 	}
 	return p, err
@@ -111,6 +112,7 @@ func TestEncodedKeysAreWiped(t *testing.T) {
 				require.NoError(t, j.Prepare())
 				require.NoError(t, j.Seal())
 			}
+			//lint:ignore SA1019 the words of the number itself are overwritten
 			encoded, words := j.PrivateKey(), j.Key().(*ecdsa.PrivateKey).D.Bits()
 			require.NotEqual(t, make([]byte, len(encoded)), encoded)
 			j.Forget()

@@ -161,19 +161,19 @@ func (f *fake) end() {
 }
 
 // refused proves, and returns the error and the close code that it must end with.
-func (w *world) refused(i *identity, code wsproto.EnrollmentCode) (error, wsproto.CloseCode) {
+func (w *world) refused(i *identity, code wsproto.EnrollmentCode) (wsproto.CloseCode, error) {
 	w.t.Helper()
 	f := w.connect(i)
 	_, err := f.prove(code)
 	require.Error(w.t, err)
 	closed := closeCode(w.t, <-f.ended)
 	synctest.Wait()
-	return err, closed
+	return closed, err
 }
 
 func (w *world) attestationRefused(i *identity, code wsproto.EnrollmentCode, text string) {
 	w.t.Helper()
-	err, closed := w.refused(i, code)
+	closed, err := w.refused(i, code)
 	require.ErrorIs(w.t, err, wsproto.CodeAttestation)
 	require.ErrorContains(w.t, err, text)
 	require.Equal(w.t, wsproto.CloseAttestation, closed)
@@ -454,7 +454,7 @@ func TestVerifierFails(t *testing.T) {
 				s.verifier.instead(answer)
 				i := newIdentity(t).attested(t, "A", gateway.LevelVerified)
 				start := time.Now()
-				err, closed := s.refused(i, s.code(ca1()))
+				closed, err := s.refused(i, s.code(ca1()))
 				require.ErrorIs(t, err, wsproto.CodeUnavailable)
 				require.NotContains(t, err.Error(), "chip")
 				require.Equal(t, wsproto.CloseUnavailable, closed)
@@ -485,7 +485,7 @@ func TestVerifierHangsForAll(t *testing.T) {
 			return nil, ok, nil
 		})
 		for range 40 {
-			err, _ := s.refused(newIdentity(t).attested(t, "A", gateway.LevelVerified), wsproto.EnrollmentCode{})
+			_, err := s.refused(newIdentity(t).attested(t, "A", gateway.LevelVerified), wsproto.EnrollmentCode{})
 			require.ErrorIs(t, err, wsproto.CodeUnavailable)
 		}
 		require.Equal(t, 16, s.verifier.took())

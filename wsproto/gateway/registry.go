@@ -12,9 +12,6 @@ import (
 	"github.com/adcskit/adcskit/wsproto"
 )
 
-// connectorID is the id of the connector with this identity key, given the key's fingerprint.
-func connectorID(fingerprint []byte) string { return hex.EncodeToString(fingerprint) }
-
 // CodeOptions are what the tenant may say about an enrollment code. Nil is all defaults.
 type CodeOptions struct {
 	// CAs are assigned to the connector that registers with the code. Without any it gets no jobs until [Gateway.Assign].

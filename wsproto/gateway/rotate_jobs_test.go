@@ -202,7 +202,7 @@ func TestRotationHasALimit(t *testing.T) {
 		require.NoError(t, f.finish(o, 2, wsproto.Outcome{Kind: wsproto.Pending, RequestID: 5, RetryAfterMS: 7_200_000}))
 		f.end()
 		next := last.rotated(t)
-		err, closed := w.refused(next, wsproto.EnrollmentCode{})
+		closed, err := w.refused(next, wsproto.EnrollmentCode{})
 		require.ErrorIs(t, err, wsproto.CodeBusy)
 		require.Equal(t, wsproto.CloseUnavailable, closed)
 		time.Sleep(time.Hour) // the key that nothing is encrypted to is forgotten

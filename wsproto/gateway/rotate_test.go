@@ -104,7 +104,7 @@ func TestRotation(t *testing.T) {
 		w.again(b).end()
 		require.Empty(t, w.takeAlarms())
 
-		err, closed := w.refused(a, wsproto.EnrollmentCode{})
+		closed, err := w.refused(a, wsproto.EnrollmentCode{})
 		require.ErrorIs(t, err, wsproto.CodeRevoked)
 		require.ErrorContains(t, err, "replaced")
 		require.Equal(t, wsproto.CloseRevoked, closed)
@@ -137,7 +137,7 @@ func TestRotationTwice(t *testing.T) {
 		require.Empty(t, state.FormerKeys)
 		require.Len(t, w.record(c).Former, 2, "jobs may still name the connector by its former ids")
 		for _, gone := range []*identity{a, b} {
-			err, _ := w.refused(gone, wsproto.EnrollmentCode{})
+			_, err := w.refused(gone, wsproto.EnrollmentCode{})
 			require.ErrorIs(t, err, wsproto.CodeRevoked)
 		}
 	})
@@ -199,7 +199,7 @@ func TestRotationRefused(t *testing.T) {
 				k := ctx(w)
 				c.prepare(t, w, k.a, k.b)
 				state, before := w.record(k.a).State, w.record(k.a).Successor
-				err, closed := w.refused(k.b, w.code(ca1()))
+				closed, err := w.refused(k.b, w.code(ca1()))
 				require.ErrorIs(t, err, c.code)
 				require.Equal(t, c.closing, closed)
 				alarms := w.takeAlarms()
@@ -350,7 +350,7 @@ func TestRotationOvertaken(t *testing.T) {
 				require.NoError(t, err)
 			}
 		}
-		err, closed := w.refused(slow, wsproto.EnrollmentCode{})
+		closed, err := w.refused(slow, wsproto.EnrollmentCode{})
 		require.ErrorIs(t, err, wsproto.CodeRevoked)
 		require.Equal(t, wsproto.CloseRevoked, closed)
 		require.Nil(t, store.before)
