@@ -178,7 +178,7 @@ func (s *session) admitPending(ctx context.Context, c *Connector) error {
 	}
 	waiting, now := 0, time.Now()
 	for _, o := range all {
-		if o.State != wsproto.StatePending || o.Predecessor != "" { // one in a rotation waits for nobody
+		if o.State != wsproto.StatePending || o.succeeds(all) { // one in a rotation waits for nobody
 			continue
 		}
 		if !s.g.connected(o, now) && now.Sub(o.Seen) > staleRegistration {

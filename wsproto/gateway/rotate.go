@@ -21,6 +21,10 @@ import (
 // Without the first one a repeated statement could not be told from one that comes back after the new connector was
 // removed. The jobs of the predecessor follow when they are touched: see Job.inherit.
 
+// maxFormer bounds Connector.Former: a connector may rotate its keys as often as it likes. Of the ids that are forgotten a
+// job can only be one that it gave up long ago.
+const maxFormer = 256
+
 // follows reports whether c has taken over from the connector with this id.
 func (c *Connector) follows(id string) bool {
 	return slices.ContainsFunc(c.Former, func(f FormerKeys) bool { return f.Connector == id })
@@ -29,8 +33,13 @@ func (c *Connector) follows(id string) bool {
 // handsOver reports whether c is revoked because another connector is about to take over from it.
 func (c *Connector) handsOver(all []*Connector) bool {
 	return c.Successor != "" && slices.ContainsFunc(all, func(s *Connector) bool {
-		return s.ID == c.Successor && s.State == wsproto.StatePending && s.Predecessor == c.ID
+		return s.ID == c.Successor && s.State != wsproto.StateRevoked && s.Predecessor == c.ID && !s.follows(c.ID)
 	})
+}
+
+// succeeds reports whether c is about to take over from a connector that is revoked because of that.
+func (c *Connector) succeeds(all []*Connector) bool {
+	return slices.ContainsFunc(all, func(o *Connector) bool { return o.ID == c.Predecessor && o.Successor == c.ID })
 }
 
 // canOpen reports whether a checkpoint is encrypted to a key that the connector has.
@@ -66,6 +75,13 @@ func (c *Connector) takeOver(old *Connector, now time.Time) {
 	key := wsproto.FingerprintSPKI(old.DecryptionKey)
 	c.Former = append(c.Former, old.Former...)
 	c.Former = append(c.Former, FormerKeys{Connector: old.ID, Decryption: key[:], Replaced: now})
+	for len(c.Former) > maxFormer {
+		i := slices.IndexFunc(c.Former, func(f FormerKeys) bool { return len(f.Decryption) == 0 })
+		if i < 0 {
+			break // not reached: mayReplace bounds those
+		}
+		c.Former = slices.Delete(c.Former, i, i+1)
+	}
 	for _, ca := range old.CAs {
 		if !slices.Contains(c.CAs, ca) {
 			c.CAs = append(c.CAs, ca)
@@ -96,7 +112,7 @@ func (s *session) succeed(ctx context.Context, c *Connector) (*succession, error
 		return nil, &refusedError{wsproto.CodeNotAuthenticated, wsproto.CloseNotAuthenticated, "the rotation does not verify"}
 	}
 	id := wsproto.FingerprintSPKI(statement.IdentityKey).String()
-	if c.State == wsproto.StateActive && c.follows(id) {
+	if c.follows(id) {
 		return nil, nil // repeated
 	}
 	old, err := s.g.cfg.Store.Connector(ctx, s.tenant, id)
@@ -111,11 +127,15 @@ func (s *session) succeed(ctx context.Context, c *Connector) (*succession, error
 		return nil, nil
 	case old.Successor != c.ID:
 		return nil, s.rotationRefused(ctx, c, old)
-	case c.Version == 0 || c.Predecessor != old.ID || c.State != wsproto.StatePending:
+	case c.Version == 0 || c.Predecessor != old.ID:
 		return nil, nil // it was complete once; the successor has been removed since
 	}
+	done := &succession{old: old}
+	if rank(c.Attestation) < rank(old.Attestation) { // accepted before the interruption, and perhaps not told
+		done.alarms = append(done.alarms, s.lowered(c, old))
+	}
 	c.takeOver(old, time.Now())
-	return &succession{old: old}, nil
+	return done, nil
 }
 
 // replace makes c the successor of an active connector.
@@ -174,12 +194,20 @@ func (s *session) mayReplace(ctx context.Context, c, old *Connector) ([]Alarm, e
 	if rank(c.Attestation) >= rank(old.Attestation) {
 		return nil, nil
 	}
-	text := fmt.Sprintf("rotation from keys that are %q to keys that are %q", old.Attestation, c.Attestation)
+	lowered := s.lowered(c, old)
 	if s.g.least(s.tenant) > rankSoftware {
-		s.alarmAttestation(old.ID, text+" was refused")
-		return nil, attestationRefused(text + " is not accepted")
+		s.alarmAttestation(old.ID, lowered.Message+" was refused")
+		return nil, attestationRefused(lowered.Message + " is not accepted")
 	}
-	return []Alarm{{Tenant: s.tenant, Connector: c.ID, Kind: AlarmAttestation, Source: s.source, Message: text}}, nil
+	return []Alarm{lowered}, nil
+}
+
+// lowered is the alarm about a rotation to keys of a lower level.
+func (s *session) lowered(c, old *Connector) Alarm {
+	return Alarm{
+		Tenant: s.tenant, Connector: c.ID, Kind: AlarmAttestation, Source: s.source,
+		Message: fmt.Sprintf("rotation from keys that are %q to keys that are %q", old.Attestation, c.Attestation),
+	}
 }
 
 // rotationRefused refuses a statement of a key that is revoked, or has another successor.
@@ -214,7 +242,8 @@ func (s *session) succeeded(c *Connector, done *succession) {
 }
 
 // prune forgets former keys that no checkpoint needs any more. A key is needed at least as long as a message of its
-// connector may be on its way to the store. Ids stay as long as a job can name them.
+// connector may be on its way to the store. Ids stay as long as a job can name them, that of the predecessor for good: it
+// says that the rotation is complete.
 func (s *session) prune(ctx context.Context, c *Connector) error {
 	now, t := time.Now(), &s.g.timing
 	for i := range c.Former {
@@ -233,7 +262,7 @@ func (s *session) prune(ctx context.Context, c *Connector) error {
 		}
 	}
 	c.Former = slices.DeleteFunc(c.Former, func(f FormerKeys) bool {
-		return len(f.Decryption) == 0 && now.After(f.Replaced.Add(t.Life+t.Hold+t.Retention))
+		return len(f.Decryption) == 0 && f.Connector != c.Predecessor && now.After(f.Replaced.Add(t.Life+t.Hold+t.Retention))
 	})
 	return nil
 }

@@ -473,3 +473,105 @@ func (s *mortal) PutConnector(ctx context.Context, c *gateway.Connector) error {
 	}
 	return s.Store.PutConnector(ctx, c)
 }
+
+// TestApprovedDuringARotation: a person who approves new keys between the writes does not keep them from what is theirs.
+func TestApprovedDuringARotation(t *testing.T) {
+	for writes := 1; writes < 3; writes++ {
+		store := &mortal{Store: gateway.NewMemoryStore()}
+		bubble(t, func(c *gateway.Config) {
+			c.Store = store
+			c.Timing = &gateway.Timing{Life: time.Hour, Hold: 5 * time.Hour, Retention: time.Hour}
+		}, func(t *testing.T, w *world) {
+			a := newIdentity(t)
+			f := w.enroll(a)
+			id := w.order()
+			stages()[0].to(t, f, a, <-f.offers, newIdentity(t))
+			f.end()
+			b := a.rotated(t)
+			store.dying, store.left = true, writes
+			f = w.connect(b)
+			_, err := f.prove(wsproto.EnrollmentCode{})
+			require.ErrorIs(t, err, wsproto.CodeUnavailable)
+			f.end()
+			store.dying = false
+			require.NoError(t, w.g.Approve(t.Context(), "acme", b.id()))
+			time.Sleep(3 * time.Hour)
+			require.Equal(t, gateway.JobQueued, w.job(id).State, "the new keys will open it")
+			f, state := w.connected(b)
+			require.Equal(t, [][]byte{a.decryption()}, state.FormerKeys, "%d writes", writes)
+			require.Equal(t, []wsproto.CAAssignment{ca1()}, (<-f.configured).CAs)
+			require.EqualValues(t, 5, (<-f.offers).Checkpoint.RequestID)
+
+			require.NoError(t, w.g.Assign(t.Context(), "acme", b.id(), []wsproto.CAAssignment{ca2()}))
+			f.end()
+			for range 2 { // the first one forgets what is too old
+				time.Sleep(10 * time.Hour)
+				f, _ = w.connected(b)
+				require.Equal(t, []wsproto.CAAssignment{ca2()}, w.info(b.id()).CAs, "a late repetition takes nothing over again")
+				f.end()
+			}
+		})
+	}
+}
+
+// TestLowerLevelAfterAnInterruption: the keys of a lower level are told also if another connection completes the rotation.
+func TestLowerLevelAfterAnInterruption(t *testing.T) {
+	for writes := range 4 {
+		store := &mortal{Store: gateway.NewMemoryStore()}
+		verifier := new(fakeVerifier)
+		bubble(t, func(c *gateway.Config) { c.Store, c.AttestationVerifier = store, verifier }, func(t *testing.T, w *world) {
+			a := newIdentity(t).attested(t, "A", gateway.LevelVerified)
+			w.enroll(a).end()
+			b := a.rotated(t)
+			store.dying, store.left = true, writes
+			f := w.connect(b)
+			f.prove(wsproto.EnrollmentCode{})
+			f.end()
+			store.dying = false
+			w.connected(b)
+			alarms := w.takeAlarms()
+			require.Len(t, alarms, 1, "%d writes", writes)
+			require.Equal(t, gateway.AlarmAttestation, alarms[0].Kind)
+			require.Equal(t, b.id(), alarms[0].Connector)
+		})
+	}
+}
+
+// TestAbandonedRotation: what is left of a rotation that was given up before anything came of it goes like other
+// registrations that nobody waits for.
+func TestAbandonedRotation(t *testing.T) {
+	store := &mortal{Store: gateway.NewMemoryStore()}
+	bubble(t, func(c *gateway.Config) { c.Store = store }, func(t *testing.T, w *world) {
+		a := newIdentity(t)
+		w.enroll(a).end()
+		b := a.rotated(t)
+		store.dying, store.left = true, 1
+		f := w.connect(b)
+		_, err := f.prove(wsproto.EnrollmentCode{})
+		require.Error(t, err)
+		f.end()
+		store.dying = false
+		time.Sleep(3 * time.Hour)
+		w.connected(newIdentity(t))
+		_, err = w.store.Connector(t.Context(), "acme", b.id())
+		require.ErrorIs(t, err, gateway.ErrNotFound)
+		_, state := w.connected(b)
+		require.Equal(t, wsproto.StateActive, state.State, "it can still be done")
+	})
+}
+
+// TestRotationForEver: what is kept of former keys has a bound.
+func TestRotationForEver(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, w *world) {
+		last := newIdentity(t)
+		f := w.enroll(last)
+		for range 270 {
+			f.end()
+			time.Sleep(5 * time.Minute)
+			last = last.rotated(t)
+			f, _ = w.connected(last)
+		}
+		require.Equal(t, 256, len(w.record(last).Former))
+		require.Len(t, w.record(last).Former[255].Decryption, 32)
+	})
+}
