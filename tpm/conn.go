@@ -21,6 +21,7 @@ type conn struct {
 	cleared bool             // everything that we don't know has been flushed in this section
 	used    []tpm2.TPMHandle // keys that this section works with, which must not make room for others
 	parents []parent         // storage keys found in this section
+	owner   *session         // for the owner's hierarchy, if it has an authorization value
 }
 
 // Waiting for a TPM that is busy: 10, 20, 40 … milliseconds, three and a half seconds in all.

@@ -252,6 +252,24 @@ func TestChainInTheTPM(t *testing.T) {
 	assert.Equal(t, [][]byte{m.Intermediate().Raw}, p.said(t).EK.Intermediates, "roots are of no use to a verifier")
 }
 
+// Many indexes that the owner alone may read take one session, not one each: a TPM has three.
+func TestChainForTheOwner(t *testing.T) {
+	device := tpmtest.Start(t, nil)
+	m, auth := device.Manufacturer(), []byte("owner")
+	chain := m.Intermediate().Raw
+	device.Do(func(tp transport.TPM) {
+		for i := range 6 {
+			part := chain[i*len(chain)/6 : (i+1)*len(chain)/6]
+			setIndexFor(t, tp, 0x01c00100+tpm2.TPMHandle(i), part, false, true)
+		}
+		_, err := tpm2.HierarchyChangeAuth{AuthHandle: tpm2.TPMRHOwner, NewAuth: tpm2.TPM2BAuth{Buffer: auth}}.Execute(tp)
+		require.NoError(t, err)
+	})
+	p := newParty(t, open(t, device, &tpm.Options{OwnerAuth: auth}))
+	level, detail := p.attest(t, tpm.NewVerifier(tpm.VerifierOptions{Roots: m.Roots()}))
+	assert.Equal(t, tpm.LevelVerified, level, detail)
+}
+
 // What somebody else keeps where certificates of CAs may be is not asked for with a guess that counts.
 func TestNoGuessesForTheChain(t *testing.T) {
 	device := tpmtest.Start(t, nil)

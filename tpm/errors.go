@@ -11,8 +11,8 @@ import (
 // What a TPM's refusal of a command means for whoever called. A [CommandError] matches one of them, or none. Each text
 // says what can be done.
 var (
-	// ErrLockout: TPM_RC_LOCKOUT. Keys that this package makes are not subject to it; the owner's and the endorsement
-	// hierarchy may be.
+	// ErrLockout: TPM_RC_LOCKOUT. Keys that this package makes, the storage keys above them, endorsement keys by their policy
+	// and the hierarchies of the owner and the endorsement are not subject to it (part 1, 19.8); keys of others may be.
 	ErrLockout = errors.New("tpm: after too many wrong authorization values the TPM takes none for a while: " +
 		"wait (TPM2_PT_LOCKOUT_INTERVAL says how long), or reset it with the lockout hierarchy's " +
 		"(tpm2_dictionarylockout --clear-lockout), and mend the value before the next attempt")

@@ -156,20 +156,32 @@ func (c *conn) ownerAuth() (tpm2.AuthHandle, error) {
 	if len(c.t.auth.owner()) == 0 {
 		return h, nil
 	}
+	if c.owner == nil {
+		s, err := c.ownerSession()
+		if err != nil {
+			return h, err
+		}
+		c.owner = s
+	}
+	h.Auth = authorization{session: c.owner, auth: c.t.auth.owner()}
+	return h, nil
+}
+
+// ownerSession starts a session that is salted to a key of the null hierarchy.
+func (c *conn) ownerSession() (*session, error) {
 	response, err := run(c, tpm2.CreatePrimary{PrimaryHandle: tpm2.TPMRHNull, InPublic: tpm2.New2B(*storageTemplate(false))})
 	if err != nil {
-		return h, err
+		return nil, err
 	}
 	public, _, err := publicArea(response.OutPublic)
 	if err != nil || !storageKey(public) {
-		return h, c.malformed(errors.Join(errors.New("the key for a salt is not what was asked for"), err))
+		return nil, c.malformed(errors.Join(errors.New("the key for a salt is not what was asked for"), err))
 	}
 	s, err := c.saltedSession(response.ObjectHandle, public, tpm2.TPMSEHMAC)
 	if err != nil {
-		return h, err
+		return nil, err
 	}
-	h.Auth = authorization{session: s, auth: c.t.auth.owner()}
-	return h, c.flush(response.ObjectHandle)
+	return s, c.flush(response.ObjectHandle)
 }
 
 // publicArea parses a public area and computes its name.
