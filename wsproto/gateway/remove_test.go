@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -192,6 +193,48 @@ func TestReplace(t *testing.T) {
 		require.Len(t, last.CAs, 2)
 		_, err := w.store.Connector(ctx, "acme", lost.id())
 		require.ErrorIs(t, err, gateway.ErrNotFound)
+	})
+}
+
+// TestDeleteWithManyJobs at the CA: each of them ends.
+func TestDeleteWithManyJobs(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, w *world) {
+		i := newIdentity(t)
+		w.enroll(i).end()
+		const jobs = 150
+		for n := range jobs {
+			require.NoError(t, w.store.PutJob(t.Context(), &gateway.Job{
+				Tenant: "acme", ID: fmt.Sprint("job-", n), State: gateway.JobQueued, CA: ca1(), Order: []byte(`{}`),
+				NotBefore: time.Now().Add(time.Hour), GiveUp: time.Now().Add(24 * time.Hour),
+				Checkpoint: &wsproto.Checkpoint{
+					State: wsproto.CheckpointPending, RequestID: 5, Sealed: []wsproto.SealedPart{{Key: i.decryption()}},
+				},
+			}))
+		}
+		require.NoError(t, w.g.Delete(t.Context(), "acme", i.id()))
+		for n := range jobs {
+			require.Equal(t, wsproto.Lost, w.job(fmt.Sprint("job-", n)).Outcome.Kind)
+		}
+	})
+}
+
+// TestReplaceWithTooManyCAs changes nothing.
+func TestReplaceWithTooManyCAs(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, w *world) {
+		a, b := newIdentity(t), newIdentity(t)
+		w.enroll(a).end()
+		w.enroll(b).end()
+		var many []wsproto.CAAssignment
+		for n := range wsproto.MaxCAs {
+			many = append(many, wsproto.CAAssignment{Host: "h", Name: fmt.Sprint(n)})
+		}
+		require.NoError(t, w.g.Assign(t.Context(), "acme", a.id(), many))
+		require.ErrorContains(t, w.g.Replace(t.Context(), "acme", a.id(), b.id()), "assigning CAs")
+		require.Len(t, w.info(a.id()).CAs, wsproto.MaxCAs)
+		require.Len(t, w.info(b.id()).CAs, 1)
+		require.NoError(t, w.g.Assign(t.Context(), "acme", b.id(), nil))
+		require.NoError(t, w.g.Replace(t.Context(), "acme", a.id(), b.id()))
+		require.Len(t, w.info(b.id()).CAs, wsproto.MaxCAs)
 	})
 }
 
