@@ -1,6 +1,7 @@
 package tpm
 
 import (
+	"crypto/rsa"
 	"crypto/x509"
 	"time"
 )
@@ -10,6 +11,12 @@ type trust struct {
 	reason EvidenceReason // "" if it is verified, else why not
 	text   string         // for people
 }
+
+// Bounds of the RSA keys of CAs that the evidence brings.
+const (
+	maxHintBits     = 4096
+	maxHintExponent = 65537
+)
 
 // chains says which certificates are trusted.
 type chains struct {
@@ -54,11 +61,18 @@ func (c *chains) options(hints [][]byte) x509.VerifyOptions {
 		o.Intermediates = c.intermediates.Clone()
 	}
 	for _, der := range hints {
-		if ca, err := x509.ParseCertificate(der); err == nil {
+		if ca, err := x509.ParseCertificate(der); err == nil && quick(ca) {
 			o.Intermediates.AddCert(ca)
 		}
 	}
 	return o
+}
+
+// quick is true for a CA whose signatures are verified quickly. The hints are from somebody unknown: crypto/x509 verifies up to
+// a hundred signatures, of which each takes ten milliseconds with the largest key that a certificate of this size has room for.
+func quick(ca *x509.Certificate) bool {
+	key, isRSA := ca.PublicKey.(*rsa.PublicKey)
+	return !isRSA || key.N.BitLen() <= maxHintBits && key.E <= maxHintExponent
 }
 
 // verifies is true if there is a chain at that time, of CAs that may issue certificates of endorsement keys.
