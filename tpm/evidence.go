@@ -16,10 +16,13 @@ const (
 	LevelVerified = "tpm-verified"
 	// LevelUnverified: the keys are in something that behaves like a TPM.
 	LevelUnverified = "tpm-unverified"
+	// LevelSoftware: nothing is said that this package understands, so nothing is known.
+	LevelSoftware = "software"
 )
 
 // Bounds of the three objects, in bytes unless said otherwise. Oversized ones are malformed.
 const (
+	maxUnknown       = 64 << 10 // evidence of any format
 	maxEvidence      = 32 << 10
 	maxActivation    = 4 << 10
 	maxCredentials   = 12 << 10
@@ -71,11 +74,21 @@ type activation struct {
 // decodeEvidence reads evidence and checks its bounds, not yet what it says.
 func decodeEvidence(text json.RawMessage) (*evidence, error) {
 	var e evidence
+	var kind struct {
+		Format string `json:"format"`
+	}
+	// What else is in evidence of another format is for others to read.
+	if err := decodeObject(text, &kind, maxUnknown, "the evidence"); err != nil {
+		return nil, err
+	}
+	if kind.Format != "" && kind.Format != FormatTPM2 {
+		return nil, refuse(EvidenceFormat, "the evidence is of another format than %q", FormatTPM2)
+	}
 	if err := decodeObject(text, &e, maxEvidence, "the evidence"); err != nil {
 		return nil, err
 	}
-	if e.Format != FormatTPM2 {
-		return nil, refuse(EvidenceFormat, "the evidence is of another format than %q", FormatTPM2)
+	if e.Format == "" {
+		return nil, refuse(EvidenceMalformed, "the evidence does not say of which format it is")
 	}
 	if len(e.EK.Public) == 0 || len(e.Keys.Identity) == 0 || len(e.Keys.Decryption) == 0 {
 		return nil, refuse(EvidenceMalformed, "a public area is missing from the evidence")

@@ -10,8 +10,6 @@ type EvidenceReason string
 const (
 	// EvidenceMalformed: not of the format, truncated, oversized, a member twice.
 	EvidenceMalformed EvidenceReason = "malformed"
-	// EvidenceFormat: of another format than "tpm2".
-	EvidenceFormat EvidenceReason = "format"
 	// EvidenceEKPublic: the endorsement key's public area is not by one of the TCG's templates.
 	EvidenceEKPublic EvidenceReason = "ek-public"
 	// EvidenceEKMismatch: the certificate is of another endorsement key.
@@ -32,6 +30,8 @@ const (
 	// EvidenceReplayed: the activation answers another challenge, or one that was answered before.
 	EvidenceReplayed EvidenceReason = "replayed"
 
+	// EvidenceFormat: of another format than "tpm2", so it says nothing to this package.
+	EvidenceFormat EvidenceReason = "format"
 	// EvidenceEKMissing: there is no certificate, and the endorsement key is not on the list.
 	EvidenceEKMissing EvidenceReason = "ek-certificate-missing"
 	// EvidenceEKCertificate: the certificate cannot be read, or is not one of an endorsement key.
@@ -42,13 +42,13 @@ const (
 	EvidenceEKUntrusted EvidenceReason = "ek-certificate-untrusted"
 )
 
-// EvidenceReasons lists all reasons. The last four make a lower level, and an error only if
+// EvidenceReasons lists all reasons. The last five make a lower level, and an error only if
 // [VerifierOptions.RequireVerified] is set; the others are always errors.
 func EvidenceReasons() []EvidenceReason {
 	return []EvidenceReason{
-		EvidenceMalformed, EvidenceFormat, EvidenceEKPublic, EvidenceEKMismatch, EvidenceKeyMismatch, EvidenceKeysSwapped,
+		EvidenceMalformed, EvidenceEKPublic, EvidenceEKMismatch, EvidenceKeyMismatch, EvidenceKeysSwapped,
 		EvidenceKeyAlgorithm, EvidenceKeyAttributes, EvidenceKeyPolicy, EvidenceActivation, EvidenceReplayed,
-		EvidenceEKMissing, EvidenceEKCertificate, EvidenceEKExpired, EvidenceEKUntrusted,
+		EvidenceFormat, EvidenceEKMissing, EvidenceEKCertificate, EvidenceEKExpired, EvidenceEKUntrusted,
 	}
 }
 

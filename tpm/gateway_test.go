@@ -169,7 +169,6 @@ func TestGatewayRefusesEvidence(t *testing.T) {
 		},
 		tpm.EvidenceEKMismatch: func(a *softwareAttester) { a.said.EK.Certificate = honest.said.EK.Certificate },
 		tpm.EvidenceMalformed:  func(a *softwareAttester) { a.lie = json.RawMessage(`{"format":"tpm2"}`) },
-		tpm.EvidenceFormat:     func(a *softwareAttester) { a.lie = json.RawMessage(`{"format":"none"}`) },
 	} {
 		t.Run(string(reason), func(t *testing.T) {
 			a := &softwareAttester{softwareTPM: newSoftwareTPM(t, tpmtest.ECC, m)}
@@ -177,6 +176,19 @@ func TestGatewayRefusesEvidence(t *testing.T) {
 			w.refuses(a, reason)
 		})
 	}
+	assert.Empty(t, w.connectors())
+}
+
+// TestGatewayIgnoresOtherFormats: evidence that others may understand is no lie, only less than this tenant asks for.
+func TestGatewayIgnoresOtherFormats(t *testing.T) {
+	m := tpmtest.NewManufacturer(t)
+	w := newTenant(t, trusting(m))
+	a := &softwareAttester{softwareTPM: newSoftwareTPM(t, tpmtest.ECC, m)}
+	a.lie = json.RawMessage(`{"format":"none"}`)
+	e := w.connect(a, nil)
+	require.ErrorIs(t, e.Err, wsproto.CodeAttestation)
+	assert.ErrorContains(t, e.Err, "format")
+	assert.Empty(t, w.alarms)
 	assert.Empty(t, w.connectors())
 }
 

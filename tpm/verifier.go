@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -26,8 +27,8 @@ type VerifierOptions struct {
 	// AllowEK is asked too, if it is set, whether an endorsement key is trusted by a tenant. It runs on the goroutine
 	// of the call and may block. Its error ends the call.
 	AllowEK func(ctx context.Context, tenant string, hash [32]byte) (bool, error)
-	// RequireVerified makes an error of every endorsement key that is not verified, with the reason. Without it the
-	// level is lower, and the caller decides.
+	// RequireVerified makes an error of every endorsement key that is not verified, and of evidence of another format,
+	// with the reason. Without it the level is lower, and the caller decides.
 	RequireVerified bool
 	// Time is the clock for the validity of certificates, by default time.Now.
 	Time func() time.Time
@@ -58,6 +59,8 @@ func NewVerifier(o VerifierOptions) *Verifier {
 // once; the level is [LevelVerified] or [LevelUnverified], the detail says in a line for people which endorsement key
 // it is and why the level is not higher.
 //
+// Evidence of another format proves nothing: there are no credentials then, and the level is [LevelSoftware].
+//
 // What contradicts itself is an [*EvidenceError] here or from verify, whatever the level that the caller wants.
 func (v *Verifier) Challenge(
 	ctx context.Context, tenant string, evidence json.RawMessage, identityKey, decryptionKey []byte,
@@ -68,6 +71,9 @@ func (v *Verifier) Challenge(
 		return nil, nil, err
 	}
 	e, err := decodeEvidence(evidence)
+	if errors.Is(err, EvidenceFormat) && !v.options.RequireVerified {
+		return nil, ununderstood, nil
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -95,6 +101,11 @@ func (v *Verifier) Challenge(
 		return level, detail, nil
 	}
 	return credentials, verify, nil
+}
+
+// ununderstood is the verdict on evidence of another format: no lie, but nothing.
+func ununderstood(json.RawMessage) (level, detail string, err error) {
+	return LevelSoftware, "the evidence is of a format that is not known here", nil
 }
 
 // trust says whether an endorsement key is trusted. A certificate of another key is a lie, whatever it is worth.

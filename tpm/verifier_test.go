@@ -65,8 +65,7 @@ func TestVerifierRefusesLies(t *testing.T) {
 		change func(s *softwareTPM)
 		want   tpm.EvidenceReason
 	}{
-		"another format": {func(s *softwareTPM) { s.said.Format = "tpm3" }, tpm.EvidenceFormat},
-		"no format":      {func(s *softwareTPM) { s.said.Format = "" }, tpm.EvidenceFormat},
+		"no format": {func(s *softwareTPM) { s.said.Format = "" }, tpm.EvidenceMalformed},
 		"endorsement key that signs": {func(s *softwareTPM) {
 			s.ek.ObjectAttributes.SignEncrypt = true
 			s.said.EK.Public = tpm2.Marshal(s.ek)
@@ -250,10 +249,29 @@ func TestVerifierRefusesWhatIsNoEvidence(t *testing.T) {
 		})
 	}
 	_, _, err := trusting(m).Challenge(t.Context(), "acme", json.RawMessage(`{"Format":"tpm2"}`), nil, nil)
-	assert.ErrorIs(t, err, tpm.EvidenceFormat, "names match exactly")
+	assert.ErrorIs(t, err, tpm.EvidenceMalformed, "names match exactly")
 	_, _, err = trusting(m).Challenge(t.Context(), "acme", json.RawMessage(strings.Replace(good, `{"f`, `{"new":[1],"f`, 1)),
 		s.identityKey(), s.decryptionKey())
 	assert.NoError(t, err, "what is not known is ignored")
+}
+
+// Evidence that others may understand is no lie, and proves nothing here.
+func TestVerifierIgnoresOtherFormats(t *testing.T) {
+	for _, evidence := range []string{
+		`{"format":"tpm3"}`, `{"format":"enclave","ek":[1],"keys":"x","big":"` + strings.Repeat("x", 40000) + `"}`,
+	} {
+		v := tpm.NewVerifier(tpm.VerifierOptions{})
+		credentials, verify, err := v.Challenge(t.Context(), "acme", json.RawMessage(evidence), nil, nil)
+		require.NoError(t, err)
+		assert.Nil(t, credentials)
+		level, detail, err := verify(nil)
+		require.NoError(t, err)
+		assert.Equal(t, tpm.LevelSoftware, level)
+		assert.Contains(t, detail, "format")
+		strict := tpm.NewVerifier(tpm.VerifierOptions{RequireVerified: true})
+		_, _, err = strict.Challenge(t.Context(), "acme", json.RawMessage(evidence), nil, nil)
+		assert.ErrorIs(t, err, tpm.EvidenceFormat)
+	}
 }
 
 func TestVerifierChecksTheChain(t *testing.T) {
