@@ -179,8 +179,8 @@ func TestProtocolShowsTheVectors(t *testing.T) {
 	v := loadVectors(t)
 	assert.Equal(t, []string{
 		v.Hello, v.Challenge, v.Transcripts[wsproto.ContextChallenge], v.Challenge1, v.Transcripts[wsproto.ContextAuthenticate],
-		v.Authenticate, v.EnrollmentCode, v.EnrollmentHash, v.EnrollmentMAC, v.Order, v.OrderDigest, v.SealInfo,
-		v.SealedOrder, v.RecipientSigned, v.BundleInfo,
+		v.Authenticate, v.EnrollmentCode, v.EnrollmentHash, v.EnrollmentMAC, v.RotationSigned, v.Order, v.OrderDigest,
+		v.SealInfo, v.SealedOrder, v.RecipientSigned, v.BundleInfo,
 	}, shown)
 	assert.Contains(t, example, "`"+v.EnrollmentID+"`")
 	assert.Contains(t, example, fmt.Sprintf("Tenant `%s`, authority `%s`", v.Tenant, v.Authority))
