@@ -51,7 +51,7 @@ func (f Fingerprint) Equal(b []byte) bool { return bytes.Equal(f[:], b) }
 const maxSPKI = 128
 
 // ErrKeyType says that a key is not on P-256, or is not encoded as protocol v1 requires.
-var ErrKeyType = errors.New("wsproto: not a P-256 key as protocol v1 requires")
+var ErrKeyType = errors.New("wsproto: not a P-256 key (SubjectPublicKeyInfo) as protocol v1 requires")
 
 // ParsePublicKey reads a SubjectPublicKeyInfo: P-256, the point uncompressed, nothing after it. Any other encoding of
 // the same key is refused, so that a key has one fingerprint.

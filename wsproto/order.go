@@ -42,34 +42,47 @@ type CriticalError struct {
 
 // Error names the member.
 func (e *CriticalError) Error() string {
-	return fmt.Sprintf("wsproto: the order's critical member %q is not understood", e.Member)
+	return fmt.Sprintf("wsproto: the order's critical member %q is absent, or not understood by this version", e.Member)
 }
 
-// DecodeOrder reads the JSON text of an order strictly (see [Unmarshal]), checks its bounds, and that every member
-// named by critical is present and understood; otherwise the error is a *CriticalError. Whether the values make sense
-// together is for the connector to decide.
+// DecodeOrder reads the JSON text of an order strictly (see [Unmarshal]), checks that every member named by critical is
+// present and understood, else the error is a *CriticalError, and then the bounds: what a later version makes of another
+// member is no reason to call its order invalid. Whether the values make sense together is for the connector to decide.
 func DecodeOrder(text []byte) (*Order, error) {
 	var o Order
 	if err := Unmarshal(text, &o); err != nil {
 		return nil, err
 	}
+	if err := o.understood(text); err != nil {
+		return nil, err
+	}
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
+	return &o, nil
+}
+
+// understood checks what is critical in the text of an order.
+func (o *Order) understood(text []byte) error {
 	if len(o.Critical) == 0 {
-		return &o, nil
+		return nil
+	}
+	var c check
+	c.names(o.Critical, "critical")
+	if c.err != nil {
+		return c.err
 	}
 	present, err := memberNames(text)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	known := orderMembers()
 	for _, name := range o.Critical {
 		if !known[name] || !present[name] {
-			return nil, &CriticalError{Member: bound(name, 64)}
+			return &CriticalError{Member: bound(name, 64)}
 		}
 	}
-	return &o, nil
+	return nil
 }
 
 // orderMembers returns the names of the members of an order that this package understands.

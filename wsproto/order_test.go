@@ -123,6 +123,23 @@ func TestDecodeOrderChecksCritical(t *testing.T) {
 	}
 }
 
+// TestCriticalGoesBeforeBounds: what a later version wants of other members, too, may be out of the bounds of this one.
+// The order is then for a newer connector, and not invalid for all of them.
+func TestCriticalGoesBeforeBounds(t *testing.T) {
+	for _, text := range []string{
+		`{"ca":{"host":"h","name":"n"},"template":"t","key":"p256","recipient":{"id":"x","key":"AAAA"},"mlkem":1,"critical":["mlkem"]}`,
+		`{"ca":{"host":"h","name":"n"},"key":"p256","templates":["t"],"critical":["templates"]}`,
+	} {
+		_, err := wsproto.DecodeOrder([]byte(text))
+		var unknown *wsproto.CriticalError
+		assert.ErrorAs(t, err, &unknown, text)
+	}
+	for _, critical := range []string{`[""]`, `["` + strings.Repeat("x", 1025) + `"]`, `[` + strings.Repeat(`"ca",`, 64) + `"ca"]`} {
+		_, err := wsproto.DecodeOrder([]byte(`{"ca":{"host":"h","name":"n"},"template":"t","key":"p256","critical":` + critical + `}`))
+		assert.ErrorIs(t, err, wsproto.ErrBounds)
+	}
+}
+
 func TestDecodeOrderBounds(t *testing.T) {
 	for name, edit := range map[string]func(*wsproto.Order){
 		"no CA":         func(o *wsproto.Order) { o.CA.Host = "" },
@@ -136,6 +153,9 @@ func TestDecodeOrderBounds(t *testing.T) {
 		"no recipient":  func(o *wsproto.Order) { o.Recipient = &wsproto.Recipient{} },
 		"no recipient's id": func(o *wsproto.Order) {
 			o.Recipient = &wsproto.Recipient{Key: fullOrder(t).Recipient.Key}
+		},
+		"a recipient's key of another kind": func(o *wsproto.Order) {
+			o.Recipient = &wsproto.Recipient{ID: "r", Key: []byte("key")}
 		},
 		"no recipient's key": func(o *wsproto.Order) { o.Recipient = &wsproto.Recipient{ID: "r"} },
 		"short signature": func(o *wsproto.Order) {

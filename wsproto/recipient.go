@@ -10,7 +10,7 @@ import (
 )
 
 // ErrRecipient says that an order has no recipient, or one whose key cannot be encrypted to: see [ParseRecipientKey].
-var ErrRecipient = errors.New("wsproto: the recipient's key is not a P-256 or X25519 key as protocol v1 requires")
+var ErrRecipient = errors.New("wsproto: not a P-256 or X25519 key (SubjectPublicKeyInfo) as protocol v1 requires of recipients")
 
 // ParseRecipientKey reads the key of a [Recipient], a SubjectPublicKeyInfo: P-256 with the point uncompressed, or X25519
 // (RFC 8410). Any other encoding of the same key is refused, and so is a key that nobody could open with: an X25519 key

@@ -34,6 +34,13 @@ func (c *check) number(n, least, most int64, member string) {
 	c.that(n >= least && n <= most, member)
 }
 
+func (c *check) names(names []string, member string) {
+	c.that(len(names) <= MaxNames, member)
+	for _, name := range names {
+		c.text(name, 1, maxSubject, member)
+	}
+}
+
 func (c *check) ca(a CAAssignment, member string) {
 	c.text(a.Host, 1, maxName, member+".host")
 	c.text(a.Name, 1, maxName, member+".name")
@@ -159,10 +166,7 @@ func (o *Order) Validate() error {
 		names  []string
 		member string
 	}{{o.DNS, "dns"}, {o.Email, "email"}, {o.URI, "uri"}, {o.IP, "ip"}, {o.UPN, "upn"}, {o.Critical, "critical"}} {
-		c.that(len(list.names) <= MaxNames, list.member)
-		for _, name := range list.names {
-			c.text(name, 1, maxSubject, list.member)
-		}
+		c.names(list.names, list.member)
 	}
 	c.text(o.SID, 0, maxName, "sid")
 	c.text(o.SIDForm, 0, maxKind, "sidForm")
@@ -172,8 +176,9 @@ func (o *Order) Validate() error {
 	if r := o.Recipient; r != nil {
 		c.text(r.ID, 1, maxName, "recipient.id")
 		c.that(len(r.Signature) == 0 || len(r.Signature) >= 8 && len(r.Signature) <= maxSignature, "recipient.signature")
-		_, err := ParseRecipientKey(r.Key)
-		c.that(err == nil, "recipient.key")
+		if _, err := ParseRecipientKey(r.Key); err != nil && c.err == nil {
+			c.err = fmt.Errorf("%w: recipient.key: %w", ErrBounds, err)
+		}
 	}
 	return c.err
 }
