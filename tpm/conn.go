@@ -112,8 +112,8 @@ func run[R any](c *conn, cmd command[R], sessions ...tpm2.Session) (*R, error) {
 			if c.failed != nil { // while room was made
 				err = refused(cmd, c.failed)
 			}
-			if aboutSession(err) { // it may be out of step for good
-				c.t.cache.session = nil
+			if aboutSession(err) {
+				c.dropSession()
 			}
 			return nil, err
 		}
@@ -135,6 +135,14 @@ func execute[R any](c *conn, cmd command[R], sessions ...tpm2.Session) (response
 		return nil, c.malformed(err)
 	}
 	return response, err
+}
+
+// dropSession flushes the session, which may be out of step for good. A TPM has three, and others may be needed.
+func (c *conn) dropSession() {
+	if s := c.t.cache.session; s != nil {
+		c.t.cache.session = nil
+		_ = c.flush(s.handle) // else it goes when the section ends
+	}
 }
 
 // aboutSession is true for a refusal because of a session, such as for a wrong HMAC.
