@@ -149,19 +149,33 @@ func (m *machine) acknowledged(needed [][]byte) {
 	m.former = needed
 }
 
+// enroll registers the machine, which does not stay connected.
+func (m *machine) enroll() {
+	var code wsproto.EnrollmentCode
+	err := insist(func() (err error) {
+		code, _, err = m.w.g.NewEnrollmentCode(m.w.t.Context(), "acme", &gateway.CodeOptions{CAs: []wsproto.CAAssignment{ca1()}})
+		return err
+	})
+	require.NoError(m.w.t, err)
+	err = insist(func() error {
+		f := m.gate().connect(m.identity)
+		_, err := f.prove(code)
+		f.pipe.Cut()
+		<-f.ended
+		return err
+	})
+	require.NoError(m.w.t, err)
+}
+
 // loseDisk makes the machine another connector, which a person puts into the place of the one that is lost.
 func (m *machine) loseDisk(ctx context.Context) {
 	lost := m.ids()
 	m.mu.Lock()
 	m.identity, m.former, m.before, m.banned = newIdentity(m.w.t), nil, "", false
 	m.mu.Unlock()
-	f := m.gate().connect(m.identity)
-	_, err := f.prove(m.w.code(ca1()))
-	require.NoError(m.w.t, err)
-	f.pipe.Cut()
-	<-f.ended
+	m.enroll()
 	for _, id := range lost { // it may not have connected with its newest keys, or have been deleted
-		err := m.w.g.Replace(ctx, "acme", id, m.identity.id())
+		err := insist(func() error { return m.w.g.Replace(ctx, "acme", id, m.identity.id()) })
 		require.True(m.w.t, err == nil || errors.Is(err, gateway.ErrNotFound) || ctx.Err() != nil, "%v", err)
 	}
 }
@@ -173,7 +187,7 @@ func (m *machine) ban(ctx context.Context) {
 	kill := m.kill
 	m.mu.Unlock()
 	for _, id := range append(m.ids(), m.ids()...) { // it may take new keys meanwhile
-		err := m.w.g.Delete(ctx, "acme", id)
+		err := insist(func() error { return m.w.g.Delete(ctx, "acme", id) })
 		require.True(m.w.t, err == nil || errors.Is(err, gateway.ErrNotFound) || ctx.Err() != nil, "%v", err)
 	}
 	sleep(ctx, m.d.between(0, 5*time.Minute))
@@ -445,20 +459,28 @@ func (m *machine) finish(life context.Context, o wsproto.Offer, seq int64, out w
 }
 
 func TestSimulation(t *testing.T) {
-	seeds := 12
+	for seed := range simSeeds() {
+		t.Run(strconv.Itoa(seed), func(t *testing.T) { simulate(t, uint64(seed), false) })
+	}
+}
+
+func simSeeds() int {
 	if os.Getenv("ADCSKIT_LONG") != "" {
-		seeds = 120
+		return 120
 	}
-	for seed := range seeds {
-		t.Run(strconv.Itoa(seed), func(t *testing.T) { simulate(t, uint64(seed)) })
-	}
+	return 12
 }
 
 const simOrders = 12
 
-func simulate(t *testing.T, seed uint64) {
+func simulate(t *testing.T, seed uint64, trouble bool) {
 	var shared gateway.Config
-	bubble(t, func(c *gateway.Config) { shared = *c }, func(t *testing.T, w *world) {
+	bubble(t, func(c *gateway.Config) {
+		if trouble {
+			c.Store = newDoubtful(c.Store, seed)
+		}
+		shared = *c
+	}, func(t *testing.T, w *world) {
 		gates := []*world{w}
 		if seed%2 == 1 {
 			other := newWorld(t, func(c *gateway.Config) { *c = shared })
@@ -482,9 +504,13 @@ func simulate(t *testing.T, seed uint64) {
 		jobs := make([]string, simOrders)
 		for n := range jobs {
 			sleep(ctx, d.between(0, 2*time.Minute))
-			jobs[n] = w.order()
+			jobs[n] = fmt.Sprintf("00000000-0000-4000-8000-%012x", n)
+			require.NoError(t, insist(func() error {
+				_, err := w.g.Order(ctx, "acme", order(), &gateway.OrderOptions{ID: jobs[n]})
+				return err
+			}))
 			if d.chance(10) {
-				err := w.g.Cancel(ctx, "acme", jobs[n])
+				err := insist(func() error { return w.g.Cancel(ctx, "acme", jobs[n]) })
 				require.True(t, err == nil || errors.Is(err, gateway.ErrTooLate))
 			}
 		}
@@ -496,7 +522,7 @@ func simulate(t *testing.T, seed uint64) {
 		stop()
 		running.Wait()
 		synctest.Wait()
-		checkSimulation(t, w, ca, jobs)
+		checkSimulation(t, w, ca, jobs, trouble)
 	})
 }
 
@@ -508,9 +534,7 @@ func machines(gates []*world, d *dice, ca *simCA) []*machine {
 	for n := range all {
 		all[n] = &machine{w: w, gates: gates, d: d, ca: ca, identity: newIdentity(w.t), secrets: secrets}
 		keys = append(keys, all[n].identity.dec.PublicKey())
-		f := w.enroll(all[n].identity)
-		f.pipe.Cut()
-		<-f.ended
+		all[n].enroll()
 	}
 	for n, m := range all {
 		for k, key := range keys {
@@ -522,7 +546,7 @@ func machines(gates []*world, d *dice, ca *simCA) []*machine {
 	return all
 }
 
-func checkSimulation(t *testing.T, w *world, ca *simCA, jobs []string) {
+func checkSimulation(t *testing.T, w *world, ca *simCA, jobs []string, trouble bool) {
 	rows := make(map[string]*row)
 	for _, r := range ca.rows {
 		require.Nil(t, rows[r.job], "job %s was submitted twice", r.job)
@@ -531,6 +555,9 @@ func checkSimulation(t *testing.T, w *world, ca *simCA, jobs []string) {
 	last := make(map[string]wsproto.OutcomeKind)
 	ids := make(map[string]bool)
 	for _, e := range w.takeEvents() {
+		if trouble && ids[e.ID] {
+			continue // the acknowledgement was not stored
+		}
 		require.False(t, ids[e.ID], "acknowledged, yet delivered again")
 		require.False(t, e.Extra, "nothing was issued twice")
 		ids[e.ID] = true
@@ -564,6 +591,9 @@ func checkSimulation(t *testing.T, w *world, ca *simCA, jobs []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, err := range w.errs {
+		if trouble && (errors.Is(err, errDown) || errors.Is(err, context.Canceled)) {
+			continue
+		}
 		require.ErrorContains(t, err, "was not acknowledged")
 	}
 	require.Empty(t, w.alarms)
