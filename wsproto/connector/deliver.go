@@ -25,8 +25,9 @@ func (j *job) deliver(life context.Context, o *wsproto.Outcome) error {
 		return err
 	}
 	// The tenant can never take this message. What matters still fits into a smaller one.
+	j.trouble = err
 	j.sequence++
-	params.Sequence, params.Outcome = j.sequence, smaller(o)
+	params.Sequence, params.Outcome = j.sequence, smaller(o, err)
 	err = j.finish(ctx, params)
 	*o = params.Outcome
 	return err
@@ -50,8 +51,8 @@ func (j *job) finish(ctx context.Context, params *wsproto.FinishParams) error {
 }
 
 // smaller is the same outcome without anything that could be too large or out of bounds. A bundle that cannot be sent is
-// not delivered, and says so.
-func smaller(o *wsproto.Outcome) wsproto.Outcome {
+// not delivered, and says so, and why.
+func smaller(o *wsproto.Outcome, refusal error) wsproto.Outcome {
 	s := wsproto.Outcome{
 		Kind: o.Kind, Reason: o.Reason, Retry: o.Retry, RetryAfterMS: o.RetryAfterMS, RequestID: o.RequestID,
 		Disposition: o.Disposition, HResult: o.HResult, Serial: o.Serial, Thumbprint: o.Thumbprint,
@@ -60,6 +61,9 @@ func smaller(o *wsproto.Outcome) wsproto.Outcome {
 	if s.Kind == wsproto.Issued {
 		s.Kind, s.Reason, s.Retry = wsproto.Rejected, wsproto.ReasonBundle, wsproto.RetryOperator
 		s.Message = "the outcome is larger than the tenant takes"
+		if errors.Is(refusal, wsproto.CodeInvalidParams) { // say, one that does not know sealed bundles
+			s.Message = "the tenant did not take the outcome with its bundle: it called it invalid"
+		}
 	}
 	return s
 }

@@ -39,7 +39,7 @@ type job struct {
 	secret   *wsproto.CheckpointSecret
 	keyHash  []byte
 	outdated bool  // resumed was made with a former key of this connector
-	trouble  error // why the offer was refused, for this side only
+	trouble  error // why the offer was refused, or the outcome not taken as it was, for this side only
 
 	// current lives until a newer attempt takes the place of this one: then an outcome without a certificate is of no use.
 	current    context.Context
@@ -92,7 +92,7 @@ func (j *job) run(life context.Context) {
 	if outcome = j.settle(outcome); outcome != nil {
 		bundle := outcome.PKCS12
 		sent := j.deliver(life, outcome)
-		report.Outcome, err = *outcome, errors.Join(err, sent)
+		report.Outcome, err = *outcome, errors.Join(err, j.trouble, sent)
 		clear(bundle)
 		report.Outcome.PKCS12, report.Outcome.Sealed = nil, nil
 		if sent != nil {

@@ -111,6 +111,28 @@ func TestNoSealedBundleForAPassword(t *testing.T) {
 	})
 }
 
+// TestSealedDeliveryRefused: a tenant that does not take sealed bundles is told of the certificate all the same, and both
+// sides are told why it was not delivered.
+func TestSealedDeliveryRefused(t *testing.T) {
+	scripted(t, nil, func(s *script, l *line) {
+		order, _ := sealedOrder(t, ecdh.P256())
+		l.accept(s.jobOf(1, order))
+		l.next(wsproto.MethodCheckpoint).lease(time.Minute)
+		l.next(wsproto.MethodFinish).fail(wsproto.CodeInvalidParams)
+		f := l.next(wsproto.MethodFinish)
+		o := f.finish().Outcome
+		assert.Equal(t, wsproto.Rejected, o.Kind)
+		assert.Contains(t, o.Message, "called it invalid")
+		assert.NotEmpty(t, o.Serial, "somebody has to revoke it")
+		assert.Empty(t, o.Sealed)
+		f.recorded()
+		time.Sleep(time.Millisecond)
+		r := s.lastReport()
+		assert.Equal(t, wsproto.Rejected, r.Outcome.Kind)
+		assert.ErrorIs(t, r.Err, wsproto.CodeInvalidParams)
+	})
+}
+
 // TestSealedDeliveryTooLarge: a bundle that the tenant cannot take is not delivered in another way.
 func TestSealedDeliveryTooLarge(t *testing.T) {
 	scripted(t, func(s *script) { s.limits.MaxMessageBytes, s.issuer.padding = 64<<10, 64<<10 }, func(s *script, l *line) {

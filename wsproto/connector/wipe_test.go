@@ -76,6 +76,7 @@ func TestDeviceKeysAreWiped(t *testing.T) {
 			l.next(wsproto.MethodFinish).fail(wsproto.CodeLimit)
 			f := l.next(wsproto.MethodFinish)
 			assert.Equal(t, wsproto.Rejected, f.finish().Outcome.Kind)
+			assert.Contains(t, f.finish().Outcome.Message, "larger")
 			f.recorded()
 			check(t, s, 1, 1)
 		})
