@@ -104,7 +104,7 @@ func onlyKnown(text []byte) error {
 			_, err := s.Value()
 			return err
 		}
-		return ErrMalformed
+		return fmt.Errorf("%w: a member of a later version, or of none", ErrMalformed)
 	})
 	if err != nil {
 		return err

@@ -301,6 +301,8 @@ func TestParseRefuses(t *testing.T) {
 	}
 	_, err = sealedbundle.Parse(good)
 	assert.NoError(t, err)
+	_, err = sealedbundle.Parse(cases["a member more"])
+	assert.ErrorContains(t, err, "later version", "what the recipient can do about it")
 }
 
 func FuzzParse(f *testing.F) {
