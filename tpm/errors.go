@@ -130,6 +130,9 @@ func (e *CommandError) Error() string {
 			"file is damaged. Make new keys and register them"
 	case e.rc() == tpm2.TPMRCInitialize:
 		advice = "nobody has started the TPM: the firmware does that with the machine's; start swtpm with --flags startup-clear"
+	case class == ErrAuth && (e.Command == "Create" || e.Command == "Load"):
+		advice = "the storage key above the key has an authorization value, which is not supported: name another one in " +
+			"Options.Parent; repeated attempts may lock the TPM out"
 	case class == ErrAuth && e.hierarchy == tpm2.TPMRHEndorsement:
 		advice = "the authorization value of the endorsement hierarchy is wrong: set Options.EndorsementAuth; repeated " +
 			"attempts may lock the TPM out"

@@ -36,6 +36,7 @@ func TestRefusals(t *testing.T) {
 		{load, 0x903, []error{ErrMemory}, "TPM_RC_SESSION_MEMORY"},
 		{sign, 0x98e, []error{ErrAuth}, "(TPM_RC_AUTH_FAIL (session 1), 0x98e)"},
 		{sign, 0x9a2, []error{ErrAuth}, "Options.KeyAuth"},
+		{load, 0x9a2, []error{ErrAuth}, "Options.Parent"},
 		{owner, 0x9a2, []error{ErrAuth, ErrNoOwner}, "Options.OwnerAuth"},
 		{owner, 0x185, []error{ErrNoOwner}, "(TPM_RC_HIERARCHY (handle 1), 0x185)"},
 		{owner, 0x921, []error{ErrLockout}, "tpm: CreatePrimary: "},

@@ -157,7 +157,9 @@ func (u authorization) Validate(rc tpm2.TPMRC, cc tpm2.TPMCC, parms []byte, _ []
 
 // mac is the HMAC over a hash, nonces and attributes, with the session's key and the entity's authorization value.
 func (u authorization) mac(hash, newer, older, more []byte, attributes tpm2.TPMASession) []byte {
-	mac := hmac.New(sessionHash.New, u.value())
+	value := u.value()
+	defer clear(value)
+	mac := hmac.New(sessionHash.New, value)
 	mac.Write(hash)
 	mac.Write(newer)
 	mac.Write(older)
@@ -188,7 +190,9 @@ func (u authorization) Decrypt(parameter []byte) error {
 }
 
 func (u authorization) cfb(data, newer, older []byte, mode func(cipher.Block, []byte) cipher.Stream) error {
-	keyIV := tpm2.KDFa(sessionHash, u.value(), "CFB", newer, older, 8*(aesKeySize+aes.BlockSize))
+	value := u.value()
+	defer clear(value)
+	keyIV := tpm2.KDFa(sessionHash, value, "CFB", newer, older, 8*(aesKeySize+aes.BlockSize))
 	defer clear(keyIV)
 	block, err := aes.NewCipher(keyIV[:aesKeySize])
 	if err != nil {
