@@ -112,7 +112,6 @@ func TestTPMTampered(t *testing.T) {
 		evidence func(e *evidence)
 		activate answer
 	}{
-		"another format":           {tpm.EvidenceFormat, func(e *evidence) { e.Format = "tpm3" }, nil},
 		"EK of another TPM":        {tpm.EvidenceEKMismatch, func(e *evidence) { e.EK.Public = other.EK.Public }, nil},
 		"certificate of another":   {tpm.EvidenceEKMismatch, func(e *evidence) { e.EK.Certificate = other.EK.Certificate }, nil},
 		"EK that is a storage key": {tpm.EvidenceEKPublic, func(e *evidence) { e.EK.Public, e.EK.Certificate = e.Keys.Decryption, nil }, nil},
@@ -158,6 +157,23 @@ func (s *tpmSite) refused(err error, reason tpm.EvidenceReason) {
 	all, err := s.gateway.Connectors(s.t.Context(), "acme")
 	require.NoError(s.t, err)
 	assert.Empty(s.t, all)
+}
+
+// TestTPMOtherFormat: evidence that the gateway cannot read says nothing. Where a TPM is asked for that is too little, and
+// the enrollment code stays good.
+func TestTPMOtherFormat(t *testing.T) {
+	s := newTPMSite(t, gateway.AttestationTPM, nil)
+	err := s.hostile(func(c *connector.Config) {
+		c.Options.Attester = &forger{Attester: c.Options.Attester, evidence: func(e *evidence) { e.Format = "tpm3" }}
+	})
+	require.ErrorIs(t, err, wsproto.CodeAttestation)
+	require.ErrorContains(t, err, `those of this connector are "software"`)
+	all, err := s.gateway.Connectors(t.Context(), "acme")
+	require.NoError(t, err)
+	assert.Empty(t, all)
+	stop := s.connected()
+	assert.Equal(t, gateway.LevelVerified, s.only().Attestation)
+	require.NoError(t, stop())
 }
 
 // TestTPMReplayed: what answered one challenge answers no other.
