@@ -167,7 +167,7 @@ func TestTPMOtherFormat(t *testing.T) {
 		c.Options.Attester = &forger{Attester: c.Options.Attester, evidence: func(e *evidence) { e.Format = "tpm3" }}
 	})
 	require.ErrorIs(t, err, wsproto.CodeAttestation)
-	require.ErrorContains(t, err, `those of this connector are "software"`)
+	require.ErrorContains(t, err, "the evidence is of a format that is not known here")
 	all, err := s.gateway.Connectors(t.Context(), "acme")
 	require.NoError(t, err)
 	assert.Empty(t, all)
