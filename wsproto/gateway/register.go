@@ -159,7 +159,7 @@ func (s *session) decide(ctx context.Context, c *Connector, mac *wsproto.Enrollm
 	if err != nil {
 		return err
 	}
-	c.State = wsproto.StateActive
+	c.State, c.Code = wsproto.StateActive, code.ID
 	if len(code.CAs) > 0 {
 		c.CAs = slices.Clone(code.CAs)
 		c.Revision++

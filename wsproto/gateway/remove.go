@@ -14,7 +14,7 @@ import (
 // forgotten. Jobs that it held are offered to others as soon as nothing that it may have submitted can still come; a
 // job that it has left at the CA goes on at a sibling that the checkpoint is encrypted to, or ends at once: as lost, or as
 // unknown if nobody knows whether the CA has it. Should it connect again, it registers like a connector that never was
-// here: with [Gateway.Revoke] instead it is refused for good.
+// here; the enrollment code that it came with is good no more. With [Gateway.Revoke] instead it is refused for good.
 //
 // It may be repeated after an error. ErrNotFound: there is no such connector.
 func (g *Gateway) Delete(ctx context.Context, tenant, connector string) error {
@@ -35,11 +35,34 @@ func (g *Gateway) Delete(ctx context.Context, tenant, connector string) error {
 	if err := g.orphan(ctx, c); err != nil {
 		return fmt.Errorf("gateway: the jobs of connector %s: %w", connector, err)
 	}
+	if err := g.endCode(ctx, c); err != nil {
+		return fmt.Errorf("gateway: the enrollment code of connector %s: %w", connector, err)
+	}
 	if err := g.forget(ctx, c); err != nil {
 		return err
 	}
 	if s != nil {
 		s.look()
+	}
+	return nil
+}
+
+// endCode makes the enrollment code that a connector came with expire: for as long as it is good the same key may come
+// with it again, since an answer may have been lost.
+func (g *Gateway) endCode(ctx context.Context, c *Connector) error {
+	for c.Code != "" {
+		code, err := g.cfg.Store.Code(ctx, c.Tenant, c.Code)
+		now := time.Now()
+		if err != nil || code.UsedBy != c.ID || !now.Before(code.Expires) {
+			return tolerate(err)
+		}
+		code.Expires = now
+		if err := g.cfg.Store.PutCode(ctx, code); !errors.Is(err, ErrConflict) {
+			return err
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 	}
 	return nil
 }

@@ -34,6 +34,29 @@ func TestDelete(t *testing.T) {
 	})
 }
 
+// TestDeletedWithItsCode: the enrollment code that a connector came with does not bring it back.
+func TestDeletedWithItsCode(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, w *world) {
+		i := newIdentity(t)
+		code := w.code(ca1())
+		f := w.connect(i)
+		_, err := f.prove(code)
+		require.NoError(t, err)
+		f.end()
+		f = w.connect(i)
+		_, err = f.prove(code)
+		require.NoError(t, err, "an answer may have been lost")
+		require.NoError(t, w.g.Delete(t.Context(), "acme", i.id()))
+		<-f.ended
+		closed, err := w.refused(i, code)
+		require.ErrorIs(t, err, wsproto.CodeEnrollment)
+		require.Equal(t, wsproto.CloseNotAuthenticated, closed)
+		f = w.connect(i)
+		_, err = f.prove(w.code(ca1()))
+		require.NoError(t, err, "a new one does")
+	})
+}
+
 // TestDeleteAtAnotherGateway: its connection is closed there with the next heartbeat, and what it sends is refused at once.
 func TestDeleteAtAnotherGateway(t *testing.T) {
 	store := gateway.NewMemoryStore()

@@ -251,6 +251,8 @@ type Connector struct {
 	Former []FormerKeys
 
 	Registered time.Time
+	// Code is the id of the enrollment code that it came with, empty if it was approved without one.
+	Code string
 	// CAs are assigned to it; Revision grows with every change of them.
 	CAs      []wsproto.CAAssignment
 	Revision int64

@@ -17,7 +17,7 @@ func newConnector(tenant, id string) *gateway.Connector {
 		Instance: "i", Host: "h", OS: "linux", Software: "s 1", Source: "192.0.2.1", Attestation: gateway.LevelUnverified,
 		AttestationDetail: "no certificate", Evidence: []byte{3}, Predecessor: "p", Successor: "q",
 		Former:   []gateway.FormerKeys{{Connector: "p", Decryption: []byte{4}, Replaced: base()}},
-		Capacity: 4, Registered: base(), CAs: []wsproto.CAAssignment{ca("A"), ca("B")}, Revision: 3,
+		Capacity: 4, Registered: base(), Code: "c", CAs: []wsproto.CAAssignment{ca("A"), ca("B")}, Revision: 3,
 		Session: "x", Seen: base().Add(time.Second),
 		Status: wsproto.Status{InFlight: 1, CAs: []wsproto.CAHealth{{CA: ca("A"), Healthy: true, Message: "m"}}},
 	}
