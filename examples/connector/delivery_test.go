@@ -1,10 +1,12 @@
 package main
 
 import (
+	"log/slog"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/adcskit/adcskit/wsproto"
 	"github.com/adcskit/adcskit/wsproto/connector"
 )
 
@@ -30,4 +32,16 @@ func TestDelivery(t *testing.T) {
 		assert.Len(t, warnings, 1)
 		assert.Contains(t, warnings[0], c.warning)
 	}
+}
+
+// TestLogNamesTheRecipient: whoever runs a connector sees for whom it has sealed.
+func TestLogNamesTheRecipient(t *testing.T) {
+	var log safeBuffer
+	s := &service{log: slog.New(slog.NewTextHandler(&log, nil))}
+	r := connector.JobReport{Job: "job-1", Outcome: wsproto.Outcome{Kind: wsproto.Issued}}
+	s.job(r)
+	assert.NotContains(t, log.String(), "recipient")
+	r.Order.Recipient = &wsproto.Recipient{ID: "mdm\nlevel=ERROR"}
+	s.job(r)
+	assert.Contains(t, log.String(), `recipient="mdm\nlevel=ERROR"`)
 }

@@ -56,6 +56,9 @@ func (s *service) refused(r connector.RefusedOffer) {
 func (s *service) job(r connector.JobReport) {
 	o := r.Outcome
 	attrs := []any{"job", r.Job, "attempt", r.Attempt, "ca", r.Order.CA.Name, "template", r.Order.Template}
+	if r.Order.Recipient != nil {
+		attrs = append(attrs, "recipient", r.Order.Recipient.ID)
+	}
 	if o.Kind == "" {
 		attrs = append(attrs, "outcome", "dropped")
 	} else {

@@ -79,7 +79,7 @@ func writeKey(file string, key any) error {
 	return err
 }
 
-// readKey reads a private key, PKCS#8 in PEM.
+// readKey reads a private key, PKCS#8 in PEM, from a file that nobody else can read.
 func readKey(file string) (any, error) {
 	text, err := cli.ReadFile(file, maxKeyFile)
 	if err != nil {
@@ -91,6 +91,9 @@ func readKey(file string) (any, error) {
 		return nil, fmt.Errorf("%s holds no PRIVATE KEY in PEM (PKCS#8)", file)
 	}
 	defer clear(block.Bytes)
+	if err := cli.CheckPrivate(file); err != nil {
+		return nil, err
+	}
 	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {
 		return nil, fmt.Errorf("%s: the private key cannot be read", file) // no part of it

@@ -14,6 +14,9 @@ import (
 // sign prints an order with its recipient signed. Members that it does not know are refused: the signature would not
 // cover them.
 func sign(keyFile, tenant, orderFile string, out io.Writer) error {
+	if tenant == "" || len(tenant) > 255 {
+		return cli.Usagef("the tenant's name has 1 to 255 bytes")
+	}
 	var order wsproto.Order
 	if err := cli.LoadJSON(orderFile, &order); err != nil {
 		return err

@@ -17,6 +17,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -270,6 +271,15 @@ func TestKeyFiles(t *testing.T) {
 	}
 }
 
+func TestKeyFileOfOthersIsRefused(t *testing.T) {
+	l := newLab(t, "P-256")
+	require.NoError(t, os.Chmod(l.path("r.key"), 0o644))
+	_, err := unsealed(t, "public", l.path("r.key"), "x")
+	if runtime.GOOS != "windows" {
+		assert.ErrorContains(t, err, "chmod")
+	}
+}
+
 func TestUsage(t *testing.T) {
 	out, err := unsealed(t, "-h")
 	require.ErrorIs(t, err, flag.ErrHelp)
@@ -279,6 +289,7 @@ func TestUsage(t *testing.T) {
 	for _, args := range [][]string{
 		{}, {"key"}, {"open", "a", "b", "c"}, {"frobnicate"}, {"-signer", "x", "show", "y"}, {"-curve", "P-384", "key", "x", "y"},
 		{"key", filepath.Join(t.TempDir(), "x"), ""}, {"show"}, {"-nothing"},
+		{"sign", "key", "", "order"}, {"sign", "key", strings.Repeat("x", 256), "order"},
 	} {
 		_, err := unsealed(t, args...)
 		assert.Equal(t, 2, cli.ExitStatus(err), "%v: %v", args, err)

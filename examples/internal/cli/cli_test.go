@@ -102,7 +102,9 @@ func TestPrivateFilesAndWhatIsThere(t *testing.T) {
 func TestLoadJSON(t *testing.T) {
 	var v struct {
 		Known string `json:"known"`
+		Key   []byte `json:"key"`
 	}
+	require.ErrorContains(t, cli.LoadJSON(write(t, `{"key": "laptop-17.key"}`), &v), "public key")
 	require.NoError(t, cli.LoadJSON(write(t, ` {"known": "x"} `), &v))
 	assert.Equal(t, "x", v.Known)
 	for _, content := range []string{"", "{", `{"unknown": 1}`, `{} {}`, `{} x`, `{"known": 1}`, strings.Repeat(" ", 2<<20)} {

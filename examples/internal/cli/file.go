@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
@@ -27,6 +28,9 @@ func LoadJSON(path string, v any) error {
 	if err := d.Decode(v); err != nil {
 		if line := lineOf(b, err); line > 0 {
 			path = fmt.Sprintf("%s:%d", path, line)
+		}
+		if _, binary := errors.AsType[base64.CorruptInputError](err); binary {
+			err = fmt.Errorf("a public key, or another binary value, is not base64: %w", err)
 		}
 		return fmt.Errorf("%s: %w", path, err)
 	}
