@@ -117,13 +117,13 @@ func (s *session) before(o *session) bool {
 }
 
 // claim makes the offer durable, then sends it on a goroutine of the session. The connector's record says whether it is
-// trusted: another gateway may have revoked it.
+// trusted: another gateway may have revoked it, or the tenant may ask for more now than when it connected.
 func (g *Gateway) claim(ctx context.Context, s *session, j *Job) error {
 	c, err := g.cfg.Store.Connector(ctx, j.Tenant, s.connector())
 	switch {
 	case err != nil && !errors.Is(err, ErrNotFound):
 		return err
-	case err != nil || c.State != wsproto.StateActive:
+	case err != nil || c.State != wsproto.StateActive || rank(c.Attestation) < g.least(j.Tenant):
 		s.bar()
 		s.look()
 		g.poke(j.Tenant) // there may be others for the job

@@ -279,6 +279,23 @@ func TestPolicyTightened(t *testing.T) {
 	})
 }
 
+// TestNoOffersBelowThePolicy: what the tenant does not trust any more gets no job, before its session ends.
+func TestNoOffersBelowThePolicy(t *testing.T) {
+	attesting(t, gateway.AttestationAny, func(t *testing.T, s *site) {
+		soft := newIdentity(t)
+		f := s.enroll(soft)
+		s.ask(gateway.AttestationTPM)
+		id := s.order()
+		synctest.Wait()
+		require.Empty(t, f.offers)
+		require.Equal(t, wsproto.CloseAttestation, closeCode(t, <-f.ended))
+		hard := newIdentity(t).attested(t, "A", gateway.LevelVerified)
+		fh := s.enroll(hard)
+		require.EqualValues(t, 1, (<-fh.offers).Attempt)
+		require.Equal(t, hard.id(), s.job(id).Connector)
+	})
+}
+
 func TestWrongEvidence(t *testing.T) {
 	victim := newIdentity(t).attested(t, "V", gateway.LevelVerified)
 	for name, c := range map[string]struct {

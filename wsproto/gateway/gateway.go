@@ -50,9 +50,9 @@ type Config struct {
 	// AttestationVerifier looks at the evidence of connectors about their keys, before a person is asked to approve and before
 	// an enrollment code is used up. Nil: every new connector counts as LevelSoftware.
 	AttestationVerifier AttestationVerifier
-	// Attestation says which level the connectors of a tenant must have. It is asked at each connect, and at each heartbeat
-	// of a session, on any goroutine of the gateway, and must not block: what it says more strictly than before ends
-	// the sessions that have less, with code 4411, within a heartbeat. Nil: AttestationAny.
+	// Attestation says which level the connectors of a tenant must have. It is asked at each connect, before each offer, and at
+	// each heartbeat of a session, on any goroutine of the gateway, and must not block: if it asks for more than before,
+	// connectors that have less get no new jobs, and their sessions end with code 4411 within a heartbeat. Nil: AttestationAny.
 	Attestation func(tenant string) AttestationPolicy
 
 	// Timing and Limits may be nil; both are copied.
