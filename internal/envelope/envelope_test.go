@@ -153,15 +153,24 @@ func TestFields(t *testing.T) {
 }
 
 func FuzzOpen(f *testing.F) {
-	key := newKey(f, ecdh.P256())
-	enc, ciphertext, err := envelope.Seal(key.PublicKey(), []byte("info"), []byte("plaintext"))
-	require.NoError(f, err)
-	f.Add([]byte("info"), enc, ciphertext)
-	f.Add([]byte(nil), make([]byte, envelope.EncapsulationSize), make([]byte, envelope.Overhead))
-	f.Fuzz(func(t *testing.T, info, enc2, ciphertext2 []byte) {
-		got, err := envelope.Open(key, info, enc2, ciphertext2)
-		if err == nil && bytes.Equal(enc, enc2) {
-			require.Equal(t, "plaintext", string(got))
+	keys := []*ecdh.PrivateKey{newKey(f, ecdh.P256()), newKey(f, ecdh.X25519())}
+	var made [][]byte
+	for _, key := range keys {
+		enc, ciphertext, err := envelope.Seal(key.PublicKey(), []byte("info"), []byte("plaintext"))
+		require.NoError(f, err)
+		made = append(made, enc)
+		f.Add([]byte("info"), enc, ciphertext)
+		f.Add([]byte(nil), make([]byte, len(enc)), make([]byte, envelope.Overhead))
+	}
+	f.Fuzz(func(t *testing.T, info, enc, ciphertext []byte) {
+		for i, key := range keys {
+			got, err := envelope.Open(key, info, enc, ciphertext)
+			again, failed := envelope.Open(opaque{key}, info, enc, ciphertext)
+			require.Equal(t, err, failed, "a key in hardware is no other key")
+			require.Equal(t, got, again)
+			if err == nil && bytes.Equal(enc, made[i]) {
+				require.Equal(t, "plaintext", string(got))
+			}
 		}
 	})
 }
