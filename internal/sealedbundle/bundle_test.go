@@ -247,6 +247,8 @@ func TestSealRefuses(t *testing.T) {
 		made, err := sealedbundle.Seal(b, c.content, c.identity, c.to)
 		assert.Error(t, err, name)
 		assert.Nil(t, made, name)
+		failed, isKey := errors.AsType[*envelope.KeyError](err)
+		assert.Equal(t, strings.HasPrefix(name, "signer"), isKey, "%s: %v", name, failed)
 	}
 	b, err := sealedbundle.Seal(clearPart(), sealedbundle.Content{PKCS12: make([]byte, sealedbundle.MaxPKCS12), Password: strings.Repeat("x", 255)}, signer, to)
 	require.NoError(t, err)

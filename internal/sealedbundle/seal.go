@@ -33,7 +33,7 @@ var (
 
 // Seal completes a bundle: it takes Tenant, Job, Recipient and Thumbprint of b, encrypts the content to the recipient's
 // key and signs all of it with the identity key, which may live in hardware and signs once: its failure is an
-// *envelope.KeyError. The signature is verified before it is returned. The buffer of the plaintext is wiped.
+// *envelope.KeyError, and so is a signature that does not verify. The buffer of the plaintext is wiped.
 func Seal(b Bundle, content Content, identity crypto.Signer, to *ecdh.PublicKey) (*Bundle, error) {
 	if err := content.check(); err != nil {
 		return nil, err
@@ -51,7 +51,10 @@ func Seal(b Bundle, content Content, identity crypto.Signer, to *ecdh.PublicKey)
 	if b.Signature, err = identity.Sign(rand.Reader, digest[:], crypto.SHA256); err != nil {
 		return nil, &envelope.KeyError{Err: err}
 	}
-	if err := errors.Join(b.check(), b.Verify()); err != nil {
+	if err := b.Verify(); err != nil { // its maker has made a wrong one
+		return nil, &envelope.KeyError{Err: err}
+	}
+	if err := b.check(); err != nil {
 		return nil, err
 	}
 	return &b, nil

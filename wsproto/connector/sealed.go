@@ -1,6 +1,7 @@
 package connector
 
 import (
+	"context"
 	"crypto/ecdh"
 	"crypto/sha256"
 	"encoding/json"
@@ -47,9 +48,9 @@ type delivery struct {
 	sealed json.RawMessage
 }
 
-// pack makes a bundle ready to leave. For a recipient it is sealed, or nothing leaves; an identity key that fails is waited
-// for, since the certificate is there already.
-func (j *job) pack(b *Bundle, certificate []byte) (delivery, error) {
+// pack makes a bundle ready to leave. For a recipient it is sealed, or nothing leaves. An identity key that fails is waited
+// for, since the certificate is there already, and also if the tenant has given this attempt up: it always takes one.
+func (j *job) pack(life context.Context, b *Bundle, certificate []byte) (delivery, error) {
 	if b == nil || len(b.PKCS12) == 0 {
 		return delivery{}, errNoBundle
 	}
@@ -61,7 +62,7 @@ func (j *job) pack(b *Bundle, certificate []byte) (delivery, error) {
 		return delivery{}, errNoPassword
 	}
 	var d delivery
-	err := whileKeyFails(j.current, 0, func() (err error) {
+	err := whileKeyFails(life, 0, func() (err error) {
 		d.sealed, err = j.sealBundle(b, certificate)
 		return err
 	})

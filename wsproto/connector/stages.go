@@ -129,7 +129,7 @@ func (j *job) issued(life context.Context, result *CAResult) (*wsproto.Outcome, 
 	bundle, err := j.c.cfg.Issuer.Finish(life, &j.order, j.prepared, result)
 	var d delivery
 	if err == nil {
-		d, err = j.pack(bundle, result.Certificate)
+		d, err = j.pack(life, bundle, result.Certificate)
 	}
 	if _, told := errors.AsType[*Rejection](err); told {
 		return j.rejected(result, leaf, err), nil
