@@ -124,6 +124,41 @@ func TestRotationEndToEnd(t *testing.T) {
 	}
 }
 
+// TestFormerKeysOfALongSession: a connector that stays connected gets rid of its former keys all the same.
+func TestFormerKeysOfALongSession(t *testing.T) {
+	inWorld(t, func(w *world) {
+		dir := filepath.Join(t.TempDir(), "identity")
+		n := w.newNode()
+		n.id = openIn(t, dir, nil)
+		r := n.start()
+		w.until("a registration", func() bool { return n.id.Registration() != nil && n.id.Registration().Connector != "" })
+		require.NoError(t, r.stop())
+		n.id = openIn(t, dir, nil)
+		require.NoError(t, n.id.Rotate(tenantName, nil))
+		r = n.start()
+		w.until("an acknowledgement", func() bool { return n.id.Rotation() == nil })
+		assert.Len(t, n.id.Former(), 1, "something may be on its way")
+		drains := func() (count int) {
+			n.mu.Lock()
+			defer n.mu.Unlock()
+			for _, e := range n.events {
+				if e.State == connector.StateDraining {
+					count++
+				}
+			}
+			return count
+		}
+		before := drains()
+		time.Sleep(24 * time.Hour)
+		assert.Empty(t, n.id.Former())
+		assert.Len(t, files(t, dir), 3)
+		assert.Equal(t, before+1, drains(), "once, for that")
+		time.Sleep(100 * time.Hour)
+		assert.Equal(t, before+1, drains())
+		require.NoError(t, r.stop())
+	})
+}
+
 // muted is a transport whose reader hears nothing after some messages.
 type muted struct {
 	wsproto.Transport

@@ -241,30 +241,50 @@ func (s *session) succeeded(c *Connector, done *succession) {
 	}
 }
 
-// prune forgets former keys that no checkpoint needs any more. A key is needed at least as long as a message of its
-// connector may be on its way to the store. Ids stay as long as a job can name them, that of the predecessor for good: it
-// says that the rotation is complete.
+// prune forgets former keys that no checkpoint needs any more. Ids stay as long as a job can name them, that of the
+// predecessor for good: it says that the rotation is complete.
 func (s *session) prune(ctx context.Context, c *Connector) error {
 	now, t := time.Now(), &s.g.timing
 	for i := range c.Former {
-		f := &c.Former[i]
-		if len(f.Decryption) == 0 || now.Before(f.Replaced.Add(t.Lease+t.RPCDeadline+t.Margin)) {
-			continue
-		}
-		q := SealedQuery{Tenant: c.Tenant, Limit: 1}
-		copy(q.Key[:], f.Decryption)
-		jobs, err := s.g.cfg.Store.SealedJobs(ctx, q)
+		idle, err := s.idleKey(ctx, &c.Former[i], now)
 		if err != nil {
 			return err
 		}
-		if len(jobs) == 0 {
-			f.Decryption = nil
+		if idle {
+			c.Former[i].Decryption = nil
 		}
 	}
 	c.Former = slices.DeleteFunc(c.Former, func(f FormerKeys) bool {
 		return len(f.Decryption) == 0 && f.Connector != c.Predecessor && now.After(f.Replaced.Add(t.Life+t.Hold+t.Retention))
 	})
 	return nil
+}
+
+// idleKey reports whether the connector still has a former key that no checkpoint needs. A key is needed at least as long as
+// a message of its connector may be on its way to the store.
+func (s *session) idleKey(ctx context.Context, f *FormerKeys, now time.Time) (bool, error) {
+	t := &s.g.timing
+	if len(f.Decryption) == 0 || now.Before(f.Replaced.Add(t.Lease+t.RPCDeadline+t.Margin)) {
+		return false, nil
+	}
+	q := SealedQuery{Tenant: s.tenant, Limit: 1}
+	copy(q.Key[:], f.Decryption)
+	jobs, err := s.g.cfg.Store.SealedJobs(ctx, q)
+	return err == nil && len(jobs) == 0, err
+}
+
+// relieve makes a connector that has former keys which nothing needs any more connect again: then it is told so.
+func (s *session) relieve(ctx context.Context) {
+	for _, f := range s.registration().Former {
+		switch idle, err := s.idleKey(ctx, &f, time.Now()); {
+		case err != nil:
+			s.g.report(fmt.Errorf("gateway: looking for jobs that need former keys: %w", err))
+			return
+		case idle:
+			s.start(func(ctx context.Context) { s.leave(ctx, wsproto.CloseGoingAway, "former keys are not needed any more") })
+			return
+		}
+	}
 }
 
 // inherit makes jobs of former keys those of the connector that has replaced them.

@@ -169,6 +169,7 @@ func (s *session) watch(ctx context.Context) {
 			s.recount(ctx)
 		case <-again.C:
 			s.reauthenticate(ctx)
+			s.relieve(ctx)
 		}
 	}
 }

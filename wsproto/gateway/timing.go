@@ -18,7 +18,8 @@ type Timing struct {
 	Attestation time.Duration
 	// Heartbeat is the interval of pings; a connection that misses two is dropped. Default 25 seconds.
 	Heartbeat time.Duration
-	// Reauthenticate is the age at which a session must prove its key again. Default 12 hours.
+	// Reauthenticate is the age at which a session must prove its key again. One that has former keys which are not needed any
+	// more is drained then, so that the connector learns of it. Default 12 hours.
 	Reauthenticate time.Duration
 	// Offer is how long a connector may take to answer an offer. Default 15 seconds.
 	Offer time.Duration
