@@ -130,6 +130,8 @@ func (e *CommandError) Error() string {
 			"file is damaged. Make new keys and register them"
 	case e.rc() == tpm2.TPMRCInitialize:
 		advice = "nobody has started the TPM: the firmware does that with the machine's; start swtpm with --flags startup-clear"
+	case e.rc() == tpm2.TPMRCFailure:
+		advice += "; swtpm answers so when it was started without --flags startup-clear"
 	case class == ErrAuth && (e.Command == "Create" || e.Command == "Load"):
 		advice = "the storage key above the key has an authorization value, which is not supported: name another one in " +
 			"Options.Parent; repeated attempts may lock the TPM out"

@@ -54,6 +54,7 @@ func TestRefusals(t *testing.T) {
 		{sign, 0x2e6, []error{ErrUnsupported}, "(TPM_RC_CURVE (parameter 2), 0x2e6)"},
 		{tpm2.PolicySecret{}, 0x80280400, []error{ErrUnsupported}, "Windows lets programs of this account not use the command"},
 		{sign, 0x101, []error{ErrFailure}, "restart the machine"},
+		{sign, 0x101, []error{ErrFailure}, "--flags startup-clear (TPM_RC_FAILURE, 0x101)"},
 		{sign, 0x100, []error{ErrFailure}, "--flags startup-clear (TPM_RC_INITIALIZE, 0x100)"},
 		{sign, 0x2c4, nil, "tpm: Sign: TPM_RC_VALUE (parameter 2): value is out of range"},
 		{sign, 0x5ff, nil, "0x5ff"}, // a vendor's

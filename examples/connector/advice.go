@@ -22,8 +22,8 @@ func (s *service) advice(err error) string {
 			"with -tpm and another \"state\"; if they are in one, have its manufacturer's root, or its EK hash (connector show), " +
 			"put into the gateway's configuration (attestation)"
 	case errors.Is(err, wsproto.CodeRevoked), closed == wsproto.CloseRevoked:
-		return "have it approved again (gateway approve " + g.Tenant + " " + s.fingerprint + "), or remove " + s.config.State +
-			" to register anew; then start again"
+		return "if its keys were rotated while it ran, only start it again. If not, have it approved (gateway approve " +
+			g.Tenant + " " + s.fingerprint + "), or remove " + s.config.State + " to register anew; then start again"
 	case closed == wsproto.CloseDuplicateKey:
 		return "another installation has the keys of this one. If this one is the copy, remove " + s.config.State +
 			" here; if it was installed anew with its old keys, have it approved: gateway approve " + g.Tenant + " " + s.fingerprint

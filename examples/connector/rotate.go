@@ -46,7 +46,8 @@ func rotate(ctx context.Context, c *config, to string, out io.Writer) (err error
 	if err := old.identity.Rotate(c.Gateway.Tenant, next.store()); err != nil {
 		return err
 	}
-	fmt.Fprintln(out, "new keys; the gateway is told when the connector connects with them, siblings have to be told by you:")
+	fmt.Fprintln(out, "new keys; the gateway is told when the connector connects with them; siblings, and recipients of "+
+		"sealed bundles, have to be told by you:")
 	next.identity = old.identity
 	if err := next.attest(); err != nil {
 		return err

@@ -15,7 +15,8 @@ Where the keys are made is for -tpm, or "tpm" in the configuration, to say:
                        if nothing is said
   none                 in files, with mode 0600; the tenant is shown "software"
   PATH                 in the TPM at this device file, and nowhere else; "unix:PATH" and "tcp:HOST:PORT" are the socket of swtpm,
-                       "tbs" is the TPM of Windows (experimental)
+                       "tbs" is the TPM of Windows (experimental). swtpm, which needs --flags startup-clear, serves one
+                       program at a time: others, such as show, wait until the connector has left it alone for half a minute
 Keys that there are stay what they are: files are used as files, by auto and none, and keys in a TPM never without it. What
 was found is logged at the start. A TPM that was cleared, or another one, has lost the keys: move the folder "state" away
 and register anew. Rotate from a TPM into files when the CA holds nothing for this connector: what was encrypted to the key

@@ -2,10 +2,11 @@
 // certificates that a manufacturer would have put into it.
 //
 //	dev := tpmtest.Start(t, nil)
-//	dev.Path()                       // "unix:/tmp/…/tpm", what package tpm opens
-//	dev.PowerLoss()                  // as when the machine lost its power: sessions and loaded keys are gone
-//	dev.Clear()                      // as from the firmware's menu: what was made under the owner never loads again
-//	dev.Manufacturer().Roots()       // what a verifier trusts
+//	dev.Path()                          // "unix:/tmp/…/tpm", what package tpm opens
+//	dev.PowerLoss()                     // as when the machine lost its power: sessions and loaded keys are gone
+//	dev.Clear()                         // as from the firmware's menu: what was made under the owner never loads again
+//	dev.Manufacturer().Roots()          // tpm.VerifierOptions.Roots of a verifier that trusts it
+//	dev.Manufacturer().Intermediates()  // and its Intermediates, without which there is no chain: the TPM has none
 //
 // swtpm is the Debian package of that name; a test on a machine without it is skipped and says so. Nothing here needs
 // root. Data and state lie in a folder below the system's folder for temporary files and are removed when the test
