@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"time"
+	"unicode/utf8"
 
 	"github.com/adcskit/adcskit/wsproto"
 )
@@ -18,7 +19,7 @@ import (
 type Config struct {
 	// URL is where the gateway listens: wss://host[:port]/path.
 	URL string
-	// Tenant is the tenant's id, as the gateway knows it. It is part of every signature.
+	// Tenant is the tenant's id, as the gateway knows it: at most 255 bytes of UTF-8. It is part of every signature.
 	Tenant string
 	// TenantKey is the fingerprint of the tenant's key. A gateway that proves another one is not talked to. Zero takes it
 	// from Enrollment.
@@ -106,6 +107,7 @@ type Attester interface {
 const (
 	defaultCapacity     = 8
 	maxCapacity         = 1024
+	maxTenant           = 255 // bytes, of checkpoints and sealed bundles
 	defaultGrace        = 30 * time.Second
 	defaultPendingRetry = time.Minute
 )
@@ -159,6 +161,7 @@ func (c *Config) check(o *Options) error {
 	need(c.Enrollment.IsZero() || c.TenantKey == c.Enrollment.TenantKey(),
 		"the enrollment code is of another tenant key than the pinned one")
 	need(c.Tenant != "", "Tenant is missing")
+	need(len(c.Tenant) <= maxTenant && utf8.ValidString(c.Tenant), fmt.Sprintf("Tenant is longer than %d bytes, or not UTF-8", maxTenant))
 	need(c.Instance != "", "Instance is missing")
 	need(c.Issuer != nil, "Issuer is missing")
 	need(c.Policy != nil, "Policy is missing: there is no default")

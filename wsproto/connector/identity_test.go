@@ -160,6 +160,8 @@ func TestConfig(t *testing.T) {
 		"must be pinned":      func(c *connector.Config) { c.TenantKey = wsproto.Fingerprint{} },
 		"of another tenant":   func(c *connector.Config) { c.Enrollment = wsproto.NewEnrollmentCode(wsproto.Fingerprint{9}) },
 		"Tenant is missing":   func(c *connector.Config) { c.Tenant = "" },
+		"Tenant is longer":    func(c *connector.Config) { c.Tenant = strings.Repeat("x", 256) },
+		"or not UTF-8":        func(c *connector.Config) { c.Tenant = "acme\xff" },
 		"Instance is missing": func(c *connector.Config) { c.Instance = "" },
 		"Issuer is missing":   func(c *connector.Config) { c.Issuer = nil },
 		"Policy is missing":   func(c *connector.Config) { c.Policy = nil },
