@@ -8,7 +8,6 @@ import (
 	"os"
 
 	"github.com/adcskit/adcskit/examples/internal/cli"
-	"github.com/adcskit/adcskit/pkcs12"
 	"github.com/adcskit/adcskit/wsproto"
 	"github.com/adcskit/adcskit/wsproto/gateway"
 )
@@ -56,26 +55,6 @@ func (c *client) order(ctx context.Context, file, name string) (err error) {
 	return c.fetch(ctx, placed.Job, name)
 }
 
-// vacant refuses to write over a file of another order: the .p12 is the only one that has its key.
-func vacant(path string) error {
-	if _, err := os.Lstat(path); err != nil {
-		return nil
-	}
-	return cli.Usagef("%s is there already: choose another NAME, or remove it", path)
-}
-
-// newPassword writes a new password to a file that was not there.
-func newPassword(path string) (string, error) {
-	if err := vacant(path); err != nil {
-		return "", err
-	}
-	password, err := pkcs12.NewPassword()
-	if err != nil {
-		return "", err
-	}
-	return password, cli.WritePrivate(path, []byte(password+"\n"))
-}
-
 // fetch waits for the outcome of a job, tells how it goes, and writes NAME.p12, or NAME.sealed.json.
 func (c *client) fetch(ctx context.Context, id, name string) error {
 	job, err := c.await(ctx, id)
@@ -91,9 +70,9 @@ func (c *client) fetch(ctx context.Context, id, name string) error {
 		return errNotIssued
 	}
 	if len(o.Sealed) > 0 {
-		return cli.WritePrivate(name+".sealed.json", o.Sealed)
+		return keep(name+".sealed.json", o.Sealed)
 	}
-	return cli.WritePrivate(name+".p12", o.PKCS12)
+	return keep(name+".p12", o.PKCS12)
 }
 
 // await waits until a job is done, and tells how it goes.

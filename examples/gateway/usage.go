@@ -21,7 +21,8 @@ const help = `Gateway is the tenant's half: it accepts connectors over TLS and k
   order TENANT FILE NAME      place an order, wait, write NAME.p12; NAME.password too if the order has no password. With a
                               recipient in the order it writes NAME.sealed.json, which only the recipient can open (see
                               examples/unseal). None of the files may be there already
-  fetch TENANT JOB NAME       wait for a job that was placed, write NAME.p12 or NAME.sealed.json; also when it is finished
+  fetch TENANT JOB NAME       wait for a job that was placed, write NAME.p12 or NAME.sealed.json, not over another file; also
+                              when it is finished
   job TENANT JOB              print where a job stands, or why nobody takes it, and its outcome
   cancel TENANT JOB           end a job whose request cannot have reached the CA
 
