@@ -9,6 +9,9 @@ import (
 	"github.com/adcskit/adcskit/wsproto"
 )
 
+// errDelivery says that a bundle is not delivered in the way of the order.
+var errDelivery = wsproto.Errorf(wsproto.CodeInvalidParams, "the bundle is not delivered in the way of the order")
+
 // finish records an outcome. A nil error means that the tenant has it, now or since an earlier time. A bundle that anybody
 // can open with the password in it, or in the order, is not taken for an order with a recipient.
 func (j *Job) finish(connector string, p *wsproto.FinishParams, now time.Time, r *rules) error {
@@ -17,7 +20,7 @@ func (j *Job) finish(connector string, p *wsproto.FinishParams, now time.Time, r
 	newest := j.newest(connector, p.Attempt)
 	switch {
 	case len(o.PKCS12) > 0 && j.Sealed, len(o.Sealed) > 0 && !j.Sealed:
-		return wsproto.Errorf(wsproto.CodeInvalidParams, "the bundle is not delivered in the way of the order")
+		return errDelivery
 	case j.repeated(connector, p), certificate && j.known(&o):
 		return nil
 	case j.State == JobDone:

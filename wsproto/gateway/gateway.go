@@ -89,6 +89,9 @@ const (
 	AlarmRotation AlarmKind = "rotation"
 	// AlarmCheckpoint: a connector sent a checkpoint with a wrong signature.
 	AlarmCheckpoint AlarmKind = "checkpoint"
+	// AlarmDelivery: a connector sent a .p12 for an order with a recipient. It was not stored, but it has left the connector
+	// without being sealed.
+	AlarmDelivery AlarmKind = "delivery"
 )
 
 // A Gateway is an http.Handler that connectors connect to. It is safe for concurrent use.

@@ -156,6 +156,12 @@ func (s *session) takeFinish(ctx context.Context, r *wsproto.Request) (any, erro
 		j.inherit(s.registration())
 		return j.finish(s.connector(), &p, now, &s.g.rules)
 	})
+	if errors.Is(err, errDelivery) && len(p.Outcome.PKCS12) > 0 {
+		s.g.alarm(Alarm{
+			Tenant: s.tenant, Connector: s.connector(), Kind: AlarmDelivery, Source: s.source,
+			Message: fmt.Sprintf("a .p12 was sent for the recipient of job %q without being sealed; it was not stored", p.Job),
+		})
+	}
 	if err != nil {
 		return nil, s.answer(err)
 	}
