@@ -21,7 +21,8 @@ var (
 	// ErrMemory: there is no room for one more object or session, since other programs fill the TPM.
 	ErrMemory = errors.New("tpm: other programs fill the TPM's memory: use the resource manager (/dev/tpmrm0) in all of " +
 		"them, or flush what they left (tpm2_flushcontext --transient-object, --loaded-session)")
-	// ErrAuth: the authorization value is not the right one. Repeating the attempt may lock the TPM out.
+	// ErrAuth: the authorization value is not the right one. Repeating the attempt may lock the TPM out, but not with keys
+	// that this package has made.
 	ErrAuth = errors.New("tpm: the authorization value is wrong: look at Options.KeyAuth, and whether the key has one; " +
 		"repeated attempts may lock the TPM out")
 	// ErrNoOwner: the owner's hierarchy cannot be used, which making the transient storage key takes.
@@ -138,6 +139,9 @@ func (e *CommandError) Error() string {
 	case class == ErrAuth && e.hierarchy == tpm2.TPMRHEndorsement:
 		advice = "the authorization value of the endorsement hierarchy is wrong: set Options.EndorsementAuth; repeated " +
 			"attempts may lock the TPM out"
+	}
+	if canonicalCode(e.rc()) == tpm2.TPMRCBadAuth { // "authorization failure without DA implications": part 2, 6.6.3
+		advice = strings.TrimSuffix(advice, "; repeated attempts may lock the TPM out")
 	}
 	name, _, _ = strings.Cut(name, ": ")
 	return fmt.Sprintf("tpm: %s: %s (%s, %#x)", e.Command, advice, name, e.Code)

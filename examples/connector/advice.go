@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 
+	"github.com/adcskit/adcskit/tpm"
 	"github.com/adcskit/adcskit/wsproto"
 )
 
@@ -17,6 +18,9 @@ func (s *service) advice(err error) string {
 	case errors.Is(err, wsproto.CodeEnrollment):
 		return "have a new enrollment code made (gateway code " + g.Tenant + ` 'HOST\NAME'), put it into ` + g.EnrollmentCodeFile +
 			", and start again"
+	case errors.Is(err, tpm.ErrAuth):
+		return "look at tpmAuth: keyFile is to hold what the keys in " + s.config.State + " were made with, ownerFile and " +
+			"endorsementFile what these hierarchies of the TPM have"
 	case errors.Is(err, wsproto.CodeAttestation), closed == wsproto.CloseAttestation:
 		return "the tenant wants to be shown more about these keys. If they are files, begin again with keys in a TPM: start " +
 			"with -tpm and another \"state\"; if they are in one, have its manufacturer's root, or its EK hash (connector show), " +

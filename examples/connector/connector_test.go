@@ -27,6 +27,7 @@ import (
 	"github.com/adcskit/adcskit/adcs/adcstest"
 	"github.com/adcskit/adcskit/examples/internal/cli"
 	"github.com/adcskit/adcskit/pkcs12"
+	"github.com/adcskit/adcskit/tpm"
 	"github.com/adcskit/adcskit/wsproto"
 	"github.com/adcskit/adcskit/wsproto/connector"
 	"github.com/adcskit/adcskit/wsproto/gateway"
@@ -344,6 +345,7 @@ func TestAdvice(t *testing.T) {
 		wsproto.CodeEnrollment, wsproto.CodeRevoked, wsproto.ErrVersion, wsproto.CodeVersion, wsproto.ErrTenantKey, wsproto.ErrSignature,
 		&wsproto.CloseError{Remote: true, Code: wsproto.CloseRevoked}, &wsproto.CloseError{Remote: true, Code: wsproto.CloseSuperseded},
 		&wsproto.CloseError{Remote: true, Code: wsproto.CloseDuplicateKey}, &wsproto.CloseError{Remote: true, Code: wsproto.CloseVersion},
+		tpm.ErrAuth,
 	} {
 		assert.NotEmpty(t, s.advice(fmt.Errorf("%w: %w", connector.ErrStopped, err)), "%v", err)
 	}
