@@ -26,6 +26,7 @@ type Connector struct {
 	jobs        *jobs
 	link        *link
 	credentials credentials
+	signing     signing
 	health      health
 	status      status
 	registered  atomic.Bool // the registration is active: enrollment code and rotation are not needed any more

@@ -61,7 +61,12 @@ func TestDecryptionKeyFails(t *testing.T) {
 // TestIdentityKeyFailsBeforeTheSubmit: nothing is submitted, and the order may be tried again.
 func TestIdentityKeyFailsBeforeTheSubmit(t *testing.T) {
 	c := newChip("a")
-	scripted(t, onChip(c), func(s *script, l *line) {
+	var told []connector.RefusedOffer
+	prepare := func(s *script) {
+		onChip(c)(s)
+		s.opts.OnRefused = func(r connector.RefusedOffer) { told = append(told, r) }
+	}
+	scripted(t, prepare, func(s *script, l *line) {
 		c.fail(errChip)
 		l.accept(s.job(1))
 		f := l.next(wsproto.MethodFinish)
@@ -77,7 +82,22 @@ func TestIdentityKeyFailsBeforeTheSubmit(t *testing.T) {
 		require.ErrorIs(t, s.lastReport().Err, errChip)
 		assert.Zero(t, s.issuer.submitted())
 
+		// While the key stays away other orders are left to others, and it is looked for now and then.
+		for i := range 3 {
+			r := l.offer(s.job(2))
+			assert.Equal(t, wsproto.OfferRefused, r.Answer)
+			assert.Equal(t, wsproto.RefusedElsewhere, r.Scope)
+			assert.Equal(t, time.Minute.Milliseconds(), r.RetryAfterMS)
+			assert.NotContains(t, r.Message, "chip:")
+			require.Len(t, told, i+1)
+			assert.Equal(t, i > 0, errors.Is(told[i].Err, errChip), "not at once")
+			time.Sleep(11 * time.Second)
+		}
+		c.fail(nil)
+
 		// Busy for a moment is not a failure.
+		assert.Equal(t, wsproto.Issued, l.finishOne(s.job(4)).Kind)
+		c.fail(errChip)
 		time.AfterFunc(3*time.Second, func() { c.fail(nil) })
 		assert.Equal(t, wsproto.Issued, l.finishOne(s.job(2)).Kind)
 

@@ -177,14 +177,25 @@ func (j *job) admit(ctx context.Context, o *wsproto.Offer) *wsproto.OfferResult 
 		answer.RetryAfterMS = p.retry().Milliseconds()
 		return answer
 	}
-	if o.Checkpoint == nil {
-		return nil
+	if o.Checkpoint != nil {
+		return j.open(o)
 	}
-	return j.open(o)
+	if err := j.c.signing.check(j.c.cfg.Identity); err != nil {
+		return j.keyAway(err, "the connector's identity key cannot be used now")
+	}
+	return nil
 }
 
 // keyRetry is when the tenant is asked to try again after one of this connector's keys has failed.
 const keyRetry = time.Minute
+
+// keyAway leaves an offer to others for a while, because a key of this connector fails.
+func (j *job) keyAway(err error, message string) *wsproto.OfferResult {
+	j.trouble = err
+	answer := refused(wsproto.RefusedElsewhere, wsproto.ReasonInternal, message)
+	answer.RetryAfterMS = keyRetry.Milliseconds()
+	return answer
+}
 
 // open resumes from a checkpoint.
 func (j *job) open(o *wsproto.Offer) *wsproto.OfferResult {
@@ -198,10 +209,7 @@ func (j *job) open(o *wsproto.Offer) *wsproto.OfferResult {
 		OrderDigest: j.digest, CA: j.order.CA, Account: j.account,
 	})
 	if isKeyFailure(err) { // which says nothing about the checkpoint
-		j.trouble = err
-		answer := refused(wsproto.RefusedElsewhere, wsproto.ReasonInternal, "the connector's decryption key cannot be used now")
-		answer.RetryAfterMS = keyRetry.Milliseconds()
-		return answer
+		return j.keyAway(err, "the connector's decryption key cannot be used now")
 	}
 	if err != nil {
 		reason := wsproto.ReasonInternal

@@ -38,6 +38,9 @@ func (l lease) windowEnd() time.Time { return l.sent.Add(l.length + l.rpcDeadlin
 func (j *job) obtainLease() (lease, error) {
 	defer j.stage("checkpoint")()
 	params, err := j.sealWithin(j.early, sealPatience, wsproto.CheckpointSubmitting, 0)
+	if isKeyFailure(err) {
+		j.c.signing.failed()
+	}
 	if err != nil {
 		return lease{}, err
 	}
