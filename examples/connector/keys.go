@@ -1,6 +1,10 @@
 package main
 
 import (
+	"crypto"
+	"crypto/ecdh"
+	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 
@@ -87,4 +91,21 @@ func (k *keys) close() error {
 		return nil
 	}
 	return k.tpm.Close()
+}
+
+// try uses both keys once, so that a wrong authorization value, or a TPM that refuses, is found before it is needed.
+func (k *keys) try() error {
+	digest := make([]byte, sha256.Size) // a random number instead: the signature means nothing to anybody
+	rand.Read(digest)                   // never fails, see crypto/rand
+	if _, err := k.identity.Signer().Sign(rand.Reader, digest, crypto.SHA256); err != nil {
+		return fmt.Errorf("the identity key cannot be used: %w", err)
+	}
+	other, err := ecdh.P256().GenerateKey(rand.Reader)
+	if err != nil {
+		return err
+	}
+	if _, err := k.identity.Decryption().ECDH(other.PublicKey()); err != nil {
+		return fmt.Errorf("the decryption key cannot be used: %w", err)
+	}
+	return nil
 }

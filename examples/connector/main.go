@@ -97,8 +97,11 @@ func command(ctx context.Context, name string, c *config, k *keys, out io.Writer
 		if err != nil {
 			return err
 		}
-		check(c, k, out)
-		return s.issuer.Close()
+		err = k.try()
+		if err == nil {
+			check(c, k, out)
+		}
+		return errors.Join(err, s.issuer.Close())
 	}
 	return serve(ctx, c, k, log)
 }

@@ -3,6 +3,9 @@
 package main
 
 import (
+	"io"
+	"log/slog"
+	"path/filepath"
 	"testing"
 
 	"github.com/google/go-tpm/tpm2"
@@ -43,6 +46,10 @@ func TestTPMAuth(t *testing.T) {
 	require.NoError(t, stop())
 	log := s.log.String()
 	s.config.TPMAuth.KeyFile = ""
+	s.loaded()
+	check := []string{"-config", filepath.Join(s.folder, "connector.json"), "check"}
+	err := run(t.Context(), check, io.Discard, slog.New(slog.DiscardHandler))
+	require.ErrorContains(t, err, "the identity key cannot be used: tpm: ", "before it is needed")
 	s.forget()
 	stop = s.start()
 	s.await("error=")

@@ -4,7 +4,8 @@ const help = `Connector takes jobs from a gateway, and has the CAs of its networ
 
   connector -config connector.json          run until SIGTERM; SIGHUP reads passwords and roots of the CAs again
   connector -config connector.json show     print what others pin: fingerprints, public keys, hash of the TPM's EK
-  connector -config connector.json check    read everything, and say what is wrong; no gateway and no CA is connected to
+  connector -config connector.json check    read everything, use the keys once, and say what is wrong; no gateway and no CA is
+                                            connected to
   connector -config connector.json rotate   make new keys, where -tpm says, signed by those that there are; run it while
                                             the connector does not, and start it then: it changes over when it connects
 
