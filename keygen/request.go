@@ -2,7 +2,6 @@ package keygen
 
 import (
 	"crypto"
-	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -11,7 +10,6 @@ import (
 	"net/netip"
 	"reflect"
 
-	"github.com/adcskit/adcskit/internal/adcsasn1"
 	"github.com/adcskit/adcskit/internal/x500"
 )
 
@@ -26,7 +24,8 @@ const (
 	SIDBoth      SIDForm = "both"
 )
 
-// ErrName is matched by every error about an alternative name, SID or template that a request cannot carry.
+// ErrName is matched by every error about an alternative name, SID, template, usage or attribute that a request cannot
+// carry.
 var ErrName = errors.New("keygen: name refused")
 
 // Template names a certificate template by its object identifier, as templates of version 2 and later allow.
@@ -66,11 +65,33 @@ type Request struct {
 	TemplateName string
 	// Template is for the version 2 template extension; nil leaves it out.
 	Template *Template
+
+	// KeyUsage asks for the key usage extension, critical; 0 leaves it out.
+	KeyUsage x509.KeyUsage
+	// ExtKeyUsages asks for extended key usages, at most 100: for example 1.3.6.1.5.5.7.3.2, client authentication.
+	ExtKeyUsages []asn1.ObjectIdentifier
+	// ApplicationPolicies asks for Microsoft's application policies, at most 100 (MS-WCCE section 2.2.2.7.7.3). Windows
+	// sends the same identifiers here and as extended key usages. What is issued is the template's decision.
+	ApplicationPolicies []asn1.ObjectIdentifier
+
+	// OSVersion and ClientInfo say where the request was made, for the CA's records; nil leaves them out. The CA does not
+	// check them.
+	OSVersion  *OSVersion
+	ClientInfo *ClientInfo
+
+	// PSS signs with RSASSA-PSS instead of PKCS #1 v1.5: SHA-256, MGF1 with SHA-256, 32 bytes of salt (RFC 4055). It is
+	// for RSA keys only. A template with the flag "alternate signature format"
+	// (CT_FLAG_REQUIRE_ALTERNATE_SIGNATURE_ALGORITHM, 0x40 of msPKI-Private-Key-Flag; MS-WCCE section 3.1.2.4.2.2.2.8) asks
+	// clients to do so; it is a request to them, and a CA takes either signature. For ECDSA keys the flag asks for a form
+	// of X9.62 that hardly anything reads: leave PSS false, and the request is signed as RFC 5758 has it. Neither says how
+	// the CA signs the certificate, which its own configuration decides.
+	PSS bool
 }
 
 // CreateRequest returns a PKCS#10 certification request (RFC 2986), DER, signed by key: with SHA-256 for RSA and P-256,
 // SHA-384 for P-384, SHA-512 for P-521. The key may be any [crypto.Signer], for example in a TPM, with a public key of
-// one of the algorithms of this package; the signature is verified before the request is returned.
+// one of the algorithms of this package; the signature is verified before the request is returned. For [Request.PSS]
+// the signer is given *[rsa.PSSOptions] with the length of the salt.
 //
 // Errors match [ErrAlgorithm], [ErrSubject] or [ErrName] where the request cannot be made as asked, or are those of the
 // signer.
@@ -88,17 +109,11 @@ func CreateRequest(key crypto.Signer, r *Request) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	extensions, err := r.extensions()
+	attributes, err := r.attributes()
 	if err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrName, err)
 	}
-	// x509 chooses the hash by the key and verifies what the signer returns.
-	template := &x509.CertificateRequest{RawSubject: subject, ExtraExtensions: extensions}
-	der, err := x509.CreateCertificateRequest(rand.Reader, template, key)
-	if err != nil {
-		return nil, fmt.Errorf("keygen: certification request: %w", err)
-	}
-	return der, nil
+	return signRequest(key, r.PSS, subject, attributes)
 }
 
 func (r *Request) encodeSubject() ([]byte, error) {
@@ -121,67 +136,6 @@ func (r *Request) encodeSubject() ([]byte, error) {
 		return nil, refuseSubject("%v", err)
 	}
 	return der, nil
-}
-
-// extensions returns the requested extensions: templates first, as Windows orders them.
-func (r *Request) extensions() ([]pkix.Extension, error) {
-	var list []pkix.Extension
-	add := func(ext pkix.Extension, err error) error {
-		list = append(list, ext)
-		return err
-	}
-	if r.TemplateName != "" {
-		if err := add(adcsasn1.TemplateNameExtension(r.TemplateName)); err != nil {
-			return nil, err
-		}
-	}
-	if t := r.Template; t != nil {
-		v2 := adcsasn1.Template{OID: t.OID, Major: t.Major, Minor: t.Minor}
-		if err := add(v2.Extension()); err != nil {
-			return nil, err
-		}
-	}
-	san, err := r.alternativeNames()
-	if err != nil {
-		return nil, err
-	}
-	if san.Count() > 0 {
-		if err := add(san.Extension()); err != nil {
-			return nil, err
-		}
-	}
-	if r.SID != "" && r.SIDForm != SIDURI {
-		if err := add(adcsasn1.SIDExtension(r.SID)); err != nil {
-			return nil, err
-		}
-	}
-	return list, nil
-}
-
-func (r *Request) alternativeNames() (adcsasn1.SAN, error) {
-	san := adcsasn1.SAN{
-		UPN: r.UPNs, DNS: r.DNSNames, Email: r.EmailAddresses, IP: r.IPAddresses,
-		URI: append([]string(nil), r.URIs...),
-	}
-	for _, uri := range r.URIs {
-		if adcsasn1.IsSIDURI(uri) {
-			return san, errors.New("a SID is given as a URI and not as SID")
-		}
-	}
-	switch r.SIDForm {
-	case "", SIDExtension:
-	case SIDURI, SIDBoth:
-		if r.SID == "" {
-			break
-		}
-		if err := adcsasn1.ValidSID(r.SID); err != nil {
-			return san, err
-		}
-		san.URI = append(san.URI, adcsasn1.SIDURI(r.SID))
-	default:
-		return san, errors.New("the form of the SID is none of extension, uri and both")
-	}
-	return san, nil
 }
 
 // isNil is true for no signer and for a nil pointer in the interface, on which Public would panic.

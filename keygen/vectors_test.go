@@ -42,9 +42,20 @@ func TestRealTemplateAndUPN(t *testing.T) {
 		Subject:  "CN=#0c06557365722031,CN=#0c055573657273,DC=domain1,DC=corp,DC=company,DC=com",
 		UPNs:     san.UPN,
 		Template: &keygen.Template{OID: template.OID, Major: template.Major, Minor: template.Minor},
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment, ExtKeyUsages: oids("1.3.6.1.4.1.311.20.2.2"),
+		ApplicationPolicies: oids("1.3.6.1.4.1.311.20.2.2"),
+		OSVersion:           &keygen.OSVersion{Major: 6, Minor: 2, Build: 8311, Platform: 2},
+		ClientInfo: &keygen.ClientInfo{
+			ClientID: 5, Machine: "CLIENT2.domain1.corp.company.com", User: `DOMAIN1\CLIENT2$`, Process: "LogonUI.exe",
+		},
 	})
+	for _, oid := range []string{"1.3.6.1.4.1.311.13.2.3", "1.3.6.1.4.1.311.21.20"} {
+		value := attributesOf(t, ours.RawTBSCertificateRequest)[oid]
+		require.NotEmpty(t, value)
+		assert.Contains(t, string(windows.RawTBSCertificateRequest), string(value), oid)
+	}
 	assert.Equal(t, hex.EncodeToString(windows.RawSubject), hex.EncodeToString(ours.RawSubject))
-	for _, oid := range []string{"1.3.6.1.4.1.311.21.7", "2.5.29.17"} {
+	for _, oid := range []string{"1.3.6.1.4.1.311.21.7", "2.5.29.37", "2.5.29.15", "1.3.6.1.4.1.311.21.10", "2.5.29.17"} {
 		assert.Equal(t, extension(t, windows, oid), extension(t, ours, oid), oid)
 	}
 }
