@@ -1,6 +1,7 @@
 package keygen_test
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -137,4 +138,22 @@ func FuzzParsePrivateKey(f *testing.F) {
 		require.NoError(t, err)
 		require.Equal(t, key.Public(), back.Public())
 	})
+}
+
+func TestWipe(t *testing.T) {
+	for _, alg := range []keygen.Algorithm{keygen.RSA2048, keygen.ECDSAP256} {
+		key := testKey(t, alg)
+		before, err := keygen.MarshalPrivateKey(key)
+		require.NoError(t, err)
+		keygen.Wipe(key)
+		after, err := keygen.MarshalPrivateKey(key)
+		assert.True(t, err != nil || !bytes.Equal(before, after), "the secret is gone")
+		got, err := keygen.AlgorithmOf(key.Public())
+		require.NoError(t, err, "the public key stays")
+		assert.Equal(t, alg, got)
+	}
+	keygen.Wipe(nil)
+	token := opaque{testKey(t, keygen.ECDSAP256)}
+	keygen.Wipe(token)
+	parseRequest(t, token, nil)
 }
