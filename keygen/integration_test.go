@@ -3,11 +3,13 @@
 package keygen_test
 
 import (
+	"crypto/x509"
 	"encoding/asn1"
 	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -29,7 +31,12 @@ func TestOpenSSL(t *testing.T) {
 				IPAddresses:    []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")},
 				UPNs:           []string{"ana.lučić@corp.test"},
 				SID:            sampleSID, SIDForm: keygen.SIDBoth,
-				TemplateName: "User", Template: &keygen.Template{OID: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 311, 21, 8, 1}, Major: 100},
+				TemplateName: "User",
+				Template:     &keygen.Template{OID: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 311, 21, 8, 1}, Major: 100},
+				KeyUsage:     x509.KeyUsageDigitalSignature, ExtKeyUsages: oids("1.3.6.1.5.5.7.3.2", "1.3.6.1.4.1.311.20.2.2"),
+				ApplicationPolicies: oids("1.3.6.1.5.5.7.3.2"), OSVersion: &keygen.OSVersion{Major: 10},
+				ClientInfo: &keygen.ClientInfo{ClientID: 4711, Machine: "a", User: `CORP\ana`, Process: "b"},
+				PSS:        strings.HasPrefix(string(alg), "rsa"),
 			})
 			require.NoError(t, err)
 			text := openssl(t, der)
@@ -39,8 +46,14 @@ func TestOpenSSL(t *testing.T) {
 				"DNS:a.corp.test", "DNS:*.b.corp.test", "email:ana@corp.test", "URI:https://corp.test/x", "URI:" + sidURI,
 				"IP Address:192.0.2.1", "IP Address:2001:DB8:0:0:0:0:0:1", "othername: UPN::ana.lučić@corp.test",
 				"1.3.6.1.4.1.311.25.2:", sampleSID, "1.3.6.1.4.1.311.20.2:", "1.3.6.1.4.1.311.21.7:",
+				"X509v3 Key Usage: critical\n                    Digital Signature\n", "1.3.6.1.4.1.311.21.10:",
+				"TLS Web Client Authentication, Microsoft Smartcard Login", "1.3.6.1.4.1.311.13.2.3", "1.3.6.1.4.1.311.21.20",
 			} {
 				assert.Contains(t, text, want)
+			}
+			if strings.HasPrefix(string(alg), "rsa") {
+				assert.Contains(t, text, "Signature Algorithm: rsassaPss")
+				assert.Contains(t, text, "Salt Length: 0x20")
 			}
 		})
 	}
