@@ -1,6 +1,7 @@
 package keygen_test
 
 import (
+	"context"
 	"crypto/x509"
 	"fmt"
 	"log"
@@ -41,4 +42,25 @@ func ExampleParseSubject() {
 	// Output:
 	// OU=Sales+CN=J.  Smith,O=Sue\, Grabbit and Runn,C=GB <nil>
 	// keygen: subject refused: the value "two\nlines" of the type CN holds the character U+000A
+}
+
+// A pool hides how long RSA keys take from those who order a few at a time.
+func ExamplePool() {
+	pool, err := keygen.NewPool(keygen.PoolConfig{Ready: map[keygen.Algorithm]int{keygen.RSA2048: 2}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer pool.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go pool.Run(ctx)
+
+	key, err := pool.Get(ctx, keygen.RSA2048)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer keygen.Wipe(key)
+	alg, err := keygen.AlgorithmOf(key.Public())
+	fmt.Println(alg, err)
+	// Output: rsa2048 <nil>
 }

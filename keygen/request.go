@@ -36,8 +36,8 @@ type Template struct {
 	Major, Minor uint32
 }
 
-// Request is what a certification request asks for. All of it is optional; the zero Request asks for a certificate whose
-// contents the CA takes from its directory.
+// Request is what a certification request asks for. All of it is optional; the zero Request asks for a certificate
+// whose contents the CA takes from its directory.
 type Request struct {
 	// Subject is the subject in the form of RFC 4514; see [ParseSubject].
 	Subject string
@@ -81,10 +81,10 @@ type Request struct {
 
 	// PSS signs with RSASSA-PSS instead of PKCS #1 v1.5: SHA-256, MGF1 with SHA-256, 32 bytes of salt (RFC 4055). It is
 	// for RSA keys only. A template with the flag "alternate signature format"
-	// (CT_FLAG_REQUIRE_ALTERNATE_SIGNATURE_ALGORITHM, 0x40 of msPKI-Private-Key-Flag; MS-WCCE section 3.1.2.4.2.2.2.8) asks
-	// clients to do so; it is a request to them, and a CA takes either signature. For ECDSA keys the flag asks for a form
-	// of X9.62 that hardly anything reads: leave PSS false, and the request is signed as RFC 5758 has it. Neither says how
-	// the CA signs the certificate, which its own configuration decides.
+	// (CT_FLAG_REQUIRE_ALTERNATE_SIGNATURE_ALGORITHM, 0x40 of msPKI-Private-Key-Flag; MS-WCCE section 3.1.2.4.2.2.2.8)
+	// asks clients to do so; it is a request to them, and a CA takes either signature. For ECDSA keys the flag asks for a
+	// form of X9.62 that hardly anything reads: leave PSS false, and the request is signed as RFC 5758 has it. Neither
+	// says how the CA signs the certificate, which its own configuration decides.
 	PSS bool
 }
 

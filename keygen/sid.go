@@ -40,8 +40,8 @@ func (s SID) String() string { return s.id.String() }
 // Bytes returns the binary form, nil for the zero SID.
 func (s SID) Bytes() []byte { return s.id.Bytes() }
 
-// Domain returns the identifier of the domain of an account, S-1-5-21 and three numbers, and the account's own number in
-// it (RID). It returns false for every other identifier.
+// Domain returns the identifier of the domain of an account, S-1-5-21 and three numbers, and the account's own number
+// in it (RID). It returns false for every other identifier.
 func (s SID) Domain() (domain SID, rid uint32, ok bool) {
 	id, rid, ok := s.id.Domain()
 	return SID{id}, rid, ok
@@ -75,11 +75,11 @@ func ParseSIDURI(uri string) (SID, error) {
 	return ParseSID(text)
 }
 
-// MappedSID returns the SID that the extensions of a certificate or of a certification request carry, and in which form:
-// [SIDExtension], [SIDURI], or [SIDBoth] where both carry the same. Without any it returns the zero SID and "".
+// MappedSID returns the SID that the extensions of a certificate or of a certification request carry, and in which
+// form: [SIDExtension], [SIDURI], or [SIDBoth] where both carry the same. Without any it returns the zero SID and "".
 //
-// The error matches [ErrSID] if what claims to be a SID is malformed (also a URI that differs from the right text in its
-// letter case only), if there are several, or if the alternative names cannot be read: whoever decides by the
+// The error matches [ErrSID] if what claims to be a SID is malformed (also a URI that differs from the right text in
+// its letter case only), if there are several, or if the alternative names cannot be read: whoever decides by the
 // result must not take the first of two.
 func MappedSID(extensions []pkix.Extension) (SID, SIDForm, error) {
 	var inExtension, inNames []SID

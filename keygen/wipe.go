@@ -6,7 +6,7 @@ import (
 	"github.com/adcskit/adcskit/internal/wipe"
 )
 
-// Wipe overwrites the secret numbers of a key that [Generate] or [ParsePrivateKey] returned. The key is of
+// Wipe overwrites the secret numbers of a key that [Generate], [Pool.Get] or [ParsePrivateKey] returned. The key is of
 // no use afterwards, and nothing may be using it meanwhile. Other keys, those in hardware for example, and nil are left
 // alone.
 //
