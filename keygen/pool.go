@@ -205,6 +205,20 @@ func (p *Pool) Stats() map[Algorithm]PoolStats {
 	return all
 }
 
+// String says how many keys are ready, and nothing about them.
+func (p *Pool) String() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	ready := 0
+	for _, keys := range p.stock {
+		ready += len(keys)
+	}
+	return fmt.Sprintf("keygen.Pool{%d ready}", ready)
+}
+
+// GoString is String: a pool never prints its keys.
+func (p *Pool) GoString() string { return p.String() }
+
 // Close ends Run and all waiting, waits for the keys that are being made (seconds for RSA of 4096 bits, since the
 // standard library cannot be interrupted) and wipes all that is ready. Further calls wait for the same.
 func (p *Pool) Close() error {

@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/rsa"
 	"errors"
+	"fmt"
 	"math/big"
 	"net"
 	"sync"
@@ -120,6 +121,9 @@ func TestPoolFills(t *testing.T) {
 		assert.Equal(t, keygen.PoolStats{Ready: 4, Made: 4}, stats[keygen.RSA2048])
 		assert.Equal(t, keygen.PoolStats{Ready: 2, Made: 2}, stats[keygen.RSA4096])
 
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+			assert.Equal(t, "keygen.Pool{6 ready}", fmt.Sprintf(verb, pool))
+		}
 		over, cancel := context.WithCancel(t.Context())
 		cancel()
 		for _, alg := range keygen.Algorithms() {
