@@ -13,8 +13,8 @@ import (
 	"github.com/adcskit/adcskit/keygen"
 )
 
-// TestCATakesRequests sends requests with everything in them to a test CA, signed in each form, and reads the SID of the
-// certificate that it issues.
+// TestCATakesRequests sends requests with everything in them to a test CA, signed in each form, and reads the SID of
+// the certificate that it issues.
 func TestCATakesRequests(t *testing.T) {
 	if fips140.Enforced() {
 		t.Skip("the test CA takes NTLM, which FIPS 140 does not allow")

@@ -22,12 +22,18 @@ import (
 // hostileTexts are values that break out of one notation or another, hide, or are too long.
 func hostileTexts() []string {
 	return []string{
-		"", " ", "a b", " a", "a ", "'", `"`, `"a"`, "`id`", "$(id)", "a,b", "a,CN=b", "a+OU=b", "a/CN=b", "a;b", "#0c0161", "a=b", "<a>",
-		`\`, `a\`, `\,`, `\00`, `\2C`, "%00", "a\x00b", "\x00", "a\nb", "a\r\nSubject: x", "\t", "\x1b[31ma", "\x7f", "a,DNS:b.test",
-		"a\u202eb", "\u200fa", "a\u2066b", "\u200b", "\ufeff", "a\u00adb", "\u00a0", "e\u0301", "é", "Ω", "日本", "😀", "\xff", "\xc0\x80", "\ufffd",
-		"*", "*.a.test", "a.test,b.test", "a@b.test", "a,b@b.test", `"a,b"@b.test`, "urn:a,DNS:b.test", "urn:a%0a", "https://a.test/?a=b&c='d'",
-		"https://a@b.test/", "xn--bcher-kva.test", "-", "--config=x", "@file", "{{.}}", "%s%n", "]]>", "&amp;", sampleSID, sidURI,
-		"DE", strings.Repeat("a", 64), strings.Repeat("é", 64), strings.Repeat("a", 10<<10), strings.Repeat("a.", 5<<10) + "b",
+		"", " ", "a b", " a", "a ", "'", `"`, `"a"`, "`id`", "$(id)", "a,b", "a,CN=b", "a+OU=b",
+		"a/CN=b", "a;b", "#0c0161", "a=b", "<a>",
+		`\`, `a\`, `\,`, `\00`, `\2C`, "%00", "a\x00b", "\x00", "a\nb",
+		"a\r\nSubject: x", "\t", "\x1b[31ma", "\x7f", "a,DNS:b.test",
+		"a\u202eb", "\u200fa", "a\u2066b", "\u200b", "\ufeff",
+		"a\u00adb", "\u00a0", "e\u0301", "é", "Ω", "日本", "😀", "\xff", "\xc0\x80", "\ufffd",
+		"*", "*.a.test", "a.test,b.test", "a@b.test", "a,b@b.test", `"a,b"@b.test`,
+		"urn:a,DNS:b.test", "urn:a%0a", "https://a.test/?a=b&c='d'",
+		"https://a@b.test/", "xn--bcher-kva.test", "-", "--config=x", "@file", "{{.}}", "%s%n", "]]>", "&amp;", sampleSID,
+		sidURI,
+		"DE", strings.Repeat("a", 64), strings.Repeat("é", 64), strings.Repeat("a", 10<<10),
+		strings.Repeat("a.", 5<<10) + "b",
 	}
 }
 
@@ -114,7 +120,8 @@ func run(t *testing.T, content []byte, args ...string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "in.der")
 	require.NoError(t, os.WriteFile(file, content, 0o600))
-	out, err := exec.CommandContext(t.Context(), "openssl", append(args, "-inform", "DER", "-in", file)...).CombinedOutput()
+	args = append(args, "-inform", "DER", "-in", file)
+	out, err := exec.CommandContext(t.Context(), "openssl", args...).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	return string(out)
 }

@@ -18,8 +18,8 @@ import (
 	"github.com/adcskit/adcskit/keygen"
 )
 
-// TestOpenSSL has OpenSSL verify and print a request with every kind of name, for each algorithm. A missing openssl is a
-// failure.
+// TestOpenSSL has OpenSSL verify and print a request with every kind of name, for each algorithm. A missing openssl is
+// a failure.
 func TestOpenSSL(t *testing.T) {
 	for _, alg := range keygen.Algorithms() {
 		t.Run(string(alg), func(t *testing.T) {

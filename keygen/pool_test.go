@@ -19,8 +19,8 @@ import (
 	"github.com/adcskit/adcskit/keygen"
 )
 
-// factory makes keys that are none, numbered, in a second each (4 seconds for RSA-4096), and counts how many it makes at
-// the same time.
+// factory makes keys that are none, numbered, in a second each (4 seconds for RSA-4096), and counts how many it makes
+// at the same time.
 type factory struct {
 	mu        sync.Mutex
 	made      int

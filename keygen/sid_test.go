@@ -154,7 +154,10 @@ func TestMappedSIDRefuses(t *testing.T) {
 }
 
 func FuzzParseSID(f *testing.F) {
-	for _, seed := range []string{sampleSID, "S-1-1-0", "S-1-0x000100000000-1", "S-1-5-021", "", "\x01\x01\x00\x00\x00\x00\x00\x05\x01\x00\x00\x00"} {
+	for _, seed := range []string{
+		sampleSID, "S-1-1-0", "S-1-0x000100000000-1", "S-1-5-021", "",
+		"\x01\x01\x00\x00\x00\x00\x00\x05\x01\x00\x00\x00",
+	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

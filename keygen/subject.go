@@ -15,11 +15,11 @@ func refuseSubject(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrSubject, fmt.Sprintf(format, args...))
 }
 
-// ParseSubject reads a distinguished name in the form of RFC 4514 and returns it in the order of a certificate, which is
-// the reverse: of "CN=a,DC=corp,DC=test" DC=test comes first. The empty text is the empty name.
+// ParseSubject reads a distinguished name in the form of RFC 4514 and returns it in the order of a certificate, which
+// is the reverse: of "CN=a,DC=corp,DC=test" DC=test comes first. The empty text is the empty name.
 //
-// Attribute types are dotted numbers or, in any letter case, CN, SN, SERIALNUMBER, C, L, ST (or S), STREET, O, OU, T (or
-// TITLE), G (or GN, GIVENNAME), I (or INITIALS), POSTALCODE, DESCRIPTION, DNQUALIFIER, UID, DC, E (or EMAIL,
+// Attribute types are dotted numbers or, in any letter case, CN, SN, SERIALNUMBER, C, L, ST (or S), STREET, O, OU, T
+// (or TITLE), G (or GN, GIVENNAME), I (or INITIALS), POSTALCODE, DESCRIPTION, DNQUALIFIER, UID, DC, E (or EMAIL,
 // EMAILADDRESS). Several attributes of one relative name are joined by "+". Spaces may follow a comma; any other space
 // at the end of a value must be escaped. A value in hexadecimal (#0c0161) chooses its string type itself.
 //
