@@ -9,6 +9,7 @@
 //   - [github.com/adcskit/adcskit/keygen]: key pairs and certification requests (PKCS#10) as AD CS takes them.
 //   - [github.com/adcskit/adcskit/adcs]: a client of one CA: check, submit, retrieve, find and verify; approve, revoke.
 //   - [github.com/adcskit/adcskit/adcs/discovery]: CAs, templates and their dangers, as the directory publishes them.
+//   - [github.com/adcskit/adcskit/adcs/due]: which certificates are due for renewal.
 //   - [github.com/adcskit/adcskit/adcs/adcstest]: an AD CS inside your test, on real sockets and with real protocols.
 //   - [github.com/adcskit/adcskit/pkcs12]: .p12 files that a target can read;
 //     [github.com/adcskit/adcskit/pkcs12/sealed] closes one for a recipient, so that nobody in between can open it.
