@@ -12,7 +12,8 @@
 //   - [github.com/adcskit/adcskit/adcs/due]: which certificates are due for renewal.
 //   - [github.com/adcskit/adcskit/adcs/adcstest]: an AD CS inside your test, on real sockets and with real protocols.
 //   - [github.com/adcskit/adcskit/pkcs12]: .p12 files that a target can read;
-//     [github.com/adcskit/adcskit/pkcs12/sealed] closes one for a recipient, so that nobody in between can open it.
+//     [github.com/adcskit/adcskit/pkcs12/sealed] closes one for a recipient, so that nobody in between can open it;
+//     [github.com/adcskit/adcskit/pkcs12/mobileconfig] writes Apple configuration profiles around one.
 //   - [github.com/adcskit/adcskit/tpm]: the connector's keys in a TPM, and the evidence that they are there.
 //     [github.com/adcskit/adcskit/tpm/tpmtest] starts a software TPM in your test.
 //   - [github.com/adcskit/adcskit/wsproto]: the protocol between tenant and connector, with

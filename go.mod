@@ -7,6 +7,7 @@ require (
 	github.com/go-asn1-ber/asn1-ber v1.5.8
 	github.com/go-ldap/ldap/v3 v3.4.15
 	github.com/google/go-tpm v0.9.8
+	github.com/micromdm/plist v0.2.2
 	github.com/oiweiwei/go-msrpc v1.5.2
 	github.com/oiweiwei/gokrb5.fork/v9 v9.0.6
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3

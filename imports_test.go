@@ -141,6 +141,9 @@ func TestImportsStaySmall(t *testing.T) {
 		"pkcs12/sealed": nil,
 		"tpm":           {cryptobyte, "github.com/google/go-tpm", "golang.org/x/sys"},
 		"wsproto":       {"github.com/coder/websocket", "golang.org/x/crypto", "golang.org/x/sys"},
+		"pkcs12/mobileconfig": {
+			cryptobyte, "github.com/micromdm/plist", "golang.org/x/crypto/pbkdf2", "software.sslmate.com/src/go-pkcs12",
+		},
 	} {
 		of := strings.TrimSuffix(module+"/"+name, "/")
 		require.Contains(t, list, of)

@@ -1,0 +1,136 @@
+//go:build integration
+
+package mobileconfig_test
+
+import (
+	"bytes"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/adcskit/adcskit/pkcs12/mobileconfig"
+)
+
+// readProfiles reads profiles with Python's plistlib, which is built on expat. It takes and gives JSON: data becomes
+// base64, as encoding/json writes it too.
+const readProfiles = `
+import base64, json, plistlib, sys
+def plain(v):
+    if isinstance(v, bytes): return base64.b64encode(v).decode()
+    if isinstance(v, dict): return {k: plain(x) for k, x in v.items()}
+    if isinstance(v, list): return [plain(x) for x in v]
+    return v
+texts = [base64.b64decode(x) for x in json.load(sys.stdin)]
+json.dump([plain(plistlib.loads(x, fmt=plistlib.FMT_XML)) for x in texts], sys.stdout)
+`
+
+// foreign returns what Python reads in profiles.
+func foreign(t *testing.T, profiles [][]byte) []any {
+	t.Helper()
+	in, err := json.Marshal(profiles)
+	require.NoError(t, err)
+	// Debian's own; another one in PATH is not the peer that test.sh installs.
+	cmd := exec.CommandContext(t.Context(), "/usr/bin/python3", "-c", readProfiles)
+	var out, problem bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(in), &out, &problem
+	require.NoError(t, cmd.Run(), "%s", problem.Bytes())
+	var read []any
+	require.NoError(t, json.Unmarshal(out.Bytes(), &read))
+	return read
+}
+
+// inJSON gives a decoded property list the types of decoded JSON.
+func inJSON(t *testing.T, value any) any {
+	t.Helper()
+	text, err := json.Marshal(value)
+	require.NoError(t, err)
+	var plain any
+	require.NoError(t, json.Unmarshal(text, &plain))
+	return plain
+}
+
+// Python reads the same as what was put in, whatever that was.
+func TestPlistlibReads(t *testing.T) {
+	type setting struct {
+		field, text string
+	}
+	settings := []setting{{}}
+	profiles := [][]byte{encode(t, full(t))}
+	for field, set := range fields() {
+		for _, text := range fineTexts() {
+			p := full(t)
+			set(&p, text)
+			profiles = append(profiles, encode(t, p))
+			settings = append(settings, setting{field, text})
+		}
+	}
+	read := foreign(t, profiles)
+	require.Len(t, read, len(profiles))
+	for i, profile := range profiles {
+		top, _ := decode(t, profile)
+		assert.Equal(t, inJSON(t, top), read[i])
+		if i > 0 {
+			assert.True(t, holds(read[i], settings[i].text), "%+v", settings[i])
+		}
+	}
+	t.Logf("%d profiles read by plistlib", len(read))
+}
+
+// The .p12 and the CAs in the profile are what OpenSSL takes.
+func TestOpenSSLReadsPayloads(t *testing.T) {
+	profile := foreign(t, [][]byte{encode(t, full(t))})[0].(map[string]any)
+	for _, item := range profile["PayloadContent"].([]any) {
+		payload := item.(map[string]any)
+		text, isData := payload["PayloadContent"].(string)
+		if !isData {
+			continue
+		}
+		var content []byte
+		require.NoError(t, json.Unmarshal([]byte(`"`+text+`"`), &content))
+		file := filepath.Join(t.TempDir(), payload["PayloadCertificateFileName"].(string))
+		require.NoError(t, os.WriteFile(file, content, 0o600))
+		args := []string{"x509", "-inform", "DER", "-in", file}
+		if payload["PayloadType"] == "com.apple.security.pkcs12" {
+			args = []string{"pkcs12", "-in", file, "-nokeys", "-passin", "pass:" + payload["Password"].(string)}
+		}
+		out, err := exec.CommandContext(t.Context(), "openssl", args...).CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		block, rest := pem.Decode(out)
+		require.NotNil(t, block)
+		assert.NotContains(t, string(rest), "BEGIN CERTIFICATE", "one alone")
+		cert, err := x509.ParseCertificate(block.Bytes)
+		require.NoError(t, err)
+		assert.Equal(t, payload["PayloadDisplayName"], cert.Subject.CommonName)
+	}
+}
+
+// The line of the package comment signs a profile.
+func TestSigned(t *testing.T) {
+	folder := t.TempDir()
+	run := func(args ...string) {
+		t.Helper()
+		cmd := exec.CommandContext(t.Context(), "openssl", args...)
+		cmd.Dir = folder
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, "%s", out)
+	}
+	profile, err := mobileconfig.Encode(minimal(t))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "NAME.mobileconfig"), profile, 0o600))
+	run("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=signer",
+		"-keyout", "signer.key", "-out", "signer.pem")
+	run("cms", "-sign", "-nodetach", "-binary", "-outform", "DER", "-signer", "signer.pem", "-inkey", "signer.key",
+		"-in", "NAME.mobileconfig", "-out", "SIGNED.mobileconfig")
+	run("cms", "-verify", "-inform", "DER", "-in", "SIGNED.mobileconfig", "-CAfile", "signer.pem", "-purpose", "any",
+		"-binary", "-out", "read.mobileconfig")
+	read, err := os.ReadFile(filepath.Join(folder, "read.mobileconfig"))
+	require.NoError(t, err)
+	assert.Equal(t, profile, read)
+}

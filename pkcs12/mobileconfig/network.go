@@ -1,0 +1,201 @@
+package mobileconfig
+
+import (
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"fmt"
+	"strings"
+)
+
+// WiFi is a wireless network: payload com.apple.wifi.managed.
+type WiFi struct {
+	SSID       string // 1 to 32 bytes; required
+	Hidden     bool   // the network does not tell its name
+	ManualJoin bool   // a person decides when to join it; else the device does when it is in reach
+	Security   Security
+	EAP        EAPTLS
+}
+
+// Security is the encryption that a wireless network must have. Older systems (before iOS 16, macOS 13) want exactly
+// this one, or any WPA.
+type Security string
+
+// The kinds of security. There is none for WEP and open networks, which know no EAP.
+const (
+	SecurityDefault Security = ""     // SecurityWPA2
+	SecurityWPA2    Security = "WPA2" // WPA2 or WPA3
+	SecurityWPA3    Security = "WPA3" // WPA3 only
+)
+
+// Ethernet is a wired interface with 802.1X.
+type Ethernet struct {
+	Interface Interface
+	EAP       EAPTLS
+}
+
+// Interface says which wired interface is meant.
+type Interface string
+
+// The interfaces. "Active" is one that works when the profile is installed; the others count in service order.
+const (
+	InterfaceAny          Interface = "GlobalEthernet" // any: iOS 17, tvOS 17, macOS 10.13. The empty text is the same.
+	InterfaceFirst        Interface = "FirstEthernet"  // this and the following ones: macOS only
+	InterfaceFirstActive  Interface = "FirstActiveEthernet"
+	InterfaceSecond       Interface = "SecondEthernet"
+	InterfaceSecondActive Interface = "SecondActiveEthernet"
+	InterfaceThird        Interface = "ThirdEthernet"
+	InterfaceThirdActive  Interface = "ThirdActiveEthernet"
+)
+
+// EAPTLS is how the device authenticates to a network, and the network to the device. Anchors and ServerNames have no
+// defaults: without them the device asks a person whether to trust a stranger, or trusts whoever has any
+// certificate of the CA.
+type EAPTLS struct {
+	// Anchors are the CAs that the certificate of the RADIUS server must lead to. They become payloads too. Required.
+	Anchors []*x509.Certificate
+
+	// ServerNames are the names (common names, DNS names) of the RADIUS servers; a "*" stands for a part of one, as in
+	// "radius*.example.com". Required.
+	ServerNames []string
+
+	// UserName is what the device calls itself to the network before it shows its certificate, in the open. Optional.
+	UserName string
+
+	// OuterIdentity hides UserName. Apple demands it where MinTLS is 1.3. Optional otherwise.
+	OuterIdentity string
+
+	// MinTLS and MaxTLS are tls.VersionTLS12 or tls.VersionTLS13; 0 is 1.2 for both, since many RADIUS servers do not
+	// speak EAP-TLS with 1.3 (RFC 9190). Apple's own minimum would be 1.0.
+	MinTLS, MaxTLS uint16
+}
+
+// wifi makes the payload of a wireless network.
+func (e *encoder) wifi(field string, w WiFi) error {
+	if err := checkText(field+": SSID", w.SSID, MaxSSID, required); err != nil {
+		return err
+	}
+	security := w.Security
+	switch security {
+	case SecurityDefault:
+		security = SecurityWPA2
+	case SecurityWPA2, SecurityWPA3:
+	default:
+		return refuse(field+": Security", "it is none of the constants")
+	}
+	name := sha256.Sum256([]byte(w.SSID))
+	return e.network(field, w.EAP, "wifi."+hex.EncodeToString(name[:16]), "com.apple.wifi.managed", "Wi-Fi "+w.SSID, dict{
+		"SSID_STR": w.SSID, "HIDDEN_NETWORK": w.Hidden, "AutoJoin": !w.ManualJoin, "EncryptionType": string(security),
+	})
+}
+
+// ethernet makes the payload of a wired interface.
+func (e *encoder) ethernet(field string, w Ethernet) error {
+	which := w.Interface
+	switch which {
+	case "":
+		which = InterfaceAny
+	case InterfaceAny, InterfaceFirst, InterfaceFirstActive, InterfaceSecond, InterfaceSecondActive, InterfaceThird,
+		InterfaceThirdActive:
+	default:
+		return refuse(field+": Interface", "it is none of the constants")
+	}
+	lower := strings.ToLower(string(which))
+	return e.network(field, w.EAP, "ethernet."+lower, "com.apple."+lower+".managed", "Ethernet", dict{
+		"Interface": string(which),
+	})
+}
+
+// network adds the payload of a network, with what wireless and wired ones have in common.
+func (e *encoder) network(field string, eap EAPTLS, role, kind, name string, payload dict) error {
+	client, err := e.eap(field, eap)
+	if err != nil {
+		return err
+	}
+	if e.used[role] {
+		return refuse(field, "the profile has it twice")
+	}
+	payload["EAPClientConfiguration"] = client
+	payload["PayloadCertificateUUID"] = e.uuid(roleIdentity)
+	if e.profile.Scope == ScopeSystem {
+		payload["SetupModes"] = []string{"System"}
+	}
+	e.add(role, kind, name, payload)
+	return nil
+}
+
+// eap makes the dictionary EAPClientConfiguration.
+func (e *encoder) eap(field string, eap EAPTLS) (dict, error) {
+	const methodTLS = 13
+	client := dict{"AcceptEAPTypes": []int{methodTLS}, "TLSCertificateIsRequired": true}
+	if err := checkNames(field, eap.ServerNames); err != nil {
+		return nil, err
+	}
+	client["TLSTrustedServerNames"] = eap.ServerNames
+	if len(eap.Anchors) == 0 {
+		return nil, refuse(field+": Anchors", "there is none")
+	}
+	var anchors []string
+	for _, anchor := range eap.Anchors {
+		uuid, err := e.ca(field+": Anchors", anchor)
+		if err != nil {
+			return nil, err
+		}
+		anchors = append(anchors, uuid)
+	}
+	client["PayloadCertificateAnchorUUID"] = anchors
+	for _, name := range []struct{ key, text string }{{"UserName", eap.UserName}, {"OuterIdentity", eap.OuterIdentity}} {
+		if err := checkText(field+": "+name.key, name.text, MaxText, optional); err != nil {
+			return nil, err
+		}
+		if name.text != "" {
+			client[name.key] = name.text
+		}
+	}
+	return client, setTLS(client, field, eap)
+}
+
+// setTLS sets the versions of TLS.
+func setTLS(client dict, field string, eap EAPTLS) error {
+	lowest, highest := tlsVersion(eap.MinTLS), tlsVersion(eap.MaxTLS)
+	if eap.MaxTLS == 0 && lowest != "" {
+		highest = lowest
+	}
+	switch {
+	case lowest == "" || highest == "":
+		return refuse(field+": MinTLS and MaxTLS", "they are neither 1.2 nor 1.3")
+	case lowest > highest:
+		return refuse(field+": MinTLS", "it is above MaxTLS")
+	case lowest == "1.3" && eap.OuterIdentity == "":
+		return refuse(field+": OuterIdentity", "with TLS 1.3 alone there must be one")
+	}
+	client["TLSMinimumVersion"], client["TLSMaximumVersion"] = lowest, highest
+	return nil
+}
+
+// tlsVersion returns Apple's name of a version of package tls, or nothing for another one.
+func tlsVersion(version uint16) string {
+	switch version {
+	case 0, 0x0303:
+		return "1.2"
+	case 0x0304:
+		return "1.3"
+	}
+	return ""
+}
+
+func checkNames(field string, names []string) error {
+	field += ": ServerNames"
+	if len(names) == 0 || len(names) > MaxServerNames {
+		return refuse(field, fmt.Sprintf("there must be 1 to %d", MaxServerNames))
+	}
+	for _, name := range names {
+		if err := checkText(field, name, MaxText, required); err != nil {
+			return err
+		}
+		if strings.Trim(name, "*. ") == "" {
+			return refuse(field, "one stands for every server")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,234 @@
+package mobileconfig_test
+
+import (
+	"crypto/x509"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/adcskit/adcskit/pkcs12"
+	"github.com/adcskit/adcskit/pkcs12/mobileconfig"
+)
+
+// fields set one text of a profile each.
+func fields() map[string]func(p *mobileconfig.Profile, text string) {
+	return map[string]func(*mobileconfig.Profile, string){
+		"DisplayName":   func(p *mobileconfig.Profile, s string) { p.DisplayName = s },
+		"Organization":  func(p *mobileconfig.Profile, s string) { p.Organization = s },
+		"Description":   func(p *mobileconfig.Profile, s string) { p.Description = s },
+		"SSID":          func(p *mobileconfig.Profile, s string) { p.WiFi[0].SSID = s },
+		"ServerNames":   func(p *mobileconfig.Profile, s string) { p.WiFi[0].EAP.ServerNames[0] = s },
+		"UserName":      func(p *mobileconfig.Profile, s string) { p.WiFi[0].EAP.UserName = s },
+		"OuterIdentity": func(p *mobileconfig.Profile, s string) { p.Ethernet[0].EAP.OuterIdentity = s },
+	}
+}
+
+// fineTexts are carried exactly, in every field: markup, spaces at the ends, right-to-left letters and marks.
+func fineTexts() []string {
+	return []string{
+		`</string><key>`, `"'&<>;%`, `]]>`, `&amp;#0;`, ` spaces `, `<!--`, "a\u200fb\u200eא", "ü😀", "\ufffd", "\u00a0",
+		"${x}", `\n`, "é", "e\u0301",
+	}
+}
+
+// badTexts are refused in every field.
+func badTexts() []string {
+	return []string{
+		"a\x00", "\x01", "\r", "a\r\nb", "\t", "\x7f", "\u0085", "a\xff", "\xed\xa0\x80", "\ufffe", "\U0010ffff", "\ufdd0",
+		"\u2028", "\u2029", "a\u202eb", "\u2066", strings.Repeat("x", 10<<10),
+	}
+}
+
+func TestTexts(t *testing.T) {
+	for name, set := range fields() {
+		for _, text := range fineTexts() {
+			p := full(t)
+			set(&p, text)
+			top, payloads := decode(t, encode(t, p))
+			assert.True(t, holds(top, text) || holds(payloads, text), "%s %q", name, text)
+		}
+		for _, text := range badTexts() {
+			p := full(t)
+			set(&p, text)
+			_, err := mobileconfig.Encode(p)
+			require.ErrorIs(t, err, mobileconfig.ErrField, "%s %q", name, text)
+			assert.ErrorContains(t, err, name)
+			assert.Less(t, len(err.Error()), 200)
+		}
+		p := full(t)
+		set(&p, "two\nlines")
+		_, err := mobileconfig.Encode(p)
+		assert.Equal(t, name == "Description", err == nil, name)
+	}
+}
+
+// holds reports whether a text is among the values of a property list.
+func holds(value any, text string) bool {
+	switch v := value.(type) {
+	case string:
+		return v == text
+	case []any:
+		for _, item := range v {
+			if holds(item, text) {
+				return true
+			}
+		}
+	case map[string]any:
+		for _, item := range v {
+			if holds(item, text) {
+				return true
+			}
+		}
+	case map[string]map[string]any:
+		for _, item := range v {
+			if holds(item, text) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func TestFieldsRefused(t *testing.T) {
+	type profile = mobileconfig.Profile
+	for name, change := range map[string]func(*profile){
+		"Identifier: it is not":       func(p *profile) { p.Identifier = "" },
+		"Identifier: it is not of":    func(p *profile) { p.Identifier = "com..x" },
+		"Identifier: it is not of t":  func(p *profile) { p.Identifier = "com.exämple" },
+		"Identifier: it is not of th": func(p *profile) { p.Identifier = "com.a b" },
+		"Identifier: it has":          func(p *profile) { p.Identifier = strings.Repeat("x", mobileconfig.MaxIdentifier+1) },
+		"DisplayName":                 func(p *profile) { p.DisplayName = "" },
+		"Scope":                       func(p *profile) { p.Scope = "system" },
+		"SSID: it is empty":           func(p *profile) { p.WiFi[0].SSID = "" },
+		"SSID: it has 33":             func(p *profile) { p.WiFi[0].SSID = strings.Repeat("ü", 16) + "x" },
+		"Security":                    func(p *profile) { p.WiFi[0].Security = "WEP" },
+		"number 3: the profile":       func(p *profile) { p.WiFi = append(p.WiFi, p.WiFi[0]) },
+		"WiFi: there are 33":          func(p *profile) { p.WiFi = make([]mobileconfig.WiFi, 33) },
+		"Interface":                   func(p *profile) { p.Ethernet[0].Interface = "en0" },
+		"Ethernet, number 2: the":     func(p *profile) { p.Ethernet[1].Interface = mobileconfig.InterfaceAny },
+		"Anchors":                     func(p *profile) { p.Ethernet[0].EAP.Anchors = nil },
+		"ServerNames: there":          func(p *profile) { p.WiFi[1].EAP.ServerNames = nil },
+		"ServerNames: there must":     func(p *profile) { p.WiFi[1].EAP.ServerNames = make([]string, 33) },
+		"ServerNames: it is empty":    func(p *profile) { p.WiFi[1].EAP.ServerNames = []string{"a", ""} },
+		"ServerNames: one":            func(p *profile) { p.WiFi[1].EAP.ServerNames = []string{"*.*"} },
+	} {
+		p := full(t)
+		change(&p)
+		_, err := mobileconfig.Encode(p)
+		assert.ErrorIs(t, err, mobileconfig.ErrField, name)
+		assert.ErrorContains(t, err, name)
+	}
+}
+
+func TestIdentityRefused(t *testing.T) {
+	p := minimal(t)
+	p.Identity.Password = "another"
+	_, err := mobileconfig.Encode(p)
+	assert.ErrorIs(t, err, mobileconfig.ErrIdentity)
+	assert.ErrorIs(t, err, pkcs12.ErrIncorrectPassword)
+
+	p.Identity = mobileconfig.Identity{}
+	_, err = mobileconfig.Encode(p)
+	assert.ErrorIs(t, err, mobileconfig.ErrIdentity)
+
+	key := newKey(t)
+	leaf := newCert(t, key, nil)
+	p.Identity = mobileconfig.Identity{PKCS12: newFile(t, key, leaf, readCert(t, "issuing.cer")), Password: password}
+	_, err = mobileconfig.Encode(p)
+	assert.ErrorIs(t, err, mobileconfig.ErrIdentity)
+	assert.ErrorContains(t, err, "2 certificates")
+}
+
+// A certificate for servers alone is of no use for a network, and is somebody's business otherwise.
+func TestClientAuthentication(t *testing.T) {
+	for _, test := range []struct {
+		usages []x509.ExtKeyUsage
+		fine   bool
+	}{
+		{nil, true},
+		{[]x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, false},
+		{[]x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}, true},
+		{[]x509.ExtKeyUsage{x509.ExtKeyUsageAny}, true},
+	} {
+		p, key := minimal(t), newKey(t)
+		p.Identity.PKCS12 = newFile(t, key, newCert(t, key, func(c *x509.Certificate) { c.ExtKeyUsage = test.usages }))
+		encode(t, p)
+		p.WiFi = []mobileconfig.WiFi{{SSID: "x", EAP: eap(t)}}
+		_, err := mobileconfig.Encode(p)
+		if test.fine {
+			assert.NoError(t, err)
+		} else {
+			assert.ErrorIs(t, err, mobileconfig.ErrIdentity)
+		}
+	}
+}
+
+func TestCAsRefused(t *testing.T) {
+	ca := func(change func(*x509.Certificate)) *x509.Certificate {
+		return newCert(t, newKey(t), func(c *x509.Certificate) {
+			c.IsCA, c.BasicConstraintsValid, c.KeyUsage = true, true, x509.KeyUsageCertSign
+			change(c)
+		})
+	}
+	for name, cert := range map[string]*x509.Certificate{
+		"missing": nil, "empty": {}, "leaf": newCert(t, newKey(t), nil),
+		"not a CA":     ca(func(c *x509.Certificate) { c.IsCA, c.KeyUsage = false, x509.KeyUsageDigitalSignature }),
+		"may not sign": ca(func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageCRLSign }),
+		"huge":         {Raw: make([]byte, 65<<10), IsCA: true, BasicConstraintsValid: true},
+	} {
+		p := minimal(t)
+		p.CAs = []*x509.Certificate{readCert(t, "root.cer"), cert}
+		_, err := mobileconfig.Encode(p)
+		assert.ErrorIs(t, err, mobileconfig.ErrCA, name)
+		assert.ErrorContains(t, err, "CAs, number 2")
+		p.CAs, p.Ethernet = nil, []mobileconfig.Ethernet{{EAP: eap(t)}}
+		p.Ethernet[0].EAP.Anchors = append(p.Ethernet[0].EAP.Anchors, cert)
+		_, err = mobileconfig.Encode(p)
+		assert.ErrorIs(t, err, mobileconfig.ErrCA, name)
+	}
+
+	p := minimal(t)
+	for range mobileconfig.MaxCAs {
+		p.CAs = append(p.CAs, ca(func(*x509.Certificate) {}))
+	}
+	p.CAs = append(p.CAs, p.CAs[0]) // again, which costs nothing
+	encode(t, p)
+	p.CAs = append(p.CAs, readCert(t, "root.cer"))
+	_, err := mobileconfig.Encode(p)
+	assert.ErrorIs(t, err, mobileconfig.ErrCA)
+}
+
+// Which CA certificates are roots, and what a certificate is called that has a name nobody may see.
+func TestCANames(t *testing.T) {
+	for _, test := range []struct {
+		name, kind, shown string
+		change            func(*x509.Certificate)
+	}{
+		{"CA", "com.apple.security.root", "CA", func(c *x509.Certificate) {}},
+		{"CA", "com.apple.security.root", "CA", func(c *x509.Certificate) {
+			c.SubjectKeyId, c.AuthorityKeyId = []byte{1}, []byte{1}
+		}},
+		{"a\u202eb", "com.apple.security.root", "Certificate ", func(c *x509.Certificate) {}},
+		{strings.Repeat("x", 10<<10), "com.apple.security.root", "Certificate ", func(c *x509.Certificate) {}},
+		{"", "com.apple.security.root", "Certificate ", func(c *x509.Certificate) {}},
+	} {
+		p, key := minimal(t), newKey(t)
+		p.CAs = []*x509.Certificate{newCert(t, key, func(c *x509.Certificate) {
+			c.Subject.CommonName, c.IsCA, c.BasicConstraintsValid = test.name, true, true
+			test.change(c)
+		})}
+		_, payloads := decode(t, encode(t, p))
+		found := ofType(payloads, test.kind)
+		require.Len(t, found, 1)
+		assert.True(t, strings.HasPrefix(found[0]["PayloadDisplayName"].(string), test.shown))
+	}
+	// The old key of a renewed CA signed for the new one: not a root.
+	crossed := *readCert(t, "root.cer")
+	crossed.AuthorityKeyId = []byte("the old key")
+	p := minimal(t)
+	p.CAs = []*x509.Certificate{&crossed}
+	_, payloads := decode(t, encode(t, p))
+	assert.Len(t, ofType(payloads, "com.apple.security.pkcs1"), 1)
+}
