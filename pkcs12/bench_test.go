@@ -13,7 +13,9 @@ import (
 // BenchmarkEncode runs Encode and, right after it in the same loop, what it must at least cost: one encoding and one
 // decoding by go-pkcs12. The ratio is printed.
 func BenchmarkEncode(b *testing.B) {
-	bare := map[string]*gopkcs12.Encoder{"compat": gopkcs12.LegacyDES, "modern": gopkcs12.Modern2023}
+	bare := map[string]*gopkcs12.Encoder{
+		"compat": gopkcs12.LegacyDES, "modern": gopkcs12.Modern2023, "pbmac1": gopkcs12.Modern2026,
+	}
 	all := keys(b)
 	for _, name := range []string{"p256", "rsa2048", "rsa4096"} {
 		key, chain := all[name], newChain(b, all[name])

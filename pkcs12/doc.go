@@ -1,22 +1,29 @@
 // Package pkcs12 writes a private key and its certificates as a .p12 file (PKCS#12, RFC 7292) that the target can read,
 // and reads such files.
 //
-// [Encode] takes a named [Profile], because what a target reads is known by its name and not by algorithms:
+// [Encode] takes a [Profile], because what a target reads is known by its name and not by algorithms. [ForPlatform]
+// finds it for a platform and its version, and says which certificates of the chain belong into the file: a table in
+// this package has what was run, read in source, or said by the maker. Behind it there are three sets of algorithms,
+// which can be chosen by name:
 //
 //   - [Compat]: read by everything that was tried or whose source was read: OpenSSL, GnuTLS, NSS, Java, every version of
 //     Apple's systems, of Windows and of Android. 3DES and HMAC-SHA1; its strength is that of the password.
 //   - [Modern]: AES-256 and HMAC-SHA256. Read by OpenSSL from 1.1.1, Java from 12, Windows from 10 1709 and Server 2019,
 //     iOS from 18, and Android after 13 (16 is what was reported); not by the macOS keychain import.
+//   - [PBMAC1]: as Modern, with the MAC of RFC 9579. No device of today reads it; OpenSSL does from 3.4, Java from 26.
 //
-// In both the key is derived with 2048 rounds, so that the password decides: take one from [NewPassword]. A profile
-// whose MAC is PBMAC1 (RFC 9579) is not offered: no device of today reads it.
+// In all of them the keys are derived with 2048 rounds, so that the password decides: take one from [NewPassword].
+// [Options] has other numbers, and the friendlyName.
 //
-// The file holds the key, its certificate, and the chain, paired by localKeyID. It has no friendlyName: the underlying
-// go-pkcs12 cannot write one for a key (nor read it), and importers show the subject or an alias of their own instead.
-// Apple's configuration profiles take a .p12 with one certificate only; give Encode the leaf alone there.
+// The file holds the key, its certificate, and the chain, paired by localKeyID. Files are read with go-pkcs12, and
+// written by an encoder of this package, for what go-pkcs12 cannot be made to write: a friendlyName for the key and its
+// certificate (Android and Java show it; go-pkcs12 writes names only into trust stores), iterations of the MAC apart
+// from those of the encryption (3DES has 1 there, by which passwords are guessed 2048 times faster), and the NULL
+// parameters of PBMAC1's two HMACs, which RFC 8018 demands. Since the two share no code, the opening of each new file
+// by go-pkcs12 tests the encoder every time.
 //
-// With FIPS 140-3 enforcement (GODEBUG=fips140=only) nothing can be written or read, since every PKCS#12 file that
-// go-pkcs12 writes needs SHA-1; [ErrFIPS] says so.
+// With FIPS 140-3 enforcement (GODEBUG=fips140=only) nothing can be written or read: the key derivation of PKCS#12 is
+// not approved, and SHA-1 pairs the key with its certificate. [ErrFIPS] says so before anything is done.
 //
 // All functions are safe for concurrent use.
 package pkcs12

@@ -2,6 +2,7 @@ package pkcs12
 
 import (
 	"bytes"
+	"cmp"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -18,15 +19,68 @@ const (
 	maxChain   = 32
 )
 
+// Iterations that a file is written with.
+const (
+	defaultIterations = 2048
+	minIterations     = 1024    // RFC 7292, C: at least
+	maxIterations     = 300_000 // .NET reads no more by default (Pkcs12LoaderLimits), for one derivation
+)
+
+// Options says how a file is made. The zero Options are those of [Compat] without a name.
+type Options struct {
+	// Profile says which algorithms the file is made with and which certificates of the chain are in it.
+	Profile Profile
+	// FriendlyName is what importers show for the key and its certificate, and Java's alias; see [CheckName]. Without
+	// one they make one up: the subject, a number.
+	FriendlyName string
+	// Iterations of the derivation of the encryption keys, of which there are two: 1024 to 300,000, or 0 for 2048. More of
+	// them make up for a weak password a little; a random one (see [NewPassword]) needs no more.
+	Iterations int
+	// MACIterations is the same for the key of the MAC: 1 to 300,000, or 0 for as many as the encryption has. Who guesses
+	// passwords tries them where it costs less, so that the smaller of the two numbers counts. OpenSSL has always
+	// written 2048; other programs, 1.
+	MACIterations int
+}
+
+// Check returns an error if no file can be made with the options, whatever is in it. It matches [ErrName], [ErrLimit]
+// or [ErrFIPS]. Call it before a certificate is ordered, together with [CheckPassword].
+func (o Options) Check() error {
+	if err := checkFIPS(); err != nil {
+		return err
+	}
+	if n := o.Iterations; n != 0 && (n < minIterations || n > maxIterations) {
+		return fmt.Errorf("%w: %d iterations, not %d to %d", ErrLimit, n, minIterations, maxIterations)
+	}
+	if n := o.MACIterations; n < 0 || n > maxIterations {
+		return fmt.Errorf("%w: %d iterations of the MAC, not 1 to %d", ErrLimit, n, maxIterations)
+	}
+	return CheckName(o.FriendlyName)
+}
+
+// iterations returns those of the encryption and of the MAC.
+func (o Options) iterations() (encryption, mac int) {
+	encryption = cmp.Or(o.Iterations, defaultIterations)
+	return encryption, cmp.Or(o.MACIterations, encryption)
+}
+
+// Encode returns a PKCS#12 file for the profile; it is [Options.Encode] without other options.
+func Encode(p Profile, key crypto.PrivateKey, chain []*x509.Certificate, password string) ([]byte, error) {
+	return Options{Profile: p}.Encode(key, chain, password)
+}
+
 // Encode returns a PKCS#12 file, DER, with the key and the chain: the certificate of the key first, then the CA
-// certificates in the order given, all different. Before it returns the file it opens it once with [Decode] and compares.
+// certificates in the order given, all different. Of the chain the file holds what the shape of the profile says.
+// Before Encode returns the file it opens it once with [Decode] and compares.
 //
 // The key is an *[rsa.PrivateKey] of 2048 to 4096 bits or an *[ecdsa.PrivateKey] on P-256, P-384 or P-521: what every
 // target reads (NSS and Apple read no Ed25519). The password must pass [CheckPassword],
 // which can be asked before a certificate is ordered.
 //
-// Errors match [ErrPassword], [ErrUnsupported] (the key), [ErrChain], [ErrKeyMismatch] or [ErrFIPS].
-func Encode(p Profile, key crypto.PrivateKey, chain []*x509.Certificate, password string) ([]byte, error) {
+// Errors match those of [Options.Check], [ErrPassword], [ErrUnsupported] (the key), [ErrChain] or [ErrKeyMismatch].
+func (o Options) Encode(key crypto.PrivateKey, chain []*x509.Certificate, password string) ([]byte, error) {
+	if err := o.Check(); err != nil {
+		return nil, err
+	}
 	if err := CheckPassword(password); err != nil {
 		return nil, err
 	}
@@ -37,12 +91,13 @@ func Encode(p Profile, key crypto.PrivateKey, chain []*x509.Certificate, passwor
 	if err := checkChain(signer, chain); err != nil {
 		return nil, err
 	}
-	file, err := p.encoder().Encode(signer, chain[0], chain[1:], password)
+	c := contents{set: o.Profile.set, key: signer, chain: o.Profile.pick(chain), name: o.FriendlyName, password: password}
+	c.iterations, c.macIterations = o.iterations()
+	file, err := c.file()
 	if err != nil {
-		// %v: the cause is another package's and not part of our contract.
-		return nil, fmt.Errorf("pkcs12: encode: %v", err)
+		return nil, err
 	}
-	if err := verify(file, signer, chain, password); err != nil {
+	if err := verify(file, signer, c.chain, password); err != nil {
 		return nil, err
 	}
 	return file, nil

@@ -17,10 +17,12 @@ var (
 	ErrUnsupported = errors.New("pkcs12: not supported")
 	// ErrMalformed is for a file that is not PKCS#12 in DER.
 	ErrMalformed = errors.New("pkcs12: malformed file")
-	// ErrLimit is for a file that asks for more memory or time than [Decode] gives it.
+	// ErrLimit is for a file that asks for more memory or time than [Decode] gives it, or iterations that are not written.
 	ErrLimit = errors.New("pkcs12: file exceeds a limit")
 	// ErrChain is for a chain that Encode does not take.
 	ErrChain = errors.New("pkcs12: chain refused")
+	// ErrName is for a friendly name that Encode does not take; see [CheckName].
+	ErrName = errors.New("pkcs12: friendly name refused")
 	// ErrFIPS says that FIPS 140-3 enforcement forbids PKCS#12, which needs SHA-1.
 	ErrFIPS = errors.New("pkcs12: not possible while FIPS 140-3 is enforced: PKCS#12 needs SHA-1")
 )

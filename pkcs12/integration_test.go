@@ -32,10 +32,10 @@ func TestOpenSSL(t *testing.T) {
 	algorithms := map[string]string{
 		"compat": "pbeWithSHA1And3-KeyTripleDES-CBC", "modern": "PBES2, PBKDF2, AES-256-CBC, Iteration 2048, PRF hmacWithSHA256",
 	}
-	macs := map[string]string{"compat": "MAC: sha1, Iteration 1", "modern": "MAC: sha256, Iteration 2048"}
+	macs := map[string]string{"compat": "MAC: sha1, Iteration 2048", "modern": "MAC: sha256, Iteration 2048"}
 	for name, key := range keys(t) {
 		chain := newChain(t, key)
-		for _, profile := range profiles() {
+		for _, profile := range []pkcs12.Profile{pkcs12.Compat(), pkcs12.Modern()} { // PBMAC1 takes OpenSSL 3.4
 			t.Run(name+"/"+profile.String(), func(t *testing.T) {
 				dir := t.TempDir()
 				secret, err := pkcs12.NewPassword()

@@ -50,7 +50,9 @@ func keys(t testing.TB) map[string]crypto.Signer {
 	}
 }
 
-func profiles() []pkcs12.Profile { return []pkcs12.Profile{pkcs12.Compat(), pkcs12.Modern()} }
+func profiles() []pkcs12.Profile {
+	return []pkcs12.Profile{pkcs12.Compat(), pkcs12.Modern(), pkcs12.PBMAC1()}
+}
 
 // newChain returns a leaf for the key and the CA that signed it.
 func newChain(t testing.TB, key crypto.Signer) []*x509.Certificate {

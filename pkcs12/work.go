@@ -16,8 +16,6 @@ const (
 	maxKey = 4096
 )
 
-const oidPBMAC1 = "1.2.840.113549.1.5.14"
-
 // The structures of RFC 7292, RFC 5652 and RFC 8018 as far as work is asked for in them. They are those of go-pkcs12,
 // read by the same decoder, so that both see the same numbers.
 type (
@@ -127,13 +125,13 @@ func (w *work) mac(mac macData) error {
 // safe looks at an encrypted safe, and at the encrypted keys in one that is not.
 func (w *work) safe(safe contentInfo) error {
 	switch safe.ContentType.String() {
-	case "1.2.840.113549.1.7.6": // encryptedData
+	case oidEncryptedData:
 		var data encryptedData
 		if err := unmarshal(safe.Content.Bytes, &data); err != nil {
 			return err
 		}
 		return w.algorithm(data.Info.Algorithm)
-	case "1.2.840.113549.1.7.1": // data
+	case oidData:
 		var octets []byte
 		if err := unmarshal(safe.Content.Bytes, &octets); err != nil {
 			return err
@@ -153,15 +151,14 @@ func (w *work) safe(safe contentInfo) error {
 
 // bag looks at a private key, encrypted or not.
 func (w *work) bag(bag safeBag) error {
-	const keyBag, shroudedKeyBag = "1.2.840.113549.1.12.10.1.1", "1.2.840.113549.1.12.10.1.2"
 	id := bag.ID.String()
-	if id != keyBag && id != shroudedKeyBag {
+	if id != oidKeyBag && id != oidShroudedKeyBag {
 		return nil
 	}
 	if n := len(bag.Value.Bytes); n > maxKey {
 		return fmt.Errorf("%w: a private key of %d bytes, at most %d", ErrLimit, n, maxKey)
 	}
-	if id == keyBag {
+	if id == oidKeyBag {
 		return nil
 	}
 	var key shroudedKey
@@ -174,13 +171,13 @@ func (w *work) bag(bag safeBag) error {
 // algorithm spends the iterations of an encryption or MAC. Algorithms that go-pkcs12 does not know cost nothing.
 func (w *work) algorithm(a pkix.AlgorithmIdentifier) error {
 	switch a.Algorithm.String() {
-	case "1.2.840.113549.1.12.1.3", "1.2.840.113549.1.12.1.5", "1.2.840.113549.1.12.1.6": // 3DES, RC2
+	case oid3DES, oidRC2, oidRC2x40:
 		var p pbeParams
 		if err := unmarshal(a.Parameters.FullBytes, &p); err != nil {
 			return err
 		}
 		return w.spend(p.Iterations)
-	case "1.2.840.113549.1.5.13", oidPBMAC1: // PBES2
+	case oidPBES2, oidPBMAC1:
 		var p pbes2Params
 		if err := unmarshal(a.Parameters.FullBytes, &p); err != nil {
 			return err
