@@ -220,6 +220,14 @@ func TestFIPS(t *testing.T) {
 		require.ErrorIs(t, pkcs12.CheckPassword(password), pkcs12.ErrFIPS)
 		_, _, err = pkcs12.Decode(nil, password)
 		require.ErrorIs(t, err, pkcs12.ErrFIPS)
+		_, err = pkcs12.Inspect(nil, password)
+		require.ErrorIs(t, err, pkcs12.ErrFIPS)
+		for _, profile := range profiles() {
+			o := pkcs12.Options{Profile: profile, FriendlyName: "\x00"}
+			require.ErrorIs(t, o.Check(), pkcs12.ErrFIPS, "before anything else")
+			_, err = o.Encode(nil, nil, "")
+			require.ErrorIs(t, err, pkcs12.ErrFIPS)
+		}
 		return
 	}
 	exe, err := os.Executable()

@@ -22,6 +22,9 @@
 // parameters of PBMAC1's two HMACs, which RFC 8018 demands. Since the two share no code, the opening of each new file
 // by go-pkcs12 tests the encoder every time.
 //
+// [Inspect] says how a file was made and what is in it, without its key: what to look at when a device calls a password
+// wrong.
+//
 // With FIPS 140-3 enforcement (GODEBUG=fips140=only) nothing can be written or read: the key derivation of PKCS#12 is
 // not approved, and SHA-1 pairs the key with its certificate. [ErrFIPS] says so before anything is done.
 //

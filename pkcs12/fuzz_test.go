@@ -34,6 +34,10 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, file []byte, password string) {
 		start := time.Now()
+		if info, err := pkcs12.Inspect(file, ""); err == nil {
+			require.False(t, info.Opened)
+			require.Empty(t, info.Chain)
+		}
 		key, chain, err := pkcs12.Decode(file, password)
 		require.Less(t, time.Since(start), time.Minute)
 		if err != nil {
@@ -41,6 +45,9 @@ func FuzzDecode(f *testing.F) {
 			require.Nil(t, chain)
 			return
 		}
+		info, err := pkcs12.Inspect(file, password)
+		require.NoError(t, err, "what opens can be looked at")
+		require.Len(t, info.Chain, len(chain))
 		require.NotEmpty(t, chain)
 		require.Equal(t, key.Public(), chain[0].PublicKey)
 	})

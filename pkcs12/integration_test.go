@@ -68,11 +68,17 @@ func TestOpenSSLFiles(t *testing.T) {
 	chain := newChain(t, key)
 	source, err := pkcs12.Encode(pkcs12.Modern(), key, chain, password)
 	require.NoError(t, err)
+	inspected := map[string][]string{
+		"default": {"HMAC-SHA256", aes, aes}, "3DES": {"HMAC-SHA1", des3, des3}, "plain certs": {"HMAC-SHA256", "none", aes},
+		"AES-128": {"HMAC-SHA512", "AES-128-CBC with PBKDF2 and HMAC-SHA256", "AES-192-CBC with PBKDF2 and HMAC-SHA256"},
+		"RC2":     {"HMAC-SHA1", "RC2-40-CBC with SHA-1", des3},
+	}
 	for name, args := range map[string][]string{
 		"default":     nil,
 		"3DES":        {"-certpbe", "PBE-SHA1-3DES", "-keypbe", "PBE-SHA1-3DES", "-macalg", "sha1"},
 		"AES-128":     {"-certpbe", "AES-128-CBC", "-keypbe", "AES-192-CBC", "-macalg", "sha512", "-iter", "10000"},
 		"plain certs": {"-certpbe", "NONE"},
+		"RC2":         {"-legacy"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -88,6 +94,13 @@ func TestOpenSSLFiles(t *testing.T) {
 			assert.Equal(t, key, gotKey)
 			require.Len(t, gotChain, 2)
 			assert.True(t, gotChain[0].Equal(chain[0]))
+			info, err := pkcs12.Inspect(file, password)
+			require.NoError(t, err)
+			assert.Equal(t, "a name", info.KeyName)
+			assert.Equal(t, inspected[name], []string{info.MAC.Algorithm, info.Certificates.Algorithm, info.Key.Algorithm})
+			if name != "RC2" { // which is not decrypted for its names
+				assert.Equal(t, "a name", info.Chain[0].FriendlyName)
+			}
 		})
 	}
 }

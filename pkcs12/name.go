@@ -26,8 +26,9 @@ func CheckName(name string) error {
 		return fmt.Errorf("%w: it begins or ends with a space", ErrName)
 	}
 	for _, r := range name {
+		// Not graphic are controls and formats, among them all that turn the direction around.
 		joiner := r == 0x200c || r == 0x200d // Persian and the scripts of India need them inside a word
-		if r > 0xffff || r == utf8.RuneError || !unicode.IsGraphic(r) && !joiner || unicode.Is(unicode.Bidi_Control, r) {
+		if r > 0xffff || r == utf8.RuneError || !unicode.IsGraphic(r) && !joiner {
 			return fmt.Errorf("%w: the character %U has no place in it", ErrName, r)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/elliptic"
 	"crypto/x509"
 	"encoding/asn1"
+	"slices"
 	"strings"
 	"testing"
 
@@ -132,8 +133,14 @@ func TestFilesDiffer(t *testing.T) {
 
 // TestShapes has a chain with two CAs, one that issued to itself with a new key, and a root without key identifiers.
 func TestShapes(t *testing.T) {
+	for _, identified := range []bool{true, false} {
+		testShapes(t, identified)
+	}
+}
+
+func testShapes(t *testing.T, identified bool) {
 	key := ecKey(t, elliptic.P256())
-	chain := longChain(t, key)
+	chain := longChain(t, key, identified)
 	require.Len(t, chain, 4)
 	for platform, want := range map[string][]int{
 		"compat": {0, 1, 2, 3}, "modern": {0, 1, 2, 3}, "pbmac1": {0, 1, 2, 3},
@@ -143,10 +150,8 @@ func TestShapes(t *testing.T) {
 	} {
 		profile, err := pkcs12.ParseProfile(platform)
 		require.NoError(t, err)
-		before := append([]*x509.Certificate{}, chain...)
 		file, err := pkcs12.Encode(profile, key, chain, password)
 		require.NoError(t, err)
-		assert.Equal(t, before, chain, "the caller's chain stays as it is")
 		_, got, err := pkcs12.Decode(file, password)
 		require.NoError(t, err)
 		require.Len(t, got, len(want), platform)
@@ -154,9 +159,20 @@ func TestShapes(t *testing.T) {
 			assert.True(t, chain[n].Equal(got[i]), platform)
 		}
 	}
-	alone := chain[3:]
-	_, err := pkcs12.Encode(pkcs12.Compat(), key, alone, password)
-	require.ErrorIs(t, err, pkcs12.ErrKeyMismatch, "a shape does not hide a chain that is wrong")
+	nss, err := pkcs12.ForPlatform("linux-nss", "")
+	require.NoError(t, err)
+	mixed := []*x509.Certificate{chain[0], chain[3], chain[1], chain[2]}
+	before := slices.Clone(mixed)
+	file, err := pkcs12.Encode(nss, key, mixed, password)
+	require.NoError(t, err)
+	assert.Equal(t, before, mixed, "the caller's chain stays as it is")
+	_, got, err := pkcs12.Decode(file, password)
+	require.NoError(t, err)
+	assert.Len(t, got, 3)
+	for _, profile := range []pkcs12.Profile{nss, pkcs12.Compat()} {
+		_, err = pkcs12.Encode(profile, key, chain[3:], password)
+		require.ErrorIs(t, err, pkcs12.ErrKeyMismatch, "a shape does not hide a chain that is wrong")
+	}
 }
 
 // TestSelfSigned keeps the certificate of the key, even if it is a root.

@@ -24,13 +24,19 @@ func caTemplate(name string) *x509.Certificate {
 }
 
 // longChain is leaf, CA, a CA that issued to its own name with another key, root.
-func longChain(t *testing.T, key crypto.Signer) []*x509.Certificate {
+// identified says by its key identifiers that it is not a root; otherwise only its signature does.
+func longChain(t *testing.T, key crypto.Signer, identified bool) []*x509.Certificate {
 	rootKey, oldKey, newKey := ecKey(t, elliptic.P256()), ecKey(t, elliptic.P256()), ecKey(t, elliptic.P256())
 	root := sign(t, caTemplate("root"), nil, rootKey.Public(), rootKey)
 	old := sign(t, caTemplate("CA"), root, oldKey.Public(), rootKey)
-	link := sign(t, caTemplate("CA"), old, newKey.Public(), oldKey)
+	template := caTemplate("CA")
+	if identified {
+		template.AuthorityKeyId = old.SubjectKeyId
+	}
+	link := sign(t, template, old, newKey.Public(), oldKey)
 	require.Equal(t, link.RawIssuer, link.RawSubject)
-	template := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "leaf"}}
+	require.Equal(t, identified, len(link.AuthorityKeyId) > 0)
+	template = &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "leaf"}}
 	leaf := sign(t, template, link, key.Public(), newKey)
 	return []*x509.Certificate{leaf, link, old, root}
 }

@@ -70,25 +70,29 @@ type (
 // work adds up what a file asks for.
 type work struct{ left int }
 
-// checkWork returns an error that matches ErrLimit if opening the file takes more than it may.
-func checkWork(file []byte) error {
-	var p pfx
+// parse returns the outside of a file, which must have a MAC, and its safes.
+func parse(file []byte) (p pfx, safes []contentInfo, err error) {
 	if err := unmarshal(file, &p); err != nil {
-		return err
+		return p, nil, err
 	}
-	w := &work{left: MaxIterations}
 	if len(p.MacData.Mac.Algorithm.Algorithm) == 0 {
-		return fmt.Errorf("%w: a file that no password protects", ErrUnsupported)
-	}
-	if err := w.mac(p.MacData); err != nil {
-		return err
+		return p, nil, fmt.Errorf("%w: a file that no password protects", ErrUnsupported)
 	}
 	var octets []byte
 	if err := unmarshal(p.AuthSafe.Content.Bytes, &octets); err != nil {
+		return p, nil, err
+	}
+	return p, safes, unmarshal(octets, &safes)
+}
+
+// checkWork returns an error that matches ErrLimit if opening the file takes more than it may.
+func checkWork(file []byte) error {
+	p, safes, err := parse(file)
+	if err != nil {
 		return err
 	}
-	var safes []contentInfo
-	if err := unmarshal(octets, &safes); err != nil {
+	w := &work{left: MaxIterations}
+	if err := w.mac(p.MacData); err != nil {
 		return err
 	}
 	for _, safe := range safes {
