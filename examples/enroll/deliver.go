@@ -50,7 +50,9 @@ func (e *enrollment) deliver(result *adcs.Result) error {
 }
 
 // verify compares the certificate with the request and returns what goes into the .p12: the certificate and the CAs
-// above it, but the root, which the reader of the file has to get by other means if it is to mean anything.
+// above it, but the root, which the reader of the file has to get by other means if it is to mean anything. For a
+// platform its profile says which of them are in the file; but never a root that nobody vouches for, since Android would
+// trust it.
 func (e *enrollment) verify(result *adcs.Result) ([]*x509.Certificate, error) {
 	expect, err := e.expect()
 	if err != nil {
@@ -70,6 +72,8 @@ func (e *enrollment) verify(result *adcs.Result) ([]*x509.Certificate, error) {
 	}
 	if e.roots == nil {
 		chain = asSent(result)
+	} else if e.profile.Shape() != pkcs12.AsGiven {
+		return chain, nil
 	}
 	return slices.DeleteFunc(chain, isRoot), nil
 }

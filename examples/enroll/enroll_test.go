@@ -193,6 +193,34 @@ func TestIssued(t *testing.T) {
 	}
 }
 
+// TestPlatform has in the file what the platform wants of leaf, CA and root.
+func TestPlatform(t *testing.T) {
+	ca, _ := startCA(t)
+	for platform, certificates := range map[string]int{"ios-18": 1, "windows": 2, "android": 3} {
+		dir := t.TempDir()
+		status, r := ca.enroll(t, dir, "-template", "Device", "-subject", "CN=device", "-roots", ca.ready["roots"],
+			"-out", "device.p12", "-platform", platform)
+		require.Zero(t, status, r.Error)
+		file, err := os.ReadFile(filepath.Join(dir, "device.p12"))
+		require.NoError(t, err)
+		password, err := cli.Password(filepath.Join(dir, r.P12PasswordFile), "")
+		require.NoError(t, err)
+		info, err := pkcs12.Inspect(file, password)
+		require.NoError(t, err)
+		assert.Len(t, info.Chain, certificates, platform)
+		made, _ := info.Profile()
+		profile, err := pkcs12.ParseProfile(platform)
+		require.NoError(t, err)
+		assert.Equal(t, profile.Algorithms(), made)
+	}
+	dir := t.TempDir()
+	status, r := ca.enroll(t, dir, "-template", "Device", "-subject", "CN=device", "-out", "device.p12", "-platform", "android")
+	require.Zero(t, status, r.Error)
+	password, err := cli.Password(filepath.Join(dir, r.P12PasswordFile), "")
+	require.NoError(t, err)
+	checkP12(t, filepath.Join(dir, "device.p12"), password, r.Serial) // without -roots nobody vouches for the root
+}
+
 // checkP12 opens a file; it holds the key, the leaf and the issuing CA.
 func checkP12(t *testing.T, path, password, serial string) {
 	t.Helper()

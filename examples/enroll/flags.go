@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/adcskit/adcskit/keygen"
-	"github.com/adcskit/adcskit/pkcs12"
 )
 
 type flags struct {
@@ -21,20 +20,19 @@ type flags struct {
 	allowNTLM               bool
 	request                 keygen.Request
 	fromDirectory           bool
-	rootsFile, out          string
-	p12PasswordFile         string
+	rootsFile               string
 	keyFile                 string
 	retrieve                uint
 	wait, poll, timeout     time.Duration
-	force, json             bool
+	json                    bool
 	preflight, discover     bool
 	directory               string
 	directoryRoots          string
 	currentAccount          bool
 	signedFlags
+	fileFlags
 
 	algorithm keygen.Algorithm
-	profile   pkcs12.Profile
 	set       map[string]bool // the flags that were given
 	asked     bool            // subject or names were
 	again     string          // those that a later call for the same request has to repeat
@@ -58,11 +56,7 @@ func parseFlags(args []string, out io.Writer) (flags, error) {
 	s.BoolVar(&f.fromDirectory, "from-directory", false,
 		"the template takes subject and names from the directory; implied if neither is given")
 	s.StringVar(&f.rootsFile, "roots", "", "`file` with the roots that the certificate must chain to, in PEM or one in DER")
-	s.StringVar(&f.out, "out", "certificate.p12", "`file` to write")
-	s.BoolVar(&f.force, "force", false, "replace -out and the file with its password if they are there, and the key in them")
-	s.StringVar(&f.p12PasswordFile, "p12-password-file", "",
-		"`file` with the password of the .p12; if empty $P12_PASSWORD, or one is made and written beside the .p12")
-	profile := s.String("profile", "compat", "`profile` of the .p12: compat or modern")
+	f.fileFlags.add(s)
 	s.UintVar(&f.retrieve, "retrieve", 0, "`id` of a held request to retrieve, with -key-file, instead of a new one")
 	s.StringVar(&f.keyFile, "key-file", "", "`file` for the key while there is no certificate; -out with .key if empty")
 	s.DurationVar(&f.wait, "wait", 0, "how long to wait for a manager's decision")
@@ -82,7 +76,7 @@ func parseFlags(args []string, out io.Writer) (flags, error) {
 	if err != nil {
 		return f, err
 	}
-	if f.profile, err = pkcs12.ParseProfile(*profile); err != nil {
+	if err := f.fileFlags.parse(f.set); err != nil {
 		return f, err
 	}
 	return f, f.check(s.Args())

@@ -10,7 +10,8 @@ import (
 )
 
 // Finish verifies what the CA issued and encodes the .p12: the key, the certificate, and the CAs up to the root, which
-// the device gets by other means. For a recipient it makes a new password each time.
+// the device gets by other means; of these CAs, and of the root, what the order's platform wants, if it names one. For
+// a recipient it makes a new password each time.
 func (i *Issuer) Finish(_ context.Context, o *connector.Order, p *connector.Prepared, r *connector.CAResult) (*connector.Bundle, error) {
 	ca, err := i.ca(o.CA)
 	if err != nil {
@@ -45,7 +46,10 @@ func (i *Issuer) Finish(_ context.Context, o *connector.Order, p *connector.Prep
 	if err != nil {
 		return nil, err
 	}
-	p12, err := pkcs12.Encode(profile, p.Key, chain[:max(1, len(chain)-1)], password)
+	if profile.Shape() == pkcs12.AsGiven { // that of a platform knows whether the root belongs into the file
+		chain = chain[:max(1, len(chain)-1)]
+	}
+	p12, err := pkcs12.Encode(profile, p.Key, chain, password)
 	if err != nil {
 		return nil, err
 	}
