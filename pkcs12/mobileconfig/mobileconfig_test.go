@@ -54,7 +54,7 @@ func minimal(t testing.TB) mobileconfig.Profile {
 func eap(t testing.TB) mobileconfig.EAPTLS {
 	return mobileconfig.EAPTLS{
 		Anchors:     []*x509.Certificate{readCert(t, "root.cer")},
-		ServerNames: []string{"radius1.example.com", "radius*.example.com"},
+		ServerNames: []string{"radius1.example.com", "*.radius.example.com"},
 	}
 }
 
@@ -155,7 +155,7 @@ func TestPayloads(t *testing.T) {
 		client := network["EAPClientConfiguration"].(map[string]any)
 		assert.Equal(t, []any{uint64(13)}, client["AcceptEAPTypes"])
 		assert.Equal(t, []any{roots[0]["PayloadUUID"]}, client["PayloadCertificateAnchorUUID"])
-		assert.Equal(t, []any{"radius1.example.com", "radius*.example.com"}, client["TLSTrustedServerNames"])
+		assert.Equal(t, []any{"radius1.example.com", "*.radius.example.com"}, client["TLSTrustedServerNames"])
 		assert.Equal(t, "1.2", client["TLSMinimumVersion"])
 	}
 }

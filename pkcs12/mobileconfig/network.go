@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -55,8 +56,12 @@ type EAPTLS struct {
 	// Anchors are the CAs that the certificate of the RADIUS server must lead to. They become payloads too. Required.
 	Anchors []*x509.Certificate
 
-	// ServerNames are the names (common names, DNS names) of the RADIUS servers; a "*" stands for a part of one, as in
-	// "radius*.example.com". Required.
+	// ServerNames are the DNS names in the certificates of the RADIUS servers, or their common names where there are
+	// none; "*.radius.example.com" stands for any one label in front. Required.
+	//
+	// Apple's documents show "wpa.*.example.com" too, which Apple's code does not match (SecDNSMatch in
+	// SecPolicyLeafCallbacks.c, Security-57740 of macOS 10.12 and later): a "*" anywhere else is refused here, since a
+	// device with it would trust no server, and ask nobody.
 	ServerNames []string
 
 	// UserName is what the device calls itself to the network before it shows its certificate, in the open. Optional.
@@ -193,8 +198,16 @@ func checkNames(field string, names []string) error {
 		if err := checkText(field, name, MaxText, required); err != nil {
 			return err
 		}
-		if strings.Trim(name, "*. ") == "" {
-			return refuse(field, "one stands for every server")
+		// Whole labels are compared, from the end of both names.
+		labels := strings.Split(name, ".")
+		rest := strings.Join(labels[1:], ".")
+		switch {
+		case slices.Contains(labels, ""):
+			return refuse(field, "a name has an empty part between dots")
+		case strings.Contains(rest, "*") || labels[0] != "*" && strings.Contains(labels[0], "*"):
+			return refuse(field, `"*" can only be the whole first part of a name, as in *.radius.example.com`)
+		case labels[0] == "*" && len(labels) < 3:
+			return refuse(field, `"*" needs two more parts behind it, as in *.example.com`)
 		}
 	}
 	return nil

@@ -112,13 +112,32 @@ func TestFieldsRefused(t *testing.T) {
 		"ServerNames: there":          func(p *profile) { p.WiFi[1].EAP.ServerNames = nil },
 		"ServerNames: there must":     func(p *profile) { p.WiFi[1].EAP.ServerNames = make([]string, 33) },
 		"ServerNames: it is empty":    func(p *profile) { p.WiFi[1].EAP.ServerNames = []string{"a", ""} },
-		"ServerNames: one":            func(p *profile) { p.WiFi[1].EAP.ServerNames = []string{"*.*"} },
 	} {
 		p := full(t)
 		change(&p)
 		_, err := mobileconfig.Encode(p)
 		assert.ErrorIs(t, err, mobileconfig.ErrField, name)
 		assert.ErrorContains(t, err, name)
+	}
+}
+
+// What Apple's SecDNSMatch matches: a whole first label, with two more behind it at least, and no empty label.
+func TestServerNames(t *testing.T) {
+	for name, fine := range map[string]bool{
+		"radius": true, "radius.example.com": true, "*.example.com": true, "*.radius.example.com": true, "ü.example": true,
+		"*": false, "*.com": false, "*.": false, "*.*": false, "*.*.com": false, "wpa.*.example.com": false, "a*": false,
+		"r*.example.com": false, "*r.example.com": false, "**.example.com": false, "radius.*": false, ".": false,
+		"example.com.": false, ".example.com": false, "*..com": false,
+	} {
+		p := full(t)
+		p.WiFi[0].EAP.ServerNames = []string{"radius.example.com", name}
+		_, err := mobileconfig.Encode(p)
+		if fine {
+			assert.NoError(t, err, name)
+		} else {
+			assert.ErrorIs(t, err, mobileconfig.ErrField, name)
+			assert.ErrorContains(t, err, "WiFi, number 1: ServerNames", name)
+		}
 	}
 }
 
