@@ -1,6 +1,7 @@
 package pkcs12
 
 import (
+	"crypto/x509"
 	"fmt"
 	"strings"
 	"unicode"
@@ -33,4 +34,13 @@ func CheckName(name string) error {
 		}
 	}
 	return nil
+}
+
+// NameFor returns the friendlyName that people expect for a certificate: its common name (the last one, if it has
+// several), or none if that does not pass [CheckName].
+func NameFor(leaf *x509.Certificate) string {
+	if CheckName(leaf.Subject.CommonName) != nil {
+		return ""
+	}
+	return leaf.Subject.CommonName
 }

@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/elliptic"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/asn1"
 	"slices"
 	"strings"
@@ -201,5 +202,14 @@ func TestNothingInTheClear(t *testing.T) {
 		for _, secret := range [][]byte{der[:40], scalar, chain[0].RawSubject, chain[1].Raw[:40], []byte(password)} {
 			assert.False(t, bytes.Contains(file, secret), profile)
 		}
+	}
+}
+
+func TestNameFor(t *testing.T) {
+	for cn, name := range map[string]string{
+		"": "", "laptop-17": "laptop-17", "Zoë": "Zoë", "a\nb": "", "a\x00b": "", " a": "", "\U0001f680": "", "\u202egnp": "",
+		strings.Repeat("a", pkcs12.MaxName): strings.Repeat("a", pkcs12.MaxName), strings.Repeat("a", pkcs12.MaxName+1): "",
+	} {
+		assert.Equal(t, name, pkcs12.NameFor(&x509.Certificate{Subject: pkix.Name{CommonName: cn}}), "%q", cn)
 	}
 }
