@@ -158,7 +158,7 @@ type Order struct {
 	SID           string       `json:"sid,omitempty"`
 	SIDForm       string       `json:"sidForm,omitempty"` // "extension" (default), "uri" or "both"
 	Key           string       `json:"key"`               // keygen's algorithm name, e.g. "rsa2048", "p256"
-	Profile       string       `json:"profile,omitempty"` // .p12 profile; empty is the default for devices
+	Profile       string       `json:"profile,omitempty"` // of the .p12: "compat" (default), "modern", "pbmac1", or a platform, e.g. "ios-17.4"
 	Password      string       `json:"password,omitempty"`
 	Recipient     *Recipient   `json:"recipient,omitempty"`
 	Resubmit      bool         `json:"resubmit,omitempty"` // a request whose outcome is unknown may be submitted again

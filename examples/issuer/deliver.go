@@ -6,12 +6,13 @@ import (
 
 	"github.com/adcskit/adcskit/adcs"
 	"github.com/adcskit/adcskit/pkcs12"
+	"github.com/adcskit/adcskit/wsproto"
 	"github.com/adcskit/adcskit/wsproto/connector"
 )
 
 // Finish verifies what the CA issued and encodes the .p12: the key, the certificate, and the CAs up to the root, which
-// the device gets by other means; of these CAs, and of the root, what the order's platform wants, if it names one. For
-// a recipient it makes a new password each time.
+// the device gets by other means; of these CAs, and of the root, what the order's platform wants, if it names one. Key
+// and certificate are named after the certificate's subject. For a recipient it makes a new password each time.
 func (i *Issuer) Finish(_ context.Context, o *connector.Order, p *connector.Prepared, r *connector.CAResult) (*connector.Bundle, error) {
 	ca, err := i.ca(o.CA)
 	if err != nil {
@@ -38,44 +39,45 @@ func (i *Issuer) Finish(_ context.Context, o *connector.Order, p *connector.Prep
 	if err != nil {
 		return nil, rejection(err)
 	}
-	profile, err := profile(o)
+	options, password, err := delivery(o)
 	if err != nil {
 		return nil, err
 	}
-	password, err := password(o)
-	if err != nil {
-		return nil, err
-	}
-	if profile.Shape() == pkcs12.AsGiven { // that of a platform knows whether the root belongs into the file
+	if options.Profile.Shape() == pkcs12.AsGiven { // that of a platform knows whether the root belongs into the file
 		chain = chain[:max(1, len(chain)-1)]
 	}
-	p12, err := pkcs12.Encode(profile, p.Key, chain, password)
+	options.FriendlyName = pkcs12.NameFor(leaf)
+	p12, err := options.Encode(p.Key, chain, password)
 	if err != nil {
 		return nil, err
 	}
 	return &connector.Bundle{PKCS12: p12, Password: password}, nil
 }
 
-// password is that of the order, or a new one for its recipient: the connector seals it together with the .p12.
-func password(o *connector.Order) (string, error) {
-	if o.Recipient != nil {
-		return pkcs12.NewPassword()
+// delivery returns how the .p12 of an order is made, and its password: that of the order, or a new one for its
+// recipient, which the connector seals together with the .p12. Without an error, Finish fails for neither of them.
+func delivery(o *connector.Order) (pkcs12.Options, string, error) {
+	profile, err := pkcs12.ParseProfile(o.Profile)
+	options, password := pkcs12.Options{Profile: profile}, o.Password
+	if err == nil {
+		err = options.Check()
 	}
-	return o.Password, nil
+	if err == nil && o.Recipient != nil {
+		password, err = pkcs12.NewPassword()
+	}
+	if err == nil {
+		err = pkcs12.CheckPassword(password)
+	}
+	return options, password, err
 }
 
-// checkPassword makes sure that Finish will not fail for the password.
-func checkPassword(o *connector.Order) error {
-	password, err := password(o)
-	if err != nil {
-		return err
+// ready returns the CA of an order that can be delivered. Prepare has looked at that, but what is resumed may come from
+// another connector, which knew more platforms.
+func (i *Issuer) ready(o *connector.Order) (entry, error) {
+	if _, _, err := delivery(o); err != nil {
+		return entry{}, &connector.CAError{
+			Kind: connector.CAInvalid, Reason: wsproto.ReasonOrderUnsupported, Message: err.Error(), Err: err,
+		}
 	}
-	return pkcs12.CheckPassword(password)
-}
-
-func profile(o *connector.Order) (pkcs12.Profile, error) {
-	if o.Profile == "" {
-		return pkcs12.Compat(), nil
-	}
-	return pkcs12.ParseProfile(o.Profile)
+	return i.ca(o.CA)
 }

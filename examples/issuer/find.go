@@ -18,7 +18,7 @@ func (i *Issuer) Finds(a wsproto.CAAssignment) bool {
 
 // Find looks for a request in the CA's database.
 func (i *Issuer) Find(ctx context.Context, o *connector.Order, l connector.Lookup) (*connector.CAResult, error) {
-	ca, err := i.ca(o.CA)
+	ca, err := i.ready(o)
 	if err != nil {
 		return nil, err
 	}

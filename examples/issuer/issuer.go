@@ -98,9 +98,9 @@ func (i *Issuer) Prepare(_ context.Context, o *connector.Order) (*connector.Prep
 	if err != nil {
 		return nil, &connector.Rejection{Reason: wsproto.ReasonOrderInvalid, Message: err.Error(), Err: err}
 	}
-	_, profileErr := profile(o)
 	alg, algErr := keygen.ParseAlgorithm(o.Key)
-	if err := errors.Join(profileErr, algErr, checkPassword(o)); err != nil {
+	_, _, deliveryErr := delivery(o)
+	if err := errors.Join(algErr, deliveryErr); err != nil {
 		return nil, &connector.Rejection{Reason: wsproto.ReasonOrderUnsupported, Message: err.Error(), Err: err}
 	}
 	key, err := keygen.Generate(alg)
@@ -116,7 +116,7 @@ func (i *Issuer) Prepare(_ context.Context, o *connector.Order) (*connector.Prep
 
 // Submit sends the request to the CA.
 func (i *Issuer) Submit(ctx context.Context, o *connector.Order, p *connector.Prepared) (*connector.CAResult, error) {
-	ca, err := i.ca(o.CA)
+	ca, err := i.ready(o)
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +125,7 @@ func (i *Issuer) Submit(ctx context.Context, o *connector.Order, p *connector.Pr
 
 // Retrieve asks the CA for a request that it holds.
 func (i *Issuer) Retrieve(ctx context.Context, o *connector.Order, requestID uint32) (*connector.CAResult, error) {
-	ca, err := i.ca(o.CA)
+	ca, err := i.ready(o)
 	if err != nil {
 		return nil, err
 	}
