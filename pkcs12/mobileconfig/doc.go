@@ -29,9 +29,9 @@
 //
 // # The plist library
 //
-// The XML is that of github.com/micromdm/plist: kept by people who write MDM servers (v0.2.2 is of December 2025), built
-// on encoding/xml, and without dependencies. howett.net/plist, from which it comes, had its last release in 2023, is
-// twice as long, and brings in modules for a command and its tests.
+// The XML is that of github.com/micromdm/plist: kept by people who write MDM servers (v0.2.2 is of December 2025),
+// built on encoding/xml, and without dependencies. howett.net/plist, from which it comes, had its last release in 2023,
+// is twice as long, and brings in modules for a command and its tests.
 //
 // All functions are safe for concurrent use. No error holds a password or a part of the .p12.
 package mobileconfig

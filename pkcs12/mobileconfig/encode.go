@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/micromdm/plist"
 
@@ -35,6 +36,9 @@ func Encode(p Profile) ([]byte, error) {
 	if err := e.payloads(); err != nil {
 		return nil, err
 	}
+	if err := e.removal(top); err != nil {
+		return nil, err
+	}
 	top["PayloadContent"] = e.content
 	out, err := plist.MarshalIndent(top, "\t")
 	if err != nil {
@@ -50,6 +54,7 @@ type encoder struct {
 	content []dict
 	used    map[string]bool // roles of the payloads in content
 	cas     int
+	leaf    *x509.Certificate
 }
 
 // top makes the dictionary of the profile itself, without its payloads.
@@ -85,6 +90,26 @@ func (e *encoder) top() (dict, error) {
 		return nil, refuse("Scope", "it is none of the constants")
 	}
 	return top, nil
+}
+
+// removal says in the dictionary of the profile who may remove it, and when the device does.
+func (e *encoder) removal(top dict) error {
+	p := e.profile
+	if p.RemovalDisallowed {
+		top["PayloadRemovalDisallowed"] = true
+	}
+	if p.RemovalDate.IsZero() {
+		return nil
+	}
+	date := p.RemovalDate.UTC().Truncate(time.Second)
+	switch {
+	case date.Year() > 9999: // RFC 3339
+		return refuse("RemovalDate", "it is after the year 9999")
+	case !date.After(e.leaf.NotBefore):
+		return refuse("RemovalDate", "it is not after the beginning of the certificate")
+	}
+	top["RemovalDate"] = date
+	return nil
 }
 
 // payloads adds every payload of the profile.
@@ -144,6 +169,7 @@ func (e *encoder) identity(id Identity) error {
 	if networks := len(e.profile.WiFi) + len(e.profile.Ethernet); networks > 0 && !forClients(certs[0]) {
 		return fmt.Errorf("%w: the certificate is not for client authentication", ErrIdentity)
 	}
+	e.leaf = certs[0]
 	payload := dict{
 		"PayloadContent": id.PKCS12, "PayloadCertificateFileName": "identity.p12",
 		"KeyIsExtractable": false, "AllowAllAppsAccess": id.AllowAllAppsAccess,

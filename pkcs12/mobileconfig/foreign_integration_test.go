@@ -21,9 +21,10 @@ import (
 // readProfiles reads profiles with Python's plistlib, which is built on expat. It takes and gives JSON: data becomes
 // base64, as encoding/json writes it too.
 const readProfiles = `
-import base64, json, plistlib, sys
+import base64, datetime, json, plistlib, sys
 def plain(v):
     if isinstance(v, bytes): return base64.b64encode(v).decode()
+    if isinstance(v, datetime.datetime): return v.isoformat() + "Z"
     if isinstance(v, dict): return {k: plain(x) for k, x in v.items()}
     if isinstance(v, list): return [plain(x) for x in v]
     return v

@@ -64,12 +64,14 @@ func full(t testing.TB) mobileconfig.Profile {
 	p.Organization, p.Description = `Example "R&D" <GmbH>`, "The company's networks.\nAsk the help desk: it's there."
 	p.Scope = mobileconfig.ScopeSystem
 	p.Identity.IncludePassword, p.Identity.AllowAllAppsAccess = true, true
+	p.RemovalDisallowed, p.RemovalDate = true, time.Date(2030, 1, 31, 23, 59, 58, 7, time.FixedZone("", 3600))
 	p.CAs = []*x509.Certificate{readCert(t, "root.cer"), readCert(t, "issuing.cer")}
 	both := eap(t)
 	both.UserName, both.OuterIdentity, both.MaxTLS = "host/alice.example.com", "anonymous@example.com", tls.VersionTLS13
 	p.WiFi = []mobileconfig.WiFi{
 		{SSID: "Example", EAP: eap(t)},
-		{SSID: "Ex 2 – ü 😀", Hidden: true, ManualJoin: true, Security: mobileconfig.SecurityWPA3, EAP: both},
+		{SSID: "Ex 2 – ü 😀", Hidden: true, ManualJoin: true, Security: mobileconfig.SecurityWPA3, EAP: both,
+			FixedMAC: true},
 	}
 	p.Ethernet = []mobileconfig.Ethernet{
 		{EAP: eap(t)}, {Interface: mobileconfig.InterfaceFirstActive, EAP: both},
@@ -130,6 +132,8 @@ func TestPayloads(t *testing.T) {
 	assert.Equal(t, p.Organization, top["PayloadOrganization"])
 	assert.Equal(t, p.Description, top["PayloadDescription"])
 	assert.Equal(t, "System", top["PayloadScope"])
+	assert.Equal(t, true, top["PayloadRemovalDisallowed"])
+	assert.Equal(t, time.Date(2030, 1, 31, 22, 59, 58, 0, time.UTC), top["RemovalDate"])
 
 	identity := ofType(payloads, "com.apple.security.pkcs12")
 	require.Len(t, identity, 1)
@@ -163,6 +167,9 @@ func TestPayloads(t *testing.T) {
 func TestMinimal(t *testing.T) {
 	text := encode(t, minimal(t))
 	assert.NotContains(t, string(text), "<key>Password</key>", "not unless it is asked for")
+	for _, key := range []string{"RemovalDate", "PayloadRemovalDisallowed", "PayloadScope", "PayloadOrganization"} {
+		assert.NotContains(t, string(text), key)
+	}
 	_, payloads := decode(t, text)
 	require.Len(t, payloads, 1)
 	assert.Equal(t, false, payloads["com.example.id.alice.identity"]["AllowAllAppsAccess"])

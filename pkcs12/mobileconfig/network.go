@@ -16,6 +16,11 @@ type WiFi struct {
 	ManualJoin bool   // a person decides when to join it; else the device does when it is in reach
 	Security   Security
 	EAP        EAPTLS
+
+	// FixedMAC makes the device use its own MAC address, for networks that look at it, instead of one for this network
+	// alone: iOS 14, watchOS 7, macOS 15, visionOS. A person can undo that unless MDM installed the profile, and a user
+	// enrollment does not allow it.
+	FixedMAC bool
 }
 
 // Security is the encryption that a wireless network must have. Older systems (before iOS 16, macOS 13) want exactly
@@ -88,10 +93,15 @@ func (e *encoder) wifi(field string, w WiFi) error {
 	default:
 		return refuse(field+": Security", "it is none of the constants")
 	}
-	name := sha256.Sum256([]byte(w.SSID))
-	return e.network(field, w.EAP, "wifi."+hex.EncodeToString(name[:16]), "com.apple.wifi.managed", "Wi-Fi "+w.SSID, dict{
+	payload := dict{
 		"SSID_STR": w.SSID, "HIDDEN_NETWORK": w.Hidden, "AutoJoin": !w.ManualJoin, "EncryptionType": string(security),
-	})
+	}
+	if w.FixedMAC {
+		payload["DisableAssociationMACRandomization"] = true
+	}
+	name := sha256.Sum256([]byte(w.SSID))
+	role := "wifi." + hex.EncodeToString(name[:16])
+	return e.network(field, w.EAP, role, "com.apple.wifi.managed", "Wi-Fi "+w.SSID, payload)
 }
 
 // ethernet makes the payload of a wired interface.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 )
 
 // Limits of a profile.
@@ -39,6 +40,15 @@ type Profile struct {
 
 	// Scope says for whom macOS installs the profile. Other systems have no users.
 	Scope Scope
+
+	// RemovalDisallowed keeps a person from removing the profile from a supervised device, and lets only an administrator
+	// remove it from a Mac (macOS 10.15). What MDM installed nobody removes by hand anyway.
+	RemovalDisallowed bool
+
+	// RemovalDate is when the device removes the profile by itself, with its identity, CAs and networks: for guests, or
+	// the end of a certificate that nobody renews. It is written to the second, and must be later than the beginning of
+	// the certificate. Zero is never.
+	RemovalDate time.Time
 
 	// Identity is the key and its certificate.
 	Identity Identity

@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -101,6 +102,9 @@ func TestFieldsRefused(t *testing.T) {
 		"Identifier: it has":          func(p *profile) { p.Identifier = strings.Repeat("x", mobileconfig.MaxIdentifier+1) },
 		"DisplayName":                 func(p *profile) { p.DisplayName = "" },
 		"Scope":                       func(p *profile) { p.Scope = "system" },
+		"RemovalDate: it is not":      func(p *profile) { p.RemovalDate = time.Unix(0, 0) },
+		"RemovalDate: it is not a":    func(p *profile) { p.RemovalDate = time.Date(2026, 1, 1, 0, 0, 0, 999, time.UTC) },
+		"RemovalDate: it is after":    func(p *profile) { p.RemovalDate = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC) },
 		"SSID: it is empty":           func(p *profile) { p.WiFi[0].SSID = "" },
 		"SSID: it has 33":             func(p *profile) { p.WiFi[0].SSID = strings.Repeat("ü", 16) + "x" },
 		"Security":                    func(p *profile) { p.WiFi[0].Security = "WEP" },

@@ -2,51 +2,104 @@ package mobileconfig_test
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/adcskit/adcskit/pkcs12/mobileconfig"
 )
 
-// schema returns the keys of each payload type with their property list types, and whether they are required: what
-// Apple has published in github.com/apple/device-management, mdm/profiles (commit 0a4527c5), as far as this package writes
-// them.
-func schema() map[string]map[string]string {
-	common := map[string]string{ // CommonPayloadKeys.yaml
-		"PayloadIdentifier": "string!", "PayloadUUID": "string!", "PayloadType": "string!", "PayloadVersion": "integer!",
-		"PayloadDescription": "string", "PayloadDisplayName": "string", "PayloadOrganization": "string",
+// The systems of a payload or key: iOS with iPadOS, macOS, tvOS, visionOS, watchOS.
+const (
+	everywhere = "imtvw"
+	macOS      = "m"
+)
+
+// key is what the schema says about one.
+type key struct {
+	kind     string // of the property list
+	required bool
+	systems  string
+	values   []any // nil: any
+}
+
+type keys map[string]key
+
+func must(kind string, values ...any) key { return key{kind, true, everywhere, values} }
+func can(kind string, values ...any) key  { return key{kind, false, everywhere, values} }
+func on(systems string, k key) key        { k.systems = systems; return k }
+
+// with returns both sets.
+func (k keys) with(more keys) keys {
+	all := maps.Clone(k)
+	maps.Copy(all, more)
+	return all
+}
+
+// systemsOf returns the systems that have a payload type.
+func systemsOf(kind string) string {
+	switch {
+	case kind == "com.apple.globalethernet.managed":
+		return "imt"
+	case strings.Contains(kind, "ethernet"):
+		return macOS
 	}
-	with := func(keys map[string]string) map[string]string {
-		for key, kind := range common {
-			keys[key] = kind
-		}
-		return keys
+	return everywhere
+}
+
+// schema returns what Apple has published in github.com/apple/device-management, mdm/profiles (commit 0a4527c5), about
+// the keys of each payload type, as far as this package writes them.
+func schema() map[string]keys {
+	const str, boolean = "string", "boolean"
+	common := keys{ // CommonPayloadKeys.yaml
+		"PayloadIdentifier": must(str), "PayloadUUID": must(str), "PayloadType": must(str),
+		"PayloadVersion": must("integer", uint64(1)), "PayloadDescription": can(str), "PayloadDisplayName": can(str),
+		"PayloadOrganization": can(str),
 	}
-	certificate := map[string]string{"PayloadCertificateFileName": "string", "PayloadContent": "data!"}
-	// The pages of the Ethernet payloads name the first three, and "keys relevant to 802.1X".
-	ethernet := map[string]string{
-		"Interface": "string!", "EAPClientConfiguration": "dictionary!", "SetupModes": "array",
-		"PayloadCertificateUUID": "string",
-	}
-	return map[string]map[string]string{
-		"Configuration": with(map[string]string{"PayloadContent": "array!", "PayloadScope": "string"}), // TopLevel.yaml
-		"com.apple.security.pkcs12": with(map[string]string{
-			"PayloadCertificateFileName": "string", "PayloadContent": "data!", "Password": "string",
-			"AllowAllAppsAccess": "boolean", "KeyIsExtractable": "boolean",
+	certificate := common.with(keys{"PayloadCertificateFileName": can(str), "PayloadContent": must("data")})
+	tls := can(str, "1.0", "1.1", "1.2", "1.3")
+	all := map[string]keys{
+		"Configuration": common.with(keys{ // TopLevel.yaml
+			"PayloadType": must(str, "Configuration"), "PayloadContent": must("array"),
+			"PayloadScope": on(macOS, can(str, "System", "User")), "RemovalDate": can("date"),
+			"PayloadRemovalDisallowed": on("imt", can(boolean)),
 		}),
-		"com.apple.security.root":  with(certificate),
-		"com.apple.security.pkcs1": with(certificate),
-		"com.apple.wifi.managed": with(map[string]string{
-			"AutoJoin": "boolean", "SSID_STR": "string", "HIDDEN_NETWORK": "boolean", "EncryptionType": "string",
-			"PayloadCertificateUUID": "string", "EAPClientConfiguration": "dictionary", "SetupModes": "array",
+		"com.apple.security.pkcs12": certificate.with(keys{
+			"Password": can(str), "AllowAllAppsAccess": on(macOS, can(boolean)), "KeyIsExtractable": on(macOS, can(boolean)),
 		}),
-		"com.apple.globalethernet.managed":      with(ethernet),
-		"com.apple.firstactiveethernet.managed": with(ethernet),
+		"com.apple.security.root":  certificate,
+		"com.apple.security.pkcs1": certificate,
+		"com.apple.wifi.managed": common.with(keys{
+			"AutoJoin": can(boolean), "SSID_STR": can(str), "HIDDEN_NETWORK": can(boolean), "PayloadCertificateUUID": can(str),
+			"EncryptionType":         can(str, "WEP", "WPA", "WPA2", "WPA3", "Any", "None"),
+			"EAPClientConfiguration": can("dictionary"), "SetupModes": on(macOS, can("array")),
+			"DisableAssociationMACRandomization": on("imvw", can(boolean)),
+		}),
 		"EAPClientConfiguration": { // of com.apple.wifi.managed.yaml
-			"AcceptEAPTypes": "array!", "UserName": "string", "PayloadCertificateAnchorUUID": "array",
-			"TLSTrustedServerNames": "array", "TLSCertificateIsRequired": "boolean", "TLSMinimumVersion": "string",
-			"TLSMaximumVersion": "string", "OuterIdentity": "string",
+			"AcceptEAPTypes": must("array"), "UserName": can(str), "PayloadCertificateAnchorUUID": can("array"),
+			"TLSTrustedServerNames": can("array"), "TLSCertificateIsRequired": can(boolean), "TLSMinimumVersion": tls,
+			"TLSMaximumVersion": tls, "OuterIdentity": can(str),
 		},
+	}
+	for _, name := range interfaces() {
+		// The pages of these payloads name the first three, and "keys relevant to 802.1X".
+		all["com.apple."+strings.ToLower(string(name))+".managed"] = common.with(keys{
+			"Interface": must(str, string(name)), "EAPClientConfiguration": must("dictionary"),
+			"SetupModes": on(macOS, can("array")), "PayloadCertificateUUID": can(str),
+		})
+	}
+	return all
+}
+
+func interfaces() []mobileconfig.Interface {
+	return []mobileconfig.Interface{
+		"GlobalEthernet", "FirstEthernet", "FirstActiveEthernet", "SecondEthernet", "SecondActiveEthernet", "ThirdEthernet",
+		"ThirdActiveEthernet",
 	}
 }
 
@@ -61,6 +114,8 @@ func kindOf(value any) string {
 		return "integer"
 	case []byte:
 		return "data"
+	case time.Time:
+		return "date"
 	case []any:
 		return "array"
 	case map[string]any:
@@ -69,45 +124,110 @@ func kindOf(value any) string {
 	return fmt.Sprintf("%T", value)
 }
 
-// schemaProblems returns what in a dictionary the schema does not have.
-func schemaProblems(name string, keys map[string]string, content map[string]any) []string {
+// problems returns what in a dictionary the schema does not have.
+func (k keys) problems(name string, content map[string]any) []string {
 	var bad []string
 	for key, value := range content {
-		if kind, known := keys[key]; !known || kind != kindOf(value) && kind != kindOf(value)+"!" {
-			bad = append(bad, fmt.Sprintf("%s: %s is %s, not %q", name, key, kindOf(value), kind))
+		spec, known := k[key]
+		if !known || spec.kind != kindOf(value) {
+			bad = append(bad, fmt.Sprintf("%s: %s is %s, not %q", name, key, kindOf(value), spec.kind))
+		} else if spec.values != nil && !slices.Contains(spec.values, value) {
+			bad = append(bad, fmt.Sprintf("%s: %s is %v", name, key, value))
 		}
 	}
-	for key, kind := range keys {
-		if _, has := content[key]; !has && kind[len(kind)-1] == '!' {
+	for key, spec := range k {
+		if _, has := content[key]; !has && spec.required {
 			bad = append(bad, name+": "+key+" is missing")
 		}
 	}
 	return bad
 }
 
-// Every key is one that Apple has published for that payload, of that type, and none is missing.
+// everything is a profile with every payload type and key that this package writes.
+func everything(t testing.TB) mobileconfig.Profile {
+	p := full(t)
+	p.Ethernet = nil
+	for _, name := range interfaces() {
+		p.Ethernet = append(p.Ethernet, mobileconfig.Ethernet{Interface: name, EAP: p.WiFi[1].EAP})
+	}
+	return p
+}
+
+// Every key is one that Apple has published for that payload, of that type and with such a value, and none is missing.
 func TestSchema(t *testing.T) {
-	top, payloads := decode(t, encode(t, full(t)))
-	assert.Empty(t, schemaProblems("profile", schema()["Configuration"], top))
-	seen := map[string]bool{"Configuration": true}
-	for id, payload := range payloads {
-		kind := payload["PayloadType"].(string)
-		seen[kind] = true
-		require.Contains(t, schema(), kind)
-		assert.Empty(t, schemaProblems(id, schema()[kind], payload))
-		assert.Equal(t, uint64(1), payload["PayloadVersion"])
-		assert.Regexp(t, "^[0-9A-F]{8}-[0-9A-F]{4}-8[0-9A-F]{3}-[89AB][0-9A-F]{3}-[0-9A-F]{12}$", payload["PayloadUUID"])
-		if eap, has := payload["EAPClientConfiguration"]; has {
-			seen["EAPClientConfiguration"] = true
-			assert.Empty(t, schemaProblems(id, schema()["EAPClientConfiguration"], eap.(map[string]any)))
+	top, payloads := decode(t, encode(t, everything(t)))
+	assert.Empty(t, schema()["Configuration"].problems("profile", top))
+	written := map[string]map[string]bool{}
+	note := func(kind string, content map[string]any) {
+		if written[kind] == nil {
+			written[kind] = map[string]bool{}
+		}
+		for key := range content {
+			written[kind][key] = true
 		}
 	}
-	for kind := range schema() {
-		assert.True(t, seen[kind], kind)
+	note("Configuration", top)
+	for id, payload := range payloads {
+		kind := payload["PayloadType"].(string)
+		note(kind, payload)
+		require.Contains(t, schema(), kind)
+		assert.Empty(t, schema()[kind].problems(id, payload))
+		assert.Regexp(t, "^[0-9A-F]{8}-[0-9A-F]{4}-8[0-9A-F]{3}-[89AB][0-9A-F]{3}-[0-9A-F]{12}$", payload["PayloadUUID"])
+		if eap, has := payload["EAPClientConfiguration"].(map[string]any); has {
+			note("EAPClientConfiguration", eap)
+			assert.Empty(t, schema()["EAPClientConfiguration"].problems(id, eap))
+		}
 	}
-	delete(payloads["com.example.id.alice.identity"], "PayloadContent")
-	payloads["com.example.id.alice.identity"]["KeyIsExtractable"] = "false"
-	payloads["com.example.id.alice.identity"]["Extra"] = true
-	bad := schemaProblems("x", schema()["com.apple.security.pkcs12"], payloads["com.example.id.alice.identity"])
-	assert.Len(t, bad, 3, "what is wrong is seen")
+	for kind, keys := range schema() {
+		for key := range keys {
+			if key != "PayloadDescription" && key != "PayloadOrganization" { // those of the profile are enough
+				assert.True(t, written[kind][key], "%s %s is in the table and never written", kind, key)
+			}
+		}
+	}
+
+	identity := payloads["com.example.id.alice.identity"]
+	delete(identity, "PayloadContent")
+	identity["KeyIsExtractable"], identity["Extra"], identity["PayloadVersion"] = "false", true, uint64(2)
+	assert.Len(t, schema()["com.apple.security.pkcs12"].problems("x", identity), 4, "what is wrong is seen")
+}
+
+// What a system of Apple finds in a profile that it does not know: so is it in the comments of the package.
+func TestSystems(t *testing.T) {
+	p := everything(t)
+	p.CAs, p.Identity.IncludePassword = nil, false
+	top, payloads := decode(t, encode(t, p))
+	ofMac := []string{"AllowAllAppsAccess", "KeyIsExtractable", "PayloadScope", "SetupModes"}
+	for _, test := range []struct {
+		system   string
+		strange  []string
+		ethernet int // payloads
+	}{
+		{"m", nil, 0},
+		{"i", ofMac, 6},
+		{"t", append([]string{"DisableAssociationMACRandomization"}, ofMac...), 6},
+		{"v", append([]string{"PayloadRemovalDisallowed"}, ofMac...), 7},
+		{"w", append([]string{"PayloadRemovalDisallowed"}, ofMac...), 7},
+	} {
+		strange, ethernet := map[string]bool{}, 0
+		look := func(kind string, content map[string]any) {
+			for key := range content {
+				if !strings.Contains(schema()[kind][key].systems, test.system) {
+					strange[key] = true
+				}
+			}
+		}
+		look("Configuration", top)
+		for _, payload := range payloads {
+			switch kind := payload["PayloadType"].(string); {
+			case strings.Contains(systemsOf(kind), test.system):
+				look(kind, payload)
+			default:
+				require.Contains(t, kind, "ethernet")
+				ethernet++
+			}
+		}
+		assert.ElementsMatch(t, test.strange, slices.Collect(maps.Keys(strange)), test.system)
+		assert.Equal(t, test.ethernet, ethernet, test.system)
+	}
 }
