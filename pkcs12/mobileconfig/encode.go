@@ -9,9 +9,6 @@ import (
 	"time"
 
 	"github.com/micromdm/plist"
-
-	"github.com/adcskit/adcskit/internal/wipe"
-	"github.com/adcskit/adcskit/pkcs12"
 )
 
 // dict is a dictionary of a property list. Its keys are written in order, so that the same profile is the same file.
@@ -153,45 +150,6 @@ func (e *encoder) add(role, kind, name string, payload dict) {
 	payload["PayloadDisplayName"] = name
 	e.content = append(e.content, payload)
 	e.used[role] = true
-}
-
-// identity adds the .p12.
-func (e *encoder) identity(id Identity) error {
-	key, certs, err := pkcs12.Decode(id.PKCS12, id.Password)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrIdentity, err)
-	}
-	wipe.Key(key)
-	if len(certs) != 1 {
-		return fmt.Errorf("%w: the .p12 holds %d certificates and must hold the leaf alone; the others go into CAs",
-			ErrIdentity, len(certs))
-	}
-	if networks := len(e.profile.WiFi) + len(e.profile.Ethernet); networks > 0 && !forClients(certs[0]) {
-		return fmt.Errorf("%w: the certificate is not for client authentication", ErrIdentity)
-	}
-	e.leaf = certs[0]
-	payload := dict{
-		"PayloadContent": id.PKCS12, "PayloadCertificateFileName": "identity.p12",
-		"KeyIsExtractable": false, "AllowAllAppsAccess": id.AllowAllAppsAccess,
-	}
-	if id.IncludePassword {
-		if err := pkcs12.CheckPassword(id.Password); err != nil {
-			return fmt.Errorf("%w: %w", ErrIdentity, err)
-		}
-		payload["Password"] = id.Password
-	}
-	e.add(roleIdentity, "com.apple.security.pkcs12", nameOf(certs[0]), payload)
-	return nil
-}
-
-// forClients reports whether a TLS server may take the certificate of a client: RFC 5280, section 4.2.1.12.
-func forClients(cert *x509.Certificate) bool {
-	if len(cert.ExtKeyUsage)+len(cert.UnknownExtKeyUsage) == 0 {
-		return true
-	}
-	return slices.ContainsFunc(cert.ExtKeyUsage, func(usage x509.ExtKeyUsage) bool {
-		return usage == x509.ExtKeyUsageClientAuth || usage == x509.ExtKeyUsageAny
-	})
 }
 
 // ca adds a CA certificate if it is not there yet, and returns the UUID of its payload.

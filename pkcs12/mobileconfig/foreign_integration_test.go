@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -109,6 +110,45 @@ func TestOpenSSLReadsPayloads(t *testing.T) {
 		cert, err := x509.ParseCertificate(block.Bytes)
 		require.NoError(t, err)
 		assert.Equal(t, payload["PayloadDisplayName"], cert.Subject.CommonName)
+	}
+}
+
+// Files of another program, in the algorithms that systems of Apple read, and in others.
+func TestOpenSSLFiles(t *testing.T) {
+	folder := t.TempDir()
+	run := func(args ...string) {
+		t.Helper()
+		out, err := exec.CommandContext(t.Context(), "openssl", args...).CombinedOutput()
+		require.NoError(t, err, "%s", out)
+	}
+	key, cert := filepath.Join(folder, "key.pem"), filepath.Join(folder, "cert.pem")
+	run("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=alice", "-keyout", key, "-out", cert)
+	for _, test := range []struct {
+		args    []string
+		refused string
+	}{
+		{nil, ""}, // AES-256 and SHA-256
+		{[]string{"-legacy"}, ""},
+		{[]string{"-keypbe", "PBE-SHA1-3DES", "-certpbe", "PBE-SHA1-3DES", "-macalg", "SHA1"}, ""},
+		{[]string{"-keypbe", "PBE-SHA1-3DES", "-certpbe", "NONE", "-macalg", "SHA1"}, ""},
+		{[]string{"-keypbe", "AES-128-CBC"}, "AES-128"},
+		{[]string{"-certpbe", "AES-192-CBC"}, "AES-192"},
+		{[]string{"-keypbe", "NONE"}, "not encrypted"},
+	} {
+		file := filepath.Join(folder, "identity.p12")
+		export := []string{"pkcs12", "-export", "-inkey", key, "-in", cert, "-out", file, "-passout", "pass:" + password}
+		run(slices.Concat(export, test.args)...)
+		p := minimal(t)
+		var err error
+		p.Identity.PKCS12, err = os.ReadFile(file)
+		require.NoError(t, err)
+		_, err = mobileconfig.Encode(p)
+		if test.refused == "" {
+			assert.NoError(t, err, test.args)
+		} else {
+			assert.ErrorIs(t, err, mobileconfig.ErrIdentity, test.args)
+			assert.ErrorContains(t, err, test.refused)
+		}
 	}
 }
 

@@ -77,7 +77,8 @@ const (
 // Identity is a .p12: payload com.apple.security.pkcs12. It redacts itself.
 type Identity struct {
 	// PKCS12 is the file: one key, RSA or ECDSA, and its certificate alone ("Only one certificate may be included"). Its
-	// algorithms must be what the oldest of the devices can read; package pkcs12 knows.
+	// algorithms must be what the oldest of the devices can read, which package pkcs12 knows; here only those are
+	// refused that none can.
 	PKCS12 []byte
 
 	// Password opens it. It is needed to look inside.

@@ -164,6 +164,31 @@ func TestIdentityRefused(t *testing.T) {
 	assert.ErrorContains(t, err, "2 certificates")
 }
 
+// Compat and Modern are what the systems of Apple read, and PBMAC1 is not.
+func TestAlgorithms(t *testing.T) {
+	key := newKey(t)
+	for _, test := range []struct {
+		profile pkcs12.Profile
+		refused string
+	}{
+		{pkcs12.Compat(), ""},
+		{pkcs12.Modern(), ""},
+		{pkcs12.PBMAC1(), "no system of Apple reads PBMAC1"},
+	} {
+		p := minimal(t)
+		file, err := pkcs12.Encode(test.profile, key, []*x509.Certificate{newCert(t, key, nil)}, password)
+		require.NoError(t, err)
+		p.Identity.PKCS12 = file
+		_, err = mobileconfig.Encode(p)
+		if test.refused == "" {
+			assert.NoError(t, err)
+		} else {
+			assert.ErrorIs(t, err, mobileconfig.ErrIdentity)
+			assert.ErrorContains(t, err, test.refused)
+		}
+	}
+}
+
 // A certificate for servers alone is of no use for a network, and is somebody's business otherwise.
 func TestClientAuthentication(t *testing.T) {
 	for _, test := range []struct {
