@@ -14,6 +14,10 @@ import (
 // maxReady bounds the keys that a pool holds ready of one algorithm.
 const maxReady = 4096
 
+// pause is how long after a key was handed out others are made ahead. A goroutine that makes an RSA key holds a processor
+// for 10 ms at a time: if each of them had one, the next callers would wait as long for keys that are ready.
+const pause = 10 * time.Millisecond
+
 // PoolConfig says what a pool makes ahead, and with how much of the machine. The zero value makes nothing ahead.
 type PoolConfig struct {
 	// Ready is the number of key pairs to hold ready by algorithm, at most 4096 each. Each is a private key in memory.
@@ -21,7 +25,9 @@ type PoolConfig struct {
 	// Workers bounds the keys that are made at the same time for those who wait; 0 means one for each processor
 	// (GOMAXPROCS).
 	Workers int
-	// Background bounds the keys that are made ahead at the same time; 0 means 1. None is begun while anybody waits.
+	// Background bounds the keys that are made ahead at the same time; 0 means 1. None is begun while anybody waits, and it
+	// begins 10 ms after a key was handed out, so that a burst has the processors to itself. Fewer than there are processors
+	// leave some free for whoever comes while keys are made.
 	Background int
 }
 
@@ -48,6 +54,7 @@ type Pool struct {
 	ahead   bool // it wants keys
 	closed  bool
 	stop    chan struct{} // closed by Close
+	calm    chan struct{} // of length 1: nobody waits, and keys were handed out
 }
 
 // waiter is a call of Get that waits for a key.
@@ -72,7 +79,7 @@ type PoolStats struct {
 
 	Made     uint64        // keys made
 	Taken    uint64        // keys handed out
-	Waited   uint64        // of them, those whose caller had to wait until one was made
+	Waited   uint64        // of them, those whose caller waited for one; for elliptic curves callers make it themselves
 	WaitTime time.Duration // how long these waited, together
 	Failed   uint64        // keys that could not be made
 }
@@ -85,7 +92,7 @@ func NewPool(config PoolConfig) (*Pool, error) {
 	p := &Pool{
 		ready: map[Algorithm]int{}, workers: config.Workers, background: config.Background, generate: Generate,
 		stock: map[Algorithm][]crypto.Signer{}, coming: map[Algorithm]int{}, figures: map[Algorithm]*PoolStats{},
-		stop: make(chan struct{}),
+		stop: make(chan struct{}), calm: make(chan struct{}, 1),
 	}
 	p.changed.L = &p.mu
 	if p.workers == 0 {
@@ -121,15 +128,10 @@ func (p *Pool) Run(ctx context.Context) error {
 		return errors.New("keygen: the pool is running already")
 	}
 	p.running, p.ahead = true, true
-	p.start()
+	p.fill()
 	p.mu.Unlock()
 
-	err := net.ErrClosed
-	select {
-	case <-ctx.Done():
-		err = context.Cause(ctx)
-	case <-p.stop:
-	}
+	err := p.refill(ctx)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.ahead = false
@@ -138,6 +140,28 @@ func (p *Pool) Run(ctx context.Context) error {
 	}
 	p.running = false
 	return err
+}
+
+// refill begins to make keys ahead a while after some were handed out, until ctx ends or the pool is closed.
+func (p *Pool) refill(ctx context.Context) error {
+	var begin <-chan time.Time // nil while there is no reason
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-p.stop:
+			return net.ErrClosed
+		case <-p.calm:
+			if begin == nil {
+				begin = time.After(pause)
+			}
+		case <-begin:
+			begin = nil
+			p.mu.Lock()
+			p.fill()
+			p.mu.Unlock()
+		}
+	}
 }
 
 // Get returns a key pair of the algorithm. Whoever waits is served in the order of arrival, by a key that becomes ready
@@ -159,7 +183,7 @@ func (p *Pool) Get(ctx context.Context, alg Algorithm) (crypto.Signer, error) {
 		return nil, net.ErrClosed
 	}
 	if key := p.take(alg); key != nil {
-		p.start()
+		p.serve()
 		p.mu.Unlock()
 		return key, nil
 	}
@@ -170,7 +194,7 @@ func (p *Pool) Get(ctx context.Context, alg Algorithm) (crypto.Signer, error) {
 	w := &waiter{alg: alg, since: time.Now(), got: make(chan made, 1)}
 	p.waiting = append(p.waiting, w)
 	p.figures[alg].Waiting++
-	p.start()
+	p.serve()
 	p.mu.Unlock()
 	return p.wait(ctx, w)
 }
@@ -188,7 +212,7 @@ func (p *Pool) wait(ctx context.Context, w *waiter) (crypto.Signer, error) {
 		m := <-w.got
 		return m.key, m.err
 	}
-	p.start()
+	p.serve()
 	return nil, context.Cause(ctx)
 }
 

@@ -139,6 +139,8 @@ func TestPoolFills(t *testing.T) {
 			assert.False(t, seen[number(key)], "handed out once")
 			seen[number(key)] = true
 		}
+		time.Sleep(10*time.Millisecond - 1)
+		assert.Zero(t, pool.Stats()[keygen.RSA2048].Making, "a burst is over first")
 		time.Sleep(time.Hour)
 		assert.Equal(t, keygen.PoolStats{Ready: 4, Made: 8, Taken: 4}, pool.Stats()[keygen.RSA2048])
 		assert.ErrorIs(t, stop(), context.Canceled)
@@ -172,7 +174,7 @@ func TestPoolBurst(t *testing.T) {
 		stats := pool.Stats()[keygen.RSA2048]
 		assert.Equal(t, 45, stats.Waiting)
 		time.Sleep(1500 * time.Millisecond)
-		assert.Equal(t, 5, f.peak(), "two had been begun ahead")
+		assert.Equal(t, 3, f.peak(), "none is begun ahead in a burst")
 		time.Sleep(8 * time.Second)
 		assert.Equal(t, 3, f.peak(), "none is begun ahead while anybody waits")
 		wg.Wait()
@@ -192,6 +194,24 @@ func TestPoolBurst(t *testing.T) {
 		assert.Positive(t, stats.WaitTime)
 		time.Sleep(time.Hour)
 		assert.Equal(t, 5, pool.Stats()[keygen.RSA2048].Ready)
+		assert.ErrorIs(t, stop(), context.Canceled)
+	})
+}
+
+// TestPoolRefillsUnderLoad asks so often that the pool is never left alone, and still it makes keys ahead.
+func TestPoolRefillsUnderLoad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pool, f := newPool(t, keygen.PoolConfig{Ready: map[keygen.Algorithm]int{keygen.RSA2048: 100}, Background: 4})
+		stop := runPool(t, pool)
+		time.Sleep(time.Hour)
+		for range 50 {
+			time.Sleep(9 * time.Millisecond)
+			_, err := pool.Get(t.Context(), keygen.RSA2048)
+			require.NoError(t, err)
+		}
+		synctest.Wait()
+		assert.Equal(t, 4, f.peak())
+		assert.Equal(t, 4, pool.Stats()[keygen.RSA2048].Making)
 		assert.ErrorIs(t, stop(), context.Canceled)
 	})
 }
@@ -313,6 +333,9 @@ func TestPoolClose(t *testing.T) {
 		time.Sleep(time.Hour)
 		mine, err := pool.Get(t.Context(), keygen.RSA2048)
 		require.NoError(t, err)
+		time.Sleep(10 * time.Millisecond)
+		synctest.Wait()
+		assert.Equal(t, 1, pool.Stats()[keygen.RSA2048].Making, "another one ahead")
 		go func() {
 			_, err := pool.Get(t.Context(), keygen.RSA4096)
 			done <- err

@@ -33,12 +33,9 @@ func (p *Pool) leave(w *waiter) bool {
 	return true
 }
 
-// start begins as many keys as are wanted and allowed: first for those who wait, then ahead.
-func (p *Pool) start() {
-	if p.closed {
-		return
-	}
-	for p.making < p.workers {
+// serve begins as many keys as those who wait need and Workers allows.
+func (p *Pool) serve() {
+	for !p.closed && p.making < p.workers {
 		alg, ok := p.wanted()
 		if !ok {
 			break
@@ -47,7 +44,17 @@ func (p *Pool) start() {
 		p.coming[alg]++
 		go p.make(alg, &p.making)
 	}
-	for p.ahead && p.filling < p.background && len(p.waiting) == 0 {
+	if len(p.waiting) == 0 {
+		select {
+		case p.calm <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// fill begins as many keys ahead as Background allows.
+func (p *Pool) fill() {
+	for p.ahead && !p.closed && p.filling < p.background && len(p.waiting) == 0 {
 		alg, ok := p.short()
 		if !ok {
 			break
@@ -93,8 +100,11 @@ func (p *Pool) make(alg Algorithm, count *int) {
 	*count--
 	p.coming[alg]--
 	p.deliver(alg, made{key, err})
-	if err == nil || len(p.waiting) > 0 { // a generator that fails is not asked again for nobody
-		p.start()
+	switch {
+	case len(p.waiting) > 0 || err == nil && count == &p.making:
+		p.serve()
+	case err == nil: // a generator that fails is not asked again for nobody
+		p.fill()
 	}
 	p.changed.Broadcast()
 }
@@ -139,6 +149,6 @@ func (p *Pool) makeHere(alg Algorithm) (crypto.Signer, error) {
 	}
 	figures.Made++
 	figures.Taken++
-	p.start()
+	p.serve()
 	return key, nil
 }
