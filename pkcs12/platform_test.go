@@ -68,6 +68,8 @@ func TestForPlatform(t *testing.T) {
 				p, err := pkcs12.ForPlatform(tc.platform, version)
 				require.NoError(t, err, "%s %s", tc.platform, version)
 				assert.Equal(t, set, p.Algorithms(), "%s %s", tc.platform, version)
+				name, number := p.Platform()
+				assert.Equal(t, []string{tc.platform, version}, []string{name, number})
 				again, err := pkcs12.ParseProfile(p.String())
 				require.NoError(t, err, p.String())
 				assert.Equal(t, p, again)

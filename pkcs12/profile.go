@@ -101,6 +101,9 @@ func (p Profile) String() string {
 // Shape returns which certificates of the chain a file of the profile holds.
 func (p Profile) Shape() Shape { return p.shape }
 
+// Platform returns what [ForPlatform] was asked for, or two empty texts for a plain profile.
+func (p Profile) Platform() (name, version string) { return p.platform, p.version }
+
 // Algorithms returns the plain profile with the algorithms of this one: [Compat], [Modern] or [PBMAC1].
 func (p Profile) Algorithms() Profile { return Profile{set: p.set} }
 

@@ -14,9 +14,9 @@ import (
 	"github.com/adcskit/adcskit/pkcs12"
 )
 
-// deliver writes NAME.p12 and NAME.password, reads both back, and verifies what is in them. A real tenant puts them into
-// a configuration profile.
-func (r *result) deliver(folder string, chain []*x509.Certificate) error {
+// deliver writes NAME.p12 and NAME.password, reads both back, and verifies what is in them. For an Apple device it writes
+// NAME.mobileconfig too.
+func (r *result) deliver(folder string, profile pkcs12.Profile, chain []*x509.Certificate) error {
 	file, word := filepath.Join(folder, r.name+".p12"), filepath.Join(folder, r.name+".password")
 	if err := errors.Join(writePrivate(file, r.outcome.PKCS12), writePrivate(word, []byte(r.order.order.Password+"\n"))); err != nil {
 		return err
@@ -36,9 +36,16 @@ func (r *result) deliver(folder string, chain []*x509.Certificate) error {
 	if got := hex.EncodeToString(certs[0].SerialNumber.Bytes()); got != r.outcome.Serial {
 		return fmt.Errorf("%s: serial number %s, the outcome says %s", file, got, r.outcome.Serial)
 	}
+	cas := certs[1:]
+	if profile.Shape() == pkcs12.LeafOnly { // they are in the configuration profile
+		cas = chain[:len(chain)-1]
+		if err := r.writeConfiguration(folder, chain); err != nil {
+			return err
+		}
+	}
 	roots, intermediates := x509.NewCertPool(), x509.NewCertPool()
 	roots.AddCert(chain[len(chain)-1])
-	for _, c := range certs[1:] {
+	for _, c := range cas {
 		intermediates.AddCert(c)
 	}
 	_, err = certs[0].Verify(x509.VerifyOptions{
@@ -57,7 +64,7 @@ func prepareFolder(folder string) error {
 	if err != nil {
 		return err
 	}
-	ours := regexp.MustCompile(`^((device-\d{2,5}|held)\.(p12|password)|ca\.pem)$`)
+	ours := regexp.MustCompile(`^((device-\d{2,5}|held)\.(p12|password|mobileconfig)|ca\.pem)$`)
 	for _, f := range files {
 		if ours.MatchString(f.Name()) {
 			if err := os.Remove(filepath.Join(folder, f.Name())); err != nil {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/adcskit/adcskit/keygen"
+	"github.com/adcskit/adcskit/pkcs12"
 )
 
 type options struct {
@@ -23,6 +24,9 @@ type options struct {
 	key      string
 	out      string
 	parallel int
+	platform string
+
+	profile pkcs12.Profile // of the platform
 }
 
 func main() {
@@ -32,6 +36,8 @@ func main() {
 	flag.StringVar(&o.out, "out", "quickstart-out", "`folder` for the .p12 files, their passwords and the CA's certificates; "+
 		"what an earlier run wrote there is removed")
 	flag.IntVar(&o.parallel, "parallel", 4, "how many orders the connector works on at once")
+	flag.StringVar(&o.platform, "platform", "", "what the files are for, such as ios, ios-17.4, windows-11 or android; Apple's "+
+		"get NAME.mobileconfig too")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -50,6 +56,10 @@ func (o *options) check() error {
 	}
 	if o.parallel < 1 || o.parallel > 64 {
 		return fmt.Errorf("-parallel %d is not in 1 to 64", o.parallel)
+	}
+	var err error
+	if o.profile, err = parsePlatform(o.platform); err != nil {
+		return fmt.Errorf("-platform: %w", err)
 	}
 	if o.key != "" {
 		_, err := keygen.ParseAlgorithm(o.key)
@@ -98,7 +108,7 @@ func run(ctx context.Context, o options, w io.Writer) error {
 	for i := range results {
 		r := &results[i]
 		if r.err == nil && r.outcome.Kind == "issued" {
-			r.err = r.deliver(o.out, l.ca.Chain())
+			r.err = r.deliver(o.out, o.profile, l.ca.Chain())
 		}
 		if r.err != nil {
 			wrong++
@@ -108,7 +118,7 @@ func run(ctx context.Context, o options, w io.Writer) error {
 	if wrong > 0 {
 		return fmt.Errorf("%d of %d orders did not end as they should", wrong, len(results))
 	}
-	fmt.Fprintf(w, "\nNAME.p12, NAME.password and ca.pem are in %s. To look into one:\n"+
-		"  openssl pkcs12 -info -nokeys -in %[1]s/held.p12 -passin file:%[1]s/held.password\n", o.out)
+	platform, _ := o.profile.Platform()
+	explain(w, platform, o.out)
 	return l.err()
 }

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -25,6 +26,28 @@ func TestOpenSSLReadsEveryFile(t *testing.T) {
 		openssl(t, "", "pkcs12", "-info", "-in", file, "-passin", password, "-nodes")
 		leaf := openssl(t, "", "pkcs12", "-in", file, "-passin", password, "-clcerts", "-nokeys")
 		openssl(t, leaf, "verify", "-CAfile", filepath.Join(folder, "ca.pem"), "-purpose", "sslclient")
+	}
+}
+
+// What quickstart says about the next step, where this machine can do it, is done.
+func TestNextStepOfThisMachine(t *testing.T) {
+	for _, platform := range []string{"java", "linux-nss"} {
+		t.Run(platform, func(t *testing.T) {
+			t.Parallel()
+			home, folder := t.TempDir(), t.TempDir()
+			var out bytes.Buffer
+			require.NoError(t, run(t.Context(), options{out: folder, parallel: 1, platform: platform}, &out), out.String())
+			_, next, found := strings.Cut(out.String(), "held as the others:\n")
+			require.True(t, found)
+			if platform == "linux-nss" {
+				next = "mkdir -p $HOME/.pki/nssdb && certutil -N -d sql:$HOME/.pki/nssdb --empty-password\n" + next + "certutil -K -d sql:$HOME/.pki/nssdb\n"
+			}
+			cmd := exec.CommandContext(t.Context(), "sh", "-ec", next)
+			cmd.Env = append(os.Environ(), "HOME="+home, "LC_ALL=C")
+			said, err := cmd.CombinedOutput()
+			require.NoError(t, err, "%s", said)
+			require.Contains(t, string(said), "held", "%s: the name of the entry", platform)
+		})
 	}
 }
 

@@ -42,6 +42,7 @@ func makeOrders(o *options, ca *adcstest.Server) ([]order, error) {
 		orders = append(orders, order{name: name, want: want, order: wsproto.Order{
 			CA: wsproto.CAAssignment{Host: ca.Host(), Name: ca.Name()}, Template: template,
 			Subject: "CN=" + name, DNS: []string{name + domain}, Key: key, Password: password,
+			Profile: o.platform,
 		}})
 		return nil
 	}
