@@ -89,7 +89,7 @@ func validOID(id asn1.ObjectIdentifier) bool {
 	}
 	var back asn1.ObjectIdentifier
 	s := cryptobyte.String(der)
-	return s.ReadASN1ObjectIdentifier(&back)
+	return s.ReadASN1ObjectIdentifier(&back) && back.Equal(id) // a second arc near 2^63 overflows, and is left out
 }
 
 // encodeKeyUsage writes the named bits of RFC 5280, section 4.2.1.3: digitalSignature is the first, and x509's lowest.

@@ -8,6 +8,7 @@ import (
 	"encoding/asn1"
 	"encoding/hex"
 	"io"
+	"math"
 	"strings"
 	"testing"
 
@@ -150,6 +151,7 @@ func TestRequestRefusesUsages(t *testing.T) {
 		"second arc":         eku(asn1.ObjectIdentifier{1, 40, 2}),
 		"negative arc":       eku(asn1.ObjectIdentifier{1, 2, -3}),
 		"huge arc":           eku(asn1.ObjectIdentifier{1, 2, 1 << 40}),
+		"arc that overflows": eku(asn1.ObjectIdentifier{2, math.MaxInt, 5}),
 		"many arcs":          eku(append(asn1.ObjectIdentifier{1, 2}, make([]int, 63)...)),
 		"twice":              eku(oids("1.2.3", "1.2.4", "1.2.3")...),
 		"many":               eku(many...),
