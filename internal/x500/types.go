@@ -43,7 +43,8 @@ func attributeType(kind string) (asn1.ObjectIdentifier, error) {
 		return dottedType(kind)
 	}
 	for _, k := range keywords() {
-		if strings.EqualFold(k.name, kind) {
+		// The length: other letters fold to ASCII too, and are longer, such as the long s of U+017F.
+		if len(k.name) == len(kind) && strings.EqualFold(k.name, kind) {
 			return k.oid, nil
 		}
 	}
