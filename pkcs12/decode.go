@@ -18,26 +18,54 @@ const MaxFile = 1 << 20
 // the key, then the others in the order of the file. It reads what [Encode] writes, and what go-pkcs12 reads of other
 // programs' files. A file that no password protects is refused.
 //
-// Before anything is computed the size is checked, and the work that the file asks for where everybody can see and
-// change it: at most [MaxIterations]. Behind the MAC only those who know the password can have written anything; a key
-// that such a one hid inside an encrypted safe can still take long to open. Only the MAC, not the signature of a
-// certificate, is verified.
+// Before anything is computed the size is checked, and the work that the file asks for in the open; before the key is
+// decrypted, what it asks for inside an encrypted safe: at most [MaxIterations] in all. Only the MAC, not the signature
+// of a certificate, is verified.
 //
 // Errors match [ErrIncorrectPassword], [ErrMalformed] (also: no key, or no certificate), [ErrUnsupported], [ErrLimit],
 // [ErrKeyMismatch] (no certificate for the key), [ErrPassword] or [ErrFIPS].
 func Decode(file []byte, password string) (crypto.Signer, []*x509.Certificate, error) {
+	_, key, chain, err := open(file, password, MaxIterations)
+	return key, chain, err
+}
+
+// open checks a file against the limits, and opens it. The outline that it returns is revealed.
+func open(file []byte, password string, iterations int) (*outline, crypto.Signer, []*x509.Certificate, error) {
 	if err := checkFIPS(); err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
+	if err := checkReadPassword(password); err != nil {
+		return nil, nil, nil, err
+	}
+	o, left, err := bounded(file, iterations)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if err := o.reveal(password, left); err != nil {
+		return nil, nil, nil, err
+	}
+	key, chain, err := decode(file, password)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	return o, key, chain, nil
+}
+
+// bounded returns the outline of a file that asks for no more than it may in the open, and the work that it has left.
+func bounded(file []byte, iterations int) (*outline, *work, error) {
 	if len(file) > MaxFile {
 		return nil, nil, fmt.Errorf("%w: %d bytes, at most %d", ErrLimit, len(file), MaxFile)
 	}
-	if err := checkReadPassword(password); err != nil {
+	o, err := parse(file)
+	if err != nil {
 		return nil, nil, err
 	}
-	if err := checkWork(file); err != nil {
-		return nil, nil, err
-	}
+	w := &work{left: iterations}
+	return o, w, w.open(o)
+}
+
+// decode opens a file within the limits with go-pkcs12.
+func decode(file []byte, password string) (crypto.Signer, []*x509.Certificate, error) {
 	parsed, first, rest, err := gopkcs12.DecodeChain(file, password)
 	if err != nil {
 		return nil, nil, decodeError(err)

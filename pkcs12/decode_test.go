@@ -2,13 +2,13 @@ package pkcs12_test
 
 import (
 	"bytes"
-	"crypto"
 	"crypto/elliptic"
 	"crypto/x509"
 	"encoding/asn1"
 	"math/big"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -212,29 +212,52 @@ func TestEveryByteCounts(t *testing.T) {
 	assert.LessOrEqual(t, opened, 1, "only the type of the MAC's empty parameters means nothing")
 }
 
-// TestFIPS runs this test binary again under FIPS 140-3 enforcement.
+// TestFIPS runs this test binary again under FIPS 140-3 enforcement, with files that were made without: the refusal
+// comes before anything is computed, whatever the arguments are.
 func TestFIPS(t *testing.T) {
-	if os.Getenv("PKCS12_TEST_FIPS") != "" {
-		_, err := pkcs12.Encode(pkcs12.Modern(), crypto.PrivateKey(nil), nil, password)
-		require.ErrorIs(t, err, pkcs12.ErrFIPS)
-		require.ErrorIs(t, pkcs12.CheckPassword(password), pkcs12.ErrFIPS)
-		_, _, err = pkcs12.Decode(nil, password)
-		require.ErrorIs(t, err, pkcs12.ErrFIPS)
-		_, err = pkcs12.Inspect(nil, password)
-		require.ErrorIs(t, err, pkcs12.ErrFIPS)
-		for _, profile := range profiles() {
-			o := pkcs12.Options{Profile: profile, FriendlyName: "\x00"}
-			require.ErrorIs(t, o.Check(), pkcs12.ErrFIPS, "before anything else")
-			_, err = o.Encode(nil, nil, "")
-			require.ErrorIs(t, err, pkcs12.ErrFIPS)
-		}
+	if dir := os.Getenv("PKCS12_TEST_FIPS"); dir != "" {
+		testFIPS(t, dir)
 		return
+	}
+	dir, key := t.TempDir(), ecKey(t, elliptic.P256())
+	for _, profile := range profiles() {
+		file, err := pkcs12.Encode(profile, key, newChain(t, key), password)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, profile.String()), file, 0o600))
 	}
 	exe, err := os.Executable()
 	require.NoError(t, err)
 	cmd := exec.CommandContext(t.Context(), exe, "-test.run=^TestFIPS$", "-test.v")
-	cmd.Env = append(os.Environ(), "PKCS12_TEST_FIPS=1", "GODEBUG=fips140=only")
+	cmd.Env = append(os.Environ(), "PKCS12_TEST_FIPS="+dir, "GODEBUG=fips140=only")
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	assert.Contains(t, string(out), "--- PASS: TestFIPS")
+}
+
+func testFIPS(t *testing.T, dir string) {
+	require.ErrorIs(t, pkcs12.CheckPassword(password), pkcs12.ErrFIPS)
+	key := ecKey(t, elliptic.P256())
+	chain := newChain(t, key)
+	for _, profile := range profiles() {
+		file, err := os.ReadFile(filepath.Join(dir, profile.String()))
+		require.NoError(t, err)
+		_, err = pkcs12.Encode(profile, key, chain, password)
+		require.ErrorIs(t, err, pkcs12.ErrFIPS)
+		_, err = pkcs12.Encode(profile, nil, nil, "")
+		require.ErrorIs(t, err, pkcs12.ErrFIPS, "before anything else")
+		o := pkcs12.Options{Profile: profile, FriendlyName: "\x00", Iterations: -1}
+		require.ErrorIs(t, o.Check(), pkcs12.ErrFIPS, "before anything else")
+		for _, file := range [][]byte{file, file[:9], nil, make([]byte, pkcs12.MaxFile+1)} {
+			for _, password := range []string{password, "wrong", "\x00", ""} {
+				_, _, err = pkcs12.Decode(file, password)
+				require.ErrorIs(t, err, pkcs12.ErrFIPS)
+				_, err = pkcs12.Inspect(file, password)
+				require.ErrorIs(t, err, pkcs12.ErrFIPS)
+			}
+		}
+	}
+	_, err := pkcs12.NewPassword() // random numbers are approved
+	require.NoError(t, err)
+	_, err = pkcs12.ParseProfile("ios-17")
+	require.NoError(t, err)
 }

@@ -14,40 +14,49 @@ import (
 	"hash"
 )
 
-// decrypt opens a safe of a file that [Decode] has opened before, so that the iterations are known to be bearable. It
-// returns nil for a cipher that it does not know, such as RC2.
-func decrypt(a pkix.AlgorithmIdentifier, ciphertext []byte, password string) ([]byte, error) {
+// decrypt opens an encryption whose iterations were checked. It is as lenient as go-pkcs12 or more so, in order to see
+// whatever go-pkcs12 would see. It returns false for a cipher that go-pkcs12 does not know either, and mostly for a wrong
+// password; now and then what that makes looks like a result.
+func decrypt(a pkix.AlgorithmIdentifier, ciphertext []byte, password string) ([]byte, bool) {
 	block, iv, err := cipherFor(a, password)
 	if err != nil || block == nil {
-		return nil, err
+		return nil, false
 	}
 	size := block.BlockSize()
 	if len(iv) != size || len(ciphertext) == 0 || len(ciphertext)%size != 0 {
-		return nil, fmt.Errorf("%w: an encryption with parts of a wrong size", ErrMalformed)
+		return nil, false
 	}
 	plain := make([]byte, len(ciphertext))
 	cipher.NewCBCDecrypter(block, iv).CryptBlocks(plain, ciphertext)
 	padding := int(plain[len(plain)-1])
 	if padding < 1 || padding > size {
-		return nil, ErrIncorrectPassword
+		return nil, false
 	}
-	return plain[:len(plain)-padding], nil
+	return plain[:len(plain)-padding], true
 }
 
+// cipherFor returns a cipher and its initialization vector, or nil for one that is not known.
 func cipherFor(a pkix.AlgorithmIdentifier, password string) (cipher.Block, []byte, error) {
-	switch a.Algorithm.String() {
-	case oid3DES:
-		var p pbeParams
-		if err := unmarshal(a.Parameters.FullBytes, &p); err != nil {
-			return nil, nil, err
-		}
-		bmp := bmpPassword(password)
-		block, err := des.NewTripleDESCipher(derive(sha1.New, forKey, bmp, p.Salt, p.Iterations, 24))
-		return block, derive(sha1.New, forIV, bmp, p.Salt, p.Iterations, des.BlockSize), err
-	case oidPBES2:
+	oid := a.Algorithm.String()
+	if oid == oidPBES2 {
 		return pbes2Cipher(a, password)
 	}
-	return nil, nil, nil
+	length := map[string]int{oid3DES: 24, oidRC2: 16, oidRC2x40: 5}[oid]
+	if length == 0 {
+		return nil, nil, nil
+	}
+	var p pbeParams
+	if err := unmarshal(a.Parameters.FullBytes, &p); err != nil {
+		return nil, nil, err
+	}
+	bmp := bmpPassword(password)
+	key := derive(sha1.New, forKey, bmp, p.Salt, p.Iterations, length)
+	iv := derive(sha1.New, forIV, bmp, p.Salt, p.Iterations, des.BlockSize) // RC2 has blocks of the same size
+	if oid != oid3DES {
+		return newRC2(key, 8*length), iv, nil
+	}
+	block, err := des.NewTripleDESCipher(key)
+	return block, iv, err
 }
 
 func pbes2Cipher(a pkix.AlgorithmIdentifier, password string) (cipher.Block, []byte, error) {

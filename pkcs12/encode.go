@@ -22,8 +22,10 @@ const (
 // Iterations that a file is written with.
 const (
 	defaultIterations = 2048
-	minIterations     = 1024    // RFC 7292, C: at least
-	maxIterations     = 300_000 // .NET reads no more by default (Pkcs12LoaderLimits), for one derivation
+	minIterations     = 1024 // RFC 7292, C: at least
+	// maxIterations is for one derivation. There are three, and Windows takes no more than 600,000 (BoringSSL's
+	// pkcs8_x509.cc, which does not say whether of one or of all); .NET by default 300,000 of one (Pkcs12LoaderLimits).
+	maxIterations = 200_000
 )
 
 // Options says how a file is made. The zero Options are those of [Compat] without a name.
@@ -33,10 +35,10 @@ type Options struct {
 	// FriendlyName is what importers show for the key and its certificate, and Java's alias; see [CheckName]. Without
 	// one they make one up: the subject, a number.
 	FriendlyName string
-	// Iterations of the derivation of the encryption keys, of which there are two: 1024 to 300,000, or 0 for 2048. More of
+	// Iterations of the derivation of the encryption keys, of which there are two: 1024 to 200,000, or 0 for 2048. More of
 	// them make up for a weak password a little; a random one (see [NewPassword]) needs no more.
 	Iterations int
-	// MACIterations is the same for the key of the MAC: 1 to 300,000, or 0 for as many as the encryption has. Who guesses
+	// MACIterations is the same for the key of the MAC: 1 to 200,000, or 0 for as many as the encryption has. Who guesses
 	// passwords tries them where it costs less, so that the smaller of the two numbers counts. OpenSSL has always
 	// written 2048; other programs, 1.
 	MACIterations int
@@ -70,7 +72,7 @@ func Encode(p Profile, key crypto.PrivateKey, chain []*x509.Certificate, passwor
 
 // Encode returns a PKCS#12 file, DER, with the key and the chain: the certificate of the key first, then the CA
 // certificates in the order given, all different. Of the chain the file holds what the shape of the profile says.
-// Before Encode returns the file it opens it once with [Decode] and compares.
+// Before Encode returns the file it opens it once, with go-pkcs12, and compares.
 //
 // The key is an *[rsa.PrivateKey] of 2048 to 4096 bits or an *[ecdsa.PrivateKey] on P-256, P-384 or P-521: what every
 // target reads (NSS and Apple read no Ed25519). The password must pass [CheckPassword],
@@ -160,7 +162,7 @@ func belongs(key crypto.Signer, cert *x509.Certificate) bool {
 
 // verify opens a file that was just made and compares it with what went in.
 func verify(file []byte, key comparableKey, chain []*x509.Certificate, password string) error {
-	gotKey, gotChain, err := Decode(file, password)
+	gotKey, gotChain, err := decode(file, password)
 	if err != nil {
 		return fmt.Errorf("pkcs12: the new file does not open: %w", err)
 	}

@@ -13,3 +13,13 @@ func Verify(file []byte, key crypto.PrivateKey, chain []*x509.Certificate, passw
 	}
 	return verify(file, signer, chain, password)
 }
+
+// DecodeWithin and InspectWithin have a limit with which fuzzing gets somewhere.
+func DecodeWithin(iterations int, file []byte, password string) (crypto.Signer, []*x509.Certificate, error) {
+	_, key, chain, err := open(file, password, iterations)
+	return key, chain, err
+}
+
+func InspectWithin(iterations int, file []byte, password string) (*Info, error) {
+	return inspect(file, password, iterations)
+}

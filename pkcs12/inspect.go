@@ -31,7 +31,7 @@ type Info struct {
 // NamedCertificate is a certificate of a file.
 type NamedCertificate struct {
 	*x509.Certificate
-	// FriendlyName is empty if there is none, or if it is behind RC2, which Inspect does not decrypt.
+	// FriendlyName is empty if there is none.
 	FriendlyName string
 }
 
@@ -53,44 +53,37 @@ func (p Protection) String() string {
 	return fmt.Sprintf("%s, %d iterations", p.Algorithm, p.Iterations)
 }
 
-// Inspect says how a file was made, and, if the password is not empty, opens it with [Decode] and says what is in it
+// Inspect says how a file was made, and, if the password is not empty, opens it as [Decode] does and says what is in it
 // besides the key. Without a password it reads what stands in the clear, which nobody vouches for: it is there to find
 // out why a device refuses a file and calls the password wrong.
 //
 // The limits are those of Decode, and so are the errors; without a password only [ErrMalformed], [ErrUnsupported] (no
-// MAC) and [ErrLimit]. Opening takes up to twice the work that Decode needs.
+// MAC), [ErrLimit] and [ErrFIPS].
 func Inspect(file []byte, password string) (*Info, error) {
-	if len(file) > MaxFile {
-		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrLimit, len(file), MaxFile)
+	return inspect(file, password, MaxIterations)
+}
+
+func inspect(file []byte, password string, iterations int) (*Info, error) {
+	if err := checkFIPS(); err != nil {
+		return nil, err
 	}
-	r := &reader{password: password, names: map[string]string{}}
-	if password != "" {
-		key, chain, err := Decode(file, password)
+	if password == "" {
+		o, _, err := bounded(file, iterations)
 		if err != nil {
 			return nil, err
 		}
-		r.info.Opened, r.info.KeyType = true, keyType(key)
-		for _, cert := range chain {
-			r.info.Chain = append(r.info.Chain, NamedCertificate{Certificate: cert})
-		}
+		return describe(o, nil)
 	}
-	if err := checkWork(file); err != nil {
-		return nil, err
-	}
-	p, safes, err := parse(file)
+	o, key, chain, err := open(file, password, iterations)
 	if err != nil {
 		return nil, err
 	}
-	r.info.MAC = macProtection(p.MacData)
-	for _, safe := range safes {
-		if err := r.safe(safe); err != nil {
-			return nil, err
-		}
+	info, err := describe(o, chain)
+	if err != nil {
+		return nil, err
 	}
-	for i, cert := range r.info.Chain {
-		r.info.Chain[i].FriendlyName = r.names[string(cert.Raw)]
-	}
-	return &r.info, nil
+	info.Opened, info.KeyType = true, keyType(key)
+	return info, nil
 }
 
 func keyType(key crypto.Signer) string {
@@ -103,80 +96,63 @@ func keyType(key crypto.Signer) string {
 	return fmt.Sprintf("%T", key)
 }
 
-// reader collects what the safes hold.
-type reader struct {
-	password string
-	info     Info
-	names    map[string]string // by the DER of the certificate
+// describe says what an outline shows. The chain is nil for a file that was not opened: then it shows no names, since
+// anybody could have written them.
+func describe(o *outline, chain []*x509.Certificate) (*Info, error) {
+	info := &Info{MAC: macProtection(o.mac)}
+	names := map[string]string{} // by the DER of the certificate
+	for _, safe := range o.safes {
+		how := Protection{Algorithm: "none"}
+		if safe.encrypted {
+			how = protection(safe.algorithm)
+			if info.Certificates.Algorithm == "" {
+				info.Certificates = how
+			}
+		}
+		for _, bag := range safe.bags {
+			if err := info.add(bag, how, names); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if chain == nil {
+		info.KeyName = ""
+	}
+	for _, cert := range chain {
+		info.Chain = append(info.Chain, NamedCertificate{Certificate: cert, FriendlyName: names[string(cert.Raw)]})
+	}
+	return info, nil
 }
 
-func (r *reader) safe(safe contentInfo) error {
-	if safe.ContentType.String() == oidData {
-		var octets []byte
-		if err := unmarshal(safe.Content.Bytes, &octets); err != nil {
+// add notes how a bag is protected, and its name.
+func (i *Info) add(bag safeBag, how Protection, names map[string]string) error {
+	switch bag.ID.String() {
+	case oidKeyBag:
+		i.Key, i.KeyName = how, friendlyName(bag)
+	case oidShroudedKeyBag:
+		var key shroudedKey
+		if err := unmarshal(bag.Value.Bytes, &key); err != nil {
 			return err
 		}
-		return r.bags(octets, Protection{Algorithm: "none"})
-	}
-	var data encryptedData
-	if safe.ContentType.String() != oidEncryptedData {
-		return nil
-	}
-	if err := unmarshal(safe.Content.Bytes, &data); err != nil {
-		return err
-	}
-	how := protection(data.Info.Algorithm)
-	if r.info.Certificates.Algorithm == "" {
-		r.info.Certificates = how
-	}
-	if r.password == "" {
-		return nil
-	}
-	plain, err := decrypt(data.Info.Algorithm, data.Info.Content, r.password)
-	if err != nil || plain == nil {
-		return err
-	}
-	return r.bags(plain, how)
-}
-
-// bags looks at the contents of a safe.
-func (r *reader) bags(der []byte, how Protection) error {
-	var bags []safeBag
-	if err := unmarshal(der, &bags); err != nil {
-		return err
-	}
-	for _, bag := range bags {
-		switch bag.ID.String() {
-		case oidKeyBag:
-			r.info.Key, r.info.KeyName = how, r.name(bag)
-		case oidShroudedKeyBag:
-			var key shroudedKey
-			if err := unmarshal(bag.Value.Bytes, &key); err != nil {
-				return err
-			}
-			r.info.Key, r.info.KeyName = protection(key.Algorithm), r.name(bag)
-		case oidCertBag:
-			var cert struct {
-				ID   asn1.ObjectIdentifier
-				Data []byte `asn1:"tag:0,explicit"`
-			}
-			if err := unmarshal(bag.Value.Bytes, &cert); err != nil {
-				return err
-			}
-			r.names[string(cert.Data)] = r.name(bag)
-			if r.info.Certificates.Algorithm == "" {
-				r.info.Certificates = how
-			}
+		i.Key, i.KeyName = protection(key.Algorithm), friendlyName(bag)
+	case oidCertBag:
+		var cert struct {
+			ID   asn1.ObjectIdentifier
+			Data []byte `asn1:"tag:0,explicit"`
+		}
+		if err := unmarshal(bag.Value.Bytes, &cert); err != nil {
+			return err
+		}
+		names[string(cert.Data)] = friendlyName(bag)
+		if i.Certificates.Algorithm == "" {
+			i.Certificates = how
 		}
 	}
 	return nil
 }
 
-// name returns the friendlyName of a bag. One that is not opened has none: anybody could have written it.
-func (r *reader) name(bag safeBag) string {
-	if !r.info.Opened {
-		return ""
-	}
+// friendlyName returns that of a bag, or nothing if there is none that RFC 2985, 5.5.1, allows.
+func friendlyName(bag safeBag) string {
 	for _, raw := range bag.Attributes {
 		var a struct {
 			ID     asn1.ObjectIdentifier
@@ -209,7 +185,7 @@ func macProtection(mac macData) Protection {
 	return Protection{Algorithm: algorithmName(mac.Mac.Algorithm), Iterations: mac.Iterations}
 }
 
-// protection names an encryption, or PBMAC1. checkWork has read its parameters before.
+// protection names an encryption, or PBMAC1, as far as its parameters can be read.
 func protection(a pkix.AlgorithmIdentifier) Protection {
 	name := algorithmName(a)
 	var pbe pbeParams
@@ -233,15 +209,6 @@ func protection(a pkix.AlgorithmIdentifier) Protection {
 		name = scheme + " with PBKDF2 and " + prf
 	}
 	return Protection{Algorithm: name, Iterations: kdf.Iterations}
-}
-
-// passwordBased reads the parameters of PBES2 or PBMAC1.
-func passwordBased(a pkix.AlgorithmIdentifier) (p pbes2Params, kdf kdfParams, err error) {
-	if err = unmarshal(a.Parameters.FullBytes, &p); err != nil {
-		return p, kdf, err
-	}
-	err = unmarshal(p.KDF.Parameters.FullBytes, &kdf)
-	return p, kdf, err
 }
 
 func algorithmName(a pkix.AlgorithmIdentifier) string {

@@ -73,7 +73,7 @@ func TestInspectHidesTheKey(t *testing.T) {
 	}
 }
 
-// TestInspectOthers has files of go-pkcs12, RC2 among them, whose names are out of reach.
+// TestInspectOthers has files of go-pkcs12.
 func TestInspectOthers(t *testing.T) {
 	key := ecKey(t, elliptic.P256())
 	chain := newChain(t, key)

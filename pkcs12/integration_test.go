@@ -72,6 +72,7 @@ func TestOpenSSLFiles(t *testing.T) {
 		"default": {"HMAC-SHA256", aes, aes}, "3DES": {"HMAC-SHA1", des3, des3}, "plain certs": {"HMAC-SHA256", "none", aes},
 		"AES-128": {"HMAC-SHA512", "AES-128-CBC with PBKDF2 and HMAC-SHA256", "AES-192-CBC with PBKDF2 and HMAC-SHA256"},
 		"RC2":     {"HMAC-SHA1", "RC2-40-CBC with SHA-1", des3},
+		"RC2-128": {"HMAC-SHA1", "RC2-128-CBC with SHA-1", "RC2-128-CBC with SHA-1"},
 	}
 	for name, args := range map[string][]string{
 		"default":     nil,
@@ -79,6 +80,7 @@ func TestOpenSSLFiles(t *testing.T) {
 		"AES-128":     {"-certpbe", "AES-128-CBC", "-keypbe", "AES-192-CBC", "-macalg", "sha512", "-iter", "10000"},
 		"plain certs": {"-certpbe", "NONE"},
 		"RC2":         {"-legacy"},
+		"RC2-128":     {"-legacy", "-certpbe", "PBE-SHA1-RC2-128", "-keypbe", "PBE-SHA1-RC2-128", "-macalg", "sha1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -98,9 +100,7 @@ func TestOpenSSLFiles(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, "a name", info.KeyName)
 			assert.Equal(t, inspected[name], []string{info.MAC.Algorithm, info.Certificates.Algorithm, info.Key.Algorithm})
-			if name != "RC2" { // which is not decrypted for its names
-				assert.Equal(t, "a name", info.Chain[0].FriendlyName)
-			}
+			assert.Equal(t, "a name", info.Chain[0].FriendlyName)
 		})
 	}
 }
