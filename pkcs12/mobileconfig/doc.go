@@ -15,10 +15,11 @@
 // channel and nowhere else. The key is marked as not extractable where the system knows that (macOS).
 //
 // The profile is not signed either, and the device says so. Whoever distributes it can sign it (CMS, enveloping, DER)
-// with a certificate that devices trust:
+// with a certificate that devices trust, and look at what was signed:
 //
-//	openssl cms -sign -nodetach -binary -outform DER -signer signer.pem -inkey signer.key \
+//	openssl cms -sign -nodetach -binary -outform DER -signer signer.pem -inkey signer.key -certfile issuing.pem \
 //		-in NAME.mobileconfig -out SIGNED.mobileconfig
+//	openssl cms -verify -binary -inform DER -CAfile root.pem -purpose any -in SIGNED.mobileconfig -out READ.mobileconfig
 //
 // # Renewal
 //

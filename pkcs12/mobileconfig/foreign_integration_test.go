@@ -19,23 +19,34 @@ import (
 	"github.com/adcskit/adcskit/pkcs12/mobileconfig"
 )
 
-// readProfiles reads profiles with Python's plistlib, which is built on expat. It takes and gives JSON: data becomes
+// readProfiles reads profiles twice: with Python's plistlib, which is built on expat, and with libplist, which has an
+// XML reader of its own and writes them in the binary form, which plistlib reads. It takes and gives JSON: data becomes
 // base64, as encoding/json writes it too.
 const readProfiles = `
-import base64, datetime, json, plistlib, sys
+import base64, datetime, json, plistlib, subprocess, sys
 def plain(v):
     if isinstance(v, bytes): return base64.b64encode(v).decode()
     if isinstance(v, datetime.datetime): return v.isoformat() + "Z"
     if isinstance(v, dict): return {k: plain(x) for k, x in v.items()}
     if isinstance(v, list): return [plain(x) for x in v]
     return v
+def binary(x):
+    return subprocess.run(["plistutil", "-f", "bin"], input=x, stdout=subprocess.PIPE, check=True).stdout
 texts = [base64.b64decode(x) for x in json.load(sys.stdin)]
-json.dump([plain(plistlib.loads(x, fmt=plistlib.FMT_XML)) for x in texts], sys.stdout)
+json.dump({
+    "plistlib": [plain(plistlib.loads(x, fmt=plistlib.FMT_XML)) for x in texts],
+    "libplist": [plain(plistlib.loads(binary(x), fmt=plistlib.FMT_BINARY)) for x in texts],
+}, sys.stdout)
 `
 
-// foreign returns what Python reads in profiles.
-func foreign(t *testing.T, profiles [][]byte) []any {
+// foreign returns what other programs read in profiles, by the name of their library.
+func foreign(t *testing.T, profiles [][]byte) map[string][]any {
 	t.Helper()
+	for _, program := range []string{"/usr/bin/python3", "plistutil"} {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Skip(program + " is missing (Debian packages python3, libplist-utils)")
+		}
+	}
 	in, err := json.Marshal(profiles)
 	require.NoError(t, err)
 	// Debian's own; another one in PATH is not the peer that test.sh installs.
@@ -43,7 +54,7 @@ func foreign(t *testing.T, profiles [][]byte) []any {
 	var out, problem bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(in), &out, &problem
 	require.NoError(t, cmd.Run(), "%s", problem.Bytes())
-	var read []any
+	var read map[string][]any
 	require.NoError(t, json.Unmarshal(out.Bytes(), &read))
 	return read
 }
@@ -58,36 +69,45 @@ func inJSON(t *testing.T, value any) any {
 	return plain
 }
 
-// Python reads the same as what was put in, whatever that was.
-func TestPlistlibReads(t *testing.T) {
+// Others read the same as what was put in, whatever that was.
+func TestForeignReaders(t *testing.T) {
 	type setting struct {
 		field, text string
 	}
 	settings := []setting{{}}
-	profiles := [][]byte{encode(t, full(t))}
-	for field, set := range fields() {
-		for _, text := range fineTexts() {
-			p := full(t)
-			set(&p, text)
-			profiles = append(profiles, encode(t, p))
-			settings = append(settings, setting{field, text})
+	profiles := [][]byte{encode(t, everything(t))}
+	add := func(field, text string, set func(*mobileconfig.Profile, string)) {
+		p := full(t)
+		set(&p, text)
+		profiles = append(profiles, encode(t, p))
+		settings = append(settings, setting{field, text})
+	}
+	for _, of := range []map[string]func(*mobileconfig.Profile, string){fields(), names(t)} {
+		for field, set := range of {
+			for _, text := range fineTexts() {
+				add(field, text, set)
+			}
 		}
 	}
-	read := foreign(t, profiles)
-	require.Len(t, read, len(profiles))
-	for i, profile := range profiles {
-		top, _ := decode(t, profile)
-		assert.Equal(t, inJSON(t, top), read[i])
-		if i > 0 {
-			assert.True(t, holds(read[i], settings[i].text), "%+v", settings[i])
-		}
+	for _, text := range finePasswords() {
+		add("Password", text, func(p *mobileconfig.Profile, text string) { withPassword(t, p, text) })
 	}
-	t.Logf("%d profiles read by plistlib", len(read))
+	for library, read := range foreign(t, profiles) {
+		require.Len(t, read, len(profiles))
+		for i, profile := range profiles {
+			top, _ := decode(t, profile)
+			assert.Equal(t, inJSON(t, top), read[i], "%s, %+v", library, settings[i])
+			if i > 0 {
+				assert.True(t, holds(read[i], settings[i].text), "%s, %+v", library, settings[i])
+			}
+		}
+		t.Logf("%d profiles read by %s", len(read), library)
+	}
 }
 
 // The .p12 and the CAs in the profile are what OpenSSL takes.
 func TestOpenSSLReadsPayloads(t *testing.T) {
-	profile := foreign(t, [][]byte{encode(t, full(t))})[0].(map[string]any)
+	profile := foreign(t, [][]byte{encode(t, full(t))})["libplist"][0].(map[string]any)
 	for _, item := range profile["PayloadContent"].([]any) {
 		payload := item.(map[string]any)
 		text, isData := payload["PayloadContent"].(string)
@@ -150,28 +170,4 @@ func TestOpenSSLFiles(t *testing.T) {
 			assert.ErrorContains(t, err, test.refused)
 		}
 	}
-}
-
-// The line of the package comment signs a profile.
-func TestSigned(t *testing.T) {
-	folder := t.TempDir()
-	run := func(args ...string) {
-		t.Helper()
-		cmd := exec.CommandContext(t.Context(), "openssl", args...)
-		cmd.Dir = folder
-		out, err := cmd.CombinedOutput()
-		require.NoError(t, err, "%s", out)
-	}
-	profile, err := mobileconfig.Encode(minimal(t))
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(folder, "NAME.mobileconfig"), profile, 0o600))
-	run("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=signer",
-		"-keyout", "signer.key", "-out", "signer.pem")
-	run("cms", "-sign", "-nodetach", "-binary", "-outform", "DER", "-signer", "signer.pem", "-inkey", "signer.key",
-		"-in", "NAME.mobileconfig", "-out", "SIGNED.mobileconfig")
-	run("cms", "-verify", "-inform", "DER", "-in", "SIGNED.mobileconfig", "-CAfile", "signer.pem", "-purpose", "any",
-		"-binary", "-out", "read.mobileconfig")
-	read, err := os.ReadFile(filepath.Join(folder, "read.mobileconfig"))
-	require.NoError(t, err)
-	assert.Equal(t, profile, read)
 }

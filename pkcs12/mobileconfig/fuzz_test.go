@@ -1,6 +1,8 @@
 package mobileconfig_test
 
 import (
+	"crypto/x509"
+	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -56,4 +58,48 @@ func same(t *testing.T, content map[string]any, key, want string) {
 		return
 	}
 	require.Equal(t, want, content[key])
+}
+
+// FuzzFiles: whatever the .p12, its password and a CA's certificate are, the profile holds exactly them, or there is
+// none.
+func FuzzFiles(f *testing.F) {
+	identity, root := readFile(f, "identity.p12"), readFile(f, "root.cer")
+	f.Add(identity, password, root, true)
+	f.Add(identity, password, readFile(f, "issuing.cer"), false)
+	f.Add(identity, "wrong", root, false)
+	f.Add(identity[:100], password, root[:100], true)
+	f.Add([]byte{}, "", []byte{}, true)
+	for _, text := range finePasswords() {
+		var p mobileconfig.Profile
+		withPassword(f, &p, text)
+		f.Add(p.Identity.PKCS12, text, root, true)
+	}
+	f.Fuzz(func(t *testing.T, file []byte, secret string, der []byte, include bool) {
+		p := minimal(t)
+		p.Identity = mobileconfig.Identity{PKCS12: file, Password: secret, IncludePassword: include}
+		cert, err := x509.ParseCertificate(der)
+		if err == nil {
+			p.CAs = []*x509.Certificate{cert}
+		}
+		out, err := mobileconfig.Encode(p)
+		if err != nil {
+			require.True(t, errors.Is(err, mobileconfig.ErrIdentity) || errors.Is(err, mobileconfig.ErrCA), "%v", err)
+			require.Nil(t, out)
+			return
+		}
+		_, payloads := decode(t, out)
+		require.Len(t, payloads, 1+len(p.CAs))
+		for id, payload := range payloads {
+			if id != p.Identifier+".identity" {
+				require.Equal(t, der, payload["PayloadContent"])
+				continue
+			}
+			require.Equal(t, file, payload["PayloadContent"])
+			if include {
+				same(t, payload, "Password", secret)
+			} else {
+				require.NotContains(t, payload, "Password")
+			}
+		}
+	})
 }

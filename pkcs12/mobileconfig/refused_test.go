@@ -1,10 +1,12 @@
 package mobileconfig_test
 
 import (
+	"crypto/ecdsa"
 	"crypto/x509"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -24,6 +26,44 @@ func fields() map[string]func(p *mobileconfig.Profile, text string) {
 		"UserName":      func(p *mobileconfig.Profile, s string) { p.WiFi[0].EAP.UserName = s },
 		"OuterIdentity": func(p *mobileconfig.Profile, s string) { p.Ethernet[0].EAP.OuterIdentity = s },
 	}
+}
+
+// names set the common name of a certificate each, which becomes the name of its payload if it can be shown.
+func names(t testing.TB) map[string]func(p *mobileconfig.Profile, text string) {
+	certKey := newKey(t)
+	return map[string]func(*mobileconfig.Profile, string){
+		"name of the identity": func(p *mobileconfig.Profile, s string) {
+			cert := newCert(t, certKey, func(c *x509.Certificate) { c.Subject.CommonName = s })
+			p.Identity.PKCS12 = newFile(t, certKey, cert)
+		},
+		"name of a CA": func(p *mobileconfig.Profile, s string) { p.CAs[0] = newCA(t, certKey, s) },
+		"name of an anchor": func(p *mobileconfig.Profile, s string) {
+			p.Ethernet[1].EAP.Anchors = []*x509.Certificate{newCA(t, certKey, s)}
+		},
+	}
+}
+
+func newCA(t testing.TB, key *ecdsa.PrivateKey, name string) *x509.Certificate {
+	t.Helper()
+	return newCert(t, key, func(c *x509.Certificate) {
+		c.Subject.CommonName, c.IsCA, c.BasicConstraintsValid = name, true, true
+	})
+}
+
+// finePasswords are what package pkcs12 takes, and XML has to be careful with.
+func finePasswords() []string {
+	return []string{
+		`</string><key>`, `"'&<>;%`, `a]]>b<!--`, `&amp;#0;&#x41;`, "two  spaces", `\n${x}%20`, "<![CDATA[x]]>",
+	}
+}
+
+// withPassword writes the password into the profile.
+func withPassword(t testing.TB, p *mobileconfig.Profile, text string) {
+	t.Helper()
+	certKey := newKey(t)
+	file, err := pkcs12.Encode(pkcs12.Compat(), certKey, []*x509.Certificate{newCert(t, certKey, nil)}, text)
+	require.NoError(t, err)
+	p.Identity = mobileconfig.Identity{PKCS12: file, Password: text, IncludePassword: true}
 }
 
 // fineTexts are carried exactly, in every field: markup, spaces at the ends, right-to-left letters and marks.
@@ -62,6 +102,48 @@ func TestTexts(t *testing.T) {
 		set(&p, "two\nlines")
 		_, err := mobileconfig.Encode(p)
 		assert.Equal(t, name == "Description", err == nil, name)
+	}
+}
+
+// The names of certificates come from elsewhere: they are carried exactly, or replaced.
+func TestNamesOfCertificates(t *testing.T) {
+	for name, set := range names(t) {
+		for _, text := range fineTexts() {
+			p := full(t)
+			set(&p, text)
+			_, payloads := decode(t, encode(t, p))
+			assert.True(t, holds(payloads, text), "%s %q", name, text)
+		}
+		for _, text := range append(badTexts(), "", "a\nb") {
+			p := full(t)
+			if !utf8.ValidString(text) {
+				continue // no certificate has such a name
+			}
+			set(&p, text)
+			_, payloads := decode(t, encode(t, p))
+			assert.False(t, holds(payloads, text), "%s %q", name, text)
+			replaced := 0
+			for _, payload := range payloads {
+				if strings.HasPrefix(payload["PayloadDisplayName"].(string), "Certificate ") {
+					replaced++
+				}
+			}
+			assert.Equal(t, 1, replaced, "%s %q", name, text)
+		}
+	}
+}
+
+func TestPasswords(t *testing.T) {
+	for _, text := range finePasswords() {
+		p := full(t)
+		withPassword(t, &p, text)
+		_, payloads := decode(t, encode(t, p))
+		assert.Equal(t, text, payloads[p.Identifier+".identity"]["Password"])
+		p.Identity.IncludePassword = false
+		out := encode(t, p)
+		_, payloads = decode(t, out)
+		assert.NotContains(t, payloads[p.Identifier+".identity"], "Password")
+		assert.False(t, holds(payloads, text))
 	}
 }
 
