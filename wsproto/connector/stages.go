@@ -30,6 +30,9 @@ func (j *job) work(life context.Context) (*wsproto.Outcome, error) {
 func (j *job) prepare() error {
 	defer j.stage("prepare")()
 	p, err := j.c.cfg.Issuer.Prepare(j.early, &j.order)
+	if err == nil && p != nil {
+		j.prepared = p // to be wiped, whatever comes of it
+	}
 	if cause := context.Cause(j.early); cause != nil {
 		return cause
 	}
@@ -39,7 +42,6 @@ func (j *job) prepare() error {
 	if p == nil || p.Key == nil {
 		return errors.New("connector: the issuer prepared nothing")
 	}
-	j.prepared = p
 	return nil
 }
 

@@ -19,6 +19,7 @@ type lookingIssuer struct {
 	*modelIssuer
 	keys    [][]big.Word
 	bundles [][]byte
+	late    bool // Prepare returns when nobody wants the key any more
 }
 
 func (i *lookingIssuer) Prepare(ctx context.Context, o *connector.Order) (*connector.Prepared, error) {
@@ -26,6 +27,9 @@ func (i *lookingIssuer) Prepare(ctx context.Context, o *connector.Order) (*conne
 	if err == nil {
 		//lint:ignore SA1019 the words of the number itself are overwritten
 		i.keys = append(i.keys, p.Key.(*ecdsa.PrivateKey).D.Bits())
+	}
+	if i.late {
+		<-ctx.Done()
 	}
 	return p, err
 }
@@ -96,6 +100,17 @@ func TestDeviceKeysAreWiped(t *testing.T) {
 		scripted(t, prepare, func(s *script, l *line) {
 			l.accept(s.job(1))
 			l.next(wsproto.MethodCheckpoint).fail(wsproto.CodeSuperseded)
+			check(t, s, 1, 0)
+		})
+	})
+	t.Run("cancelled while it was prepared", func(t *testing.T) {
+		scripted(t, prepare, func(s *script, l *line) {
+			i.late = true
+			o := s.job(1)
+			l.accept(o)
+			var r wsproto.CancelResult
+			require.NoError(t, l.peer.Call(s.ctx, wsproto.MethodCancel, wsproto.Cancel{Job: o.Job, Attempt: 1}, &r))
+			l.next(wsproto.MethodFinish).recorded()
 			check(t, s, 1, 0)
 		})
 	})
