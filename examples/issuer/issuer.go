@@ -31,6 +31,9 @@ type CA struct {
 
 // Issuer implements [connector.Issuer] and [connector.Finder]. It is safe for concurrent use.
 type Issuer struct {
+	// Keys is where key pairs come from; nil makes each when its order comes. It is set before the first order.
+	Keys Keys
+
 	cas map[wsproto.CAAssignment]entry
 }
 
@@ -93,7 +96,7 @@ func (i *Issuer) Account(a wsproto.CAAssignment) (string, error) {
 }
 
 // Prepare makes the key pair and the certification request, after it has checked what Finish will need.
-func (i *Issuer) Prepare(_ context.Context, o *connector.Order) (*connector.Prepared, error) {
+func (i *Issuer) Prepare(ctx context.Context, o *connector.Order) (*connector.Prepared, error) {
 	request, err := certificationRequest(o)
 	if err != nil {
 		return nil, &connector.Rejection{Reason: wsproto.ReasonOrderInvalid, Message: err.Error(), Err: err}
@@ -103,15 +106,7 @@ func (i *Issuer) Prepare(_ context.Context, o *connector.Order) (*connector.Prep
 	if err := errors.Join(algErr, deliveryErr); err != nil {
 		return nil, &connector.Rejection{Reason: wsproto.ReasonOrderUnsupported, Message: err.Error(), Err: err}
 	}
-	key, err := keygen.Generate(alg)
-	if err != nil {
-		return nil, err
-	}
-	csr, err := keygen.CreateRequest(key, request)
-	if err != nil {
-		return nil, &connector.Rejection{Reason: wsproto.ReasonOrderInvalid, Message: err.Error(), Err: err}
-	}
-	return &connector.Prepared{Key: key, Request: csr}, nil
+	return i.prepare(ctx, alg, request)
 }
 
 // Submit sends the request to the CA.
