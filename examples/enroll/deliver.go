@@ -42,7 +42,10 @@ func (e *enrollment) deliver(result *adcs.Result) error {
 		return &rejectedError{err}
 	}
 	r.ChainVerified = e.roots != nil
-	file, err := pkcs12.Encode(e.profile, e.key, chain, e.p12Password)
+	if e.profile.Shape() == pkcs12.LeafOnly {
+		r.without = " without CAs: a configuration profile has them beside it"
+	}
+	file, err := e.p12Options(chain[0]).Encode(e.key, chain, e.p12Password)
 	if err != nil {
 		return err
 	}

@@ -76,7 +76,7 @@ func (e *enrollment) prepare() error {
 	return e.makeRequest()
 }
 
-// choosePassword reads the password of the .p12, or makes one.
+// choosePassword reads the password of the .p12, or makes one. A file must be possible with it, and with the options.
 func (e *enrollment) choosePassword() (err error) {
 	e.p12Password, err = cli.Password(e.p12PasswordFile, "P12_PASSWORD")
 	if errors.Is(err, cli.ErrNoPassword) {
@@ -85,6 +85,9 @@ func (e *enrollment) choosePassword() (err error) {
 	}
 	if err != nil {
 		return err
+	}
+	if err := e.p12Options(nil).Check(); err != nil {
+		return &usageError{err}
 	}
 	if err := pkcs12.CheckPassword(e.p12Password); err != nil {
 		return &usageError{err}

@@ -221,6 +221,39 @@ func TestPlatform(t *testing.T) {
 	checkP12(t, filepath.Join(dir, "device.p12"), password, r.Serial) // without -roots nobody vouches for the root
 }
 
+// TestFriendlyName: the certificate's own, that of the flag, or none.
+func TestFriendlyName(t *testing.T) {
+	ca, _ := startCA(t)
+	for want, args := range map[string][]string{
+		"device": nil, `Zoë's "key", 東京`: {"-friendly-name", `Zoë's "key", 東京`}, "": {"-friendly-name", ""},
+	} {
+		dir := t.TempDir()
+		status, r := ca.enroll(t, dir, append([]string{"-template", "Device", "-subject", "CN=device", "-out", "device.p12"}, args...)...)
+		require.Zero(t, status, r.Error)
+		file, err := os.ReadFile(filepath.Join(dir, "device.p12"))
+		require.NoError(t, err)
+		password, err := cli.Password(filepath.Join(dir, r.P12PasswordFile), "")
+		require.NoError(t, err)
+		info, err := pkcs12.Inspect(file, password)
+		require.NoError(t, err)
+		assert.Equal(t, want, info.KeyName)
+		assert.Equal(t, want, info.Chain[0].FriendlyName)
+		assert.Empty(t, info.Chain[1].FriendlyName)
+	}
+}
+
+// TestFIPS: where no .p12 can be made, nothing is sent, and no key is written.
+func TestFIPS(t *testing.T) {
+	ca, _ := startCA(t)
+	dir := t.TempDir()
+	t.Setenv("GODEBUG", "fips140=only")
+	status, r := ca.enroll(t, dir, "-template", "Device", "-subject", "CN=device", "-out", "device.p12")
+	assert.Equal(t, 2, status)
+	assert.Contains(t, r.Error, "FIPS 140-3")
+	assertFiles(t, dir)
+	assert.Equal(t, "total 0", ca.say(t, "list"))
+}
+
 // checkP12 opens a file; it holds the key, the leaf and the issuing CA.
 func checkP12(t *testing.T, path, password, serial string) {
 	t.Helper()

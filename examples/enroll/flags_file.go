@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/x509"
 	"errors"
 	"flag"
 	"fmt"
@@ -15,8 +16,10 @@ type fileFlags struct {
 	force                bool
 	profileName          string
 	platform             string
+	friendlyName         string
 
 	profile pkcs12.Profile
+	named   bool // friendlyName was given
 }
 
 func (f *fileFlags) add(s *flag.FlagSet) {
@@ -28,10 +31,16 @@ func (f *fileFlags) add(s *flag.FlagSet) {
 	s.StringVar(&f.platform, "platform", "", "`platform` that the .p12 is for, in the place of -profile: it says which "+
 		"algorithms and which CAs are in the file;\nwith a version (ios-17.4, windows-10.0.19045) or without: "+
 		strings.Join(pkcs12.Platforms(), ", "))
+	s.StringVar(&f.friendlyName, "friendly-name", "", "`name` that importers show for key and certificate in the .p12; '' for "+
+		"none, and the common name of the certificate if this is not given")
 }
 
 // parse finds the profile.
 func (f *fileFlags) parse(set map[string]bool) (err error) {
+	f.named = set["friendly-name"]
+	if err := pkcs12.CheckName(f.friendlyName); err != nil {
+		return fmt.Errorf("-friendly-name: %w", err)
+	}
 	if f.platform == "" {
 		f.profile, err = pkcs12.ParseProfile(f.profileName)
 		return err
@@ -44,4 +53,13 @@ func (f *fileFlags) parse(set map[string]bool) (err error) {
 		return fmt.Errorf("-platform: %q is no platform; there are %v", f.platform, pkcs12.Platforms())
 	}
 	return err
+}
+
+// p12Options says how the .p12 is made. Without a certificate it has all but the name that is made up.
+func (f *fileFlags) p12Options(leaf *x509.Certificate) pkcs12.Options {
+	o := pkcs12.Options{Profile: f.profile, FriendlyName: f.friendlyName}
+	if !f.named && leaf != nil {
+		o.FriendlyName = pkcs12.NameFor(leaf)
+	}
+	return o
 }

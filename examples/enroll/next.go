@@ -55,7 +55,7 @@ func again(s *flag.FlagSet) string {
 	s.Visit(func(f *flag.Flag) {
 		switch f.Name {
 		case "host", "epm", "ca", "template", "user", "password-file", "keytab", "ccache", "krb5-conf", "kdc", "spn", "auth", "transport",
-			"roots", "out", "p12-password-file", "profile", "platform", "timeout":
+			"roots", "out", "p12-password-file", "profile", "platform", "friendly-name", "timeout":
 			fmt.Fprintf(&b, " -%s %s", f.Name, quoted(f.Value.String()))
 		case "force", "from-directory", "allow-ntlm", "current-account":
 			if f.Value.String() == "true" {

@@ -48,6 +48,7 @@ type report struct {
 	Next            []step     `json:"next,omitempty"`
 
 	who           string // the account, for people
+	without       string // what is not in the .p12, for people
 	again         string // the flags of another call with this CA
 	fromDirectory bool   // the certificate would be taken with -from-directory
 }

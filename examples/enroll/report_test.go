@@ -13,6 +13,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/adcskit/adcskit/examples/internal/cli"
+	"github.com/adcskit/adcskit/pkcs12"
 )
 
 // people runs enroll as a person does and returns the exit status and what it complains about.
@@ -92,6 +95,7 @@ func TestWrongUse(t *testing.T) {
 		"bad duration":  {[]string{"-wait", "soon"}, `"soon" for flag -wait`},
 		"negative":      {[]string{"-timeout", "-1s"}, "-timeout must not be negative"},
 		"bad platform":  {[]string{"-platform", "windows-xp"}, `"windows-xp"`},
+		"bad name":      {[]string{"-friendly-name", "a\nb"}, "-friendly-name: "},
 		"no platform":   {[]string{"-platform", "modern"}, `"modern" is no platform`},
 		"two profiles":  {[]string{"-platform", "ios", "-profile", "modern"}, "-profile and -platform: give one"},
 		"bad profile":   {[]string{"-profile", "new"}, `"new"`},
@@ -164,13 +168,23 @@ func TestRejectedAdvice(t *testing.T) {
 	})
 	t.Run("held", func(t *testing.T) {
 		dir := t.TempDir()
-		status, text := ca.people(t, dir, "-template", "Held", "-subject", "CN=x", "-out", "it's.p12")
+		status, text := ca.people(t, dir, "-template", "Held", "-subject", "CN=x", "-out", "it's.p12", "-platform", "ios",
+			"-friendly-name", "it's me")
 		require.Equal(t, 3, status)
 		again := command(t, text, "enroll -retrieve 3 ")
 		ca.say(t, "approve 3")
 		status, out := shell(t, dir, again)
 		require.Zero(t, status, out)
 		assertFiles(t, dir, "it's.p12", "it's.password")
+		assert.Contains(t, out, "without CAs")
+		file, err := os.ReadFile(filepath.Join(dir, "it's.p12"))
+		require.NoError(t, err)
+		password, err := cli.Password(filepath.Join(dir, "it's.password"), "")
+		require.NoError(t, err)
+		info, err := pkcs12.Inspect(file, password)
+		require.NoError(t, err)
+		assert.Equal(t, "it's me", info.KeyName)
+		assert.Len(t, info.Chain, 1)
 	})
 	t.Run("held, from the directory", func(t *testing.T) {
 		dir := t.TempDir()
