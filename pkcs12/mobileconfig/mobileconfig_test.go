@@ -2,6 +2,7 @@ package mobileconfig_test
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -188,33 +189,6 @@ func TestAnchorsAreThere(t *testing.T) {
 	}
 }
 
-// A renewed certificate in the same profile: every identifier and UUID stays. Another profile: none is shared.
-func TestRenewal(t *testing.T) {
-	p := full(t)
-	before, old := decode(t, encode(t, p))
-	key := newKey(t)
-	p.Identity.PKCS12 = newFile(t, key, newCert(t, key, nil))
-	p.Description = "another text"
-	after, renewed := decode(t, encode(t, p))
-	assert.Equal(t, before["PayloadUUID"], after["PayloadUUID"])
-	assert.Equal(t, before["PayloadIdentifier"], after["PayloadIdentifier"])
-	require.Len(t, renewed, len(old))
-	uuids := map[any]bool{before["PayloadUUID"]: true}
-	for id, payload := range old {
-		assert.Equal(t, payload["PayloadUUID"], renewed[id]["PayloadUUID"], id)
-		uuids[payload["PayloadUUID"]] = true
-	}
-	assert.Len(t, uuids, len(old)+1, "each its own")
-
-	p.Identifier = "com.example.id.bob"
-	other, payloads := decode(t, encode(t, p))
-	assert.NotContains(t, uuids, other["PayloadUUID"])
-	for id, payload := range payloads {
-		assert.NotContains(t, uuids, payload["PayloadUUID"])
-		assert.NotContains(t, old, id)
-	}
-}
-
 // The example of RFC 9562, appendix B.2. The golden files hold the UUIDs of profiles, which can never change.
 func TestUUIDs(t *testing.T) {
 	const namespaceDNS = "\x6b\xa7\xb8\x10\x9d\xad\x11\xd1\x80\xb4\x00\xc0\x4f\xd4\x30\xc8"
@@ -281,7 +255,7 @@ func newKey(t testing.TB) *ecdsa.PrivateKey {
 }
 
 // newCert returns a certificate that signs itself; change changes it before.
-func newCert(t testing.TB, key *ecdsa.PrivateKey, change func(*x509.Certificate)) *x509.Certificate {
+func newCert(t testing.TB, key crypto.Signer, change func(*x509.Certificate)) *x509.Certificate {
 	t.Helper()
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "alice"},
@@ -297,7 +271,7 @@ func newCert(t testing.TB, key *ecdsa.PrivateKey, change func(*x509.Certificate)
 	return cert
 }
 
-func newFile(t testing.TB, key *ecdsa.PrivateKey, chain ...*x509.Certificate) []byte {
+func newFile(t testing.TB, key crypto.Signer, chain ...*x509.Certificate) []byte {
 	t.Helper()
 	file, err := pkcs12.Encode(pkcs12.Compat(), key, chain, password)
 	require.NoError(t, err)
