@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/adcskit/adcskit/pkcs12"
 	"github.com/adcskit/adcskit/wsproto/connector"
 )
 
@@ -28,9 +27,6 @@ func delivery(p *connector.Policy) string {
 
 // deliveryWarnings are what of the delivery may be meant, and most likely is not.
 func deliveryWarnings(p *connector.Policy) []string {
-	if err := (pkcs12.Options{}).Check(); err != nil { // FIPS
-		return []string{err.Error() + "; every order is refused"}
-	}
 	sealing := len(p.Recipients)+len(p.OrderingKeys) > 0
 	switch {
 	case !p.Passwords && !sealing:

@@ -2,12 +2,9 @@ package main
 
 import (
 	"log/slog"
-	"os"
-	"os/exec"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"github.com/adcskit/adcskit/wsproto"
 	"github.com/adcskit/adcskit/wsproto/connector"
@@ -35,23 +32,6 @@ func TestDelivery(t *testing.T) {
 		assert.Len(t, warnings, 1)
 		assert.Contains(t, warnings[0], c.warning)
 	}
-}
-
-// TestFIPS: who starts a connector where no .p12 can be made is told so. It runs itself in such a process.
-func TestFIPS(t *testing.T) {
-	const enforced = "ADCSKIT_TEST_FIPS"
-	if os.Getenv(enforced) == "" {
-		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestFIPS$", "-test.v")
-		cmd.Env = append(os.Environ(), enforced+"=1", "GODEBUG=fips140=only")
-		out, err := cmd.CombinedOutput()
-		require.NoError(t, err, "%s", out)
-		require.Contains(t, string(out), "--- PASS: TestFIPS")
-		return
-	}
-	warnings := deliveryWarnings(&connector.Policy{Passwords: true})
-	require.Len(t, warnings, 1)
-	assert.Contains(t, warnings[0], "FIPS 140-3")
-	assert.Contains(t, warnings[0], "every order is refused")
 }
 
 // TestLogNamesTheRecipient: whoever runs a connector sees for whom it has sealed.

@@ -33,6 +33,7 @@ import (
 	"strings"
 
 	"github.com/adcskit/adcskit/examples/internal/cli"
+	"github.com/adcskit/adcskit/pkcs12"
 	"github.com/adcskit/adcskit/wsproto/connector"
 )
 
@@ -71,6 +72,9 @@ func run(ctx context.Context, args []string, out io.Writer, log *slog.Logger) er
 	}
 	if command := flags.Arg(0); flags.NArg() > 1 || !slices.Contains([]string{"", "show", "check", "rotate"}, command) {
 		return cli.Usagef("%q is no command", strings.Join(flags.Args(), " "))
+	}
+	if err := (pkcs12.Options{}).Check(); err != nil {
+		return err // before there are keys of a connector that could deliver nothing
 	}
 	c, err := loadConfig(*path)
 	if err != nil {

@@ -50,3 +50,20 @@ func TestPlatformOrders(t *testing.T) {
 	}
 	assert.Equal(t, rows, l.rows())
 }
+
+// TestFIPS: where FIPS 140-3 is enforced no .p12 can be made, and WebSocket is out of reach too. Both programs say so
+// before they do anything.
+func TestFIPS(t *testing.T) {
+	l := newLab(t)
+	for _, line := range []string{"connector -config connector.json", "connector -config connector.json check"} {
+		p := l.start("GODEBUG=fips140=only ./" + line)
+		assert.Equal(t, 1, p.exit())
+		assert.Contains(t, p.out.String(), "FIPS 140-3 is enforced", line)
+		assert.NotContains(t, p.out.String(), "panic")
+	}
+	assert.NoDirExists(t, l.path("connector.state"))
+	l.run("./gateway -config gateway.json init")
+	p := l.start("GODEBUG=fips140=only ./gateway -config gateway.json serve")
+	assert.Equal(t, 1, p.exit())
+	assert.Contains(t, p.out.String(), "FIPS 140-3")
+}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto"
+	"crypto/fips140"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -19,6 +20,9 @@ import (
 
 // serve runs the gateway until ctx ends, then drains it.
 func serve(ctx context.Context, c *config, out io.Writer) error {
+	if fips140.Enforced() {
+		return errors.New("FIPS 140-3 is enforced, which forbids the SHA-1 of every WebSocket handshake (RFC 6455, 4.2.2)")
+	}
 	logger := log.New(out, "", log.LstdFlags)
 	g, err := newGateway(c, logger)
 	if err != nil {
