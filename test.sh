@@ -16,7 +16,7 @@ peers=(openssl libnss3-tools default-jre-headless libplist-utils
 	python3-cryptography python3-gssapi python3-impacket python3-samba
 	swtpm swtpm-tools tpm2-tools tpm2-openssl libtss2-tcti-swtpm0 libtss2-tctildr0
 	samba samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind krb5-user ldb-tools smbclient
-	freeradius eapoltest)
+	freeradius eapoltest krb5-kdc krb5-admin-server krb5-pkinit libfaketime)
 
 long=false
 case "${1:-}" in

@@ -39,10 +39,16 @@ type company struct {
 // connector may be asked to do.
 func startCompany(t *testing.T, name string, change func(*connector.Policy), more ...adcstest.Template) *company {
 	t.Helper()
+	return startCompanyLike(t, adcstest.Options{Name: name, Templates: more}, change)
+}
+
+// startCompanyLike is startCompany for a CA with these options, users apart, and with these templates besides.
+func startCompanyLike(t *testing.T, opts adcstest.Options, change func(*connector.Policy)) *company {
+	t.Helper()
 	templates := append(adcstest.DefaultTemplates(),
 		adcstest.Template{Name: templateBrief, Validity: briefly},
 		adcstest.Template{Name: templateServer, ExtKeyUsage: []string{"1.3.6.1.5.5.7.3.1"}})
-	templates = append(templates, more...)
+	templates = append(templates, opts.Templates...)
 	rules := &connector.Policy{
 		Keys: []string{"rsa2048", "p256"}, Subjects: []string{"CN=*"}, DNS: []string{"example.com"},
 		UPN: []string{"example.com"}, OrdersPerHour: 1000, Passwords: true,
@@ -54,10 +60,9 @@ func startCompany(t *testing.T, name string, change func(*connector.Policy), mor
 		change(rules)
 	}
 	admin := adcstest.User{Name: "admin", Password: "a password for the tests"}
-	ca, err := adcstest.NewServer(&adcstest.Options{
-		Name: name, Templates: templates, Users: []adcstest.User{{Name: "connector", Password: "another password"}, admin},
-		Managers: []string{`CORP\admin`},
-	})
+	opts.Templates, opts.Managers = templates, []string{`CORP\admin`}
+	opts.Users = []adcstest.User{{Name: "connector", Password: "another password"}, admin}
+	ca, err := adcstest.NewServer(&opts)
 	require.NoError(t, err)
 	t.Cleanup(ca.Close)
 	p := &path{ca: ca, served: wsproto.CAAssignment{Host: ca.Host(), Name: ca.Name()}}

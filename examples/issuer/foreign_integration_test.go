@@ -23,6 +23,7 @@ const patience = 30 * time.Second
 // foreign is a server of somebody else's that runs in the foreground, and what it has said so far.
 type foreign struct {
 	name  string
+	stop  func() // ends it, and waits for that
 	ended chan struct{}
 
 	mu   sync.Mutex
@@ -38,7 +39,9 @@ func startForeign(t *testing.T, ready, name string, args ...string) (*foreign, e
 	f := &foreign{name: name, ended: make(chan struct{}), more: make(chan struct{})}
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = t.TempDir(), f, f
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) } // so that it can tidy up
+	cmd.WaitDelay = patience
 	started := make(chan error, 1)
 	go func() {
 		defer close(f.ended)
@@ -51,16 +54,16 @@ func startForeign(t *testing.T, ready, name string, args ...string) (*foreign, e
 			_ = cmd.Wait()
 		}
 	}()
-	t.Cleanup(func() {
+	f.stop = func() {
 		cancel()
 		<-f.ended
-	})
+	}
+	t.Cleanup(f.stop)
 	if err := <-started; err != nil {
 		return nil, err
 	}
 	if _, err := f.await(0, ready); err != nil {
-		cancel()
-		<-f.ended
+		f.stop()
 		return nil, err
 	}
 	return f, nil

@@ -1,0 +1,225 @@
+//go:build integration && linux
+
+package issuer_test
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/x509"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+const kdcRealm = "EXAMPLE.COM"
+
+// kdc is MIT's krb5kdc with a certificate of the company, in the foreground, on an address of its own, with a database
+// and a configuration of its own. Alice has no keys there: she cannot log on but with a certificate.
+type kdc struct {
+	*foreign
+	t      *testing.T
+	folder string
+	clock  []string // environment of a clock that is wrong
+}
+
+// kdcConf and krb5Conf are what a KDC reads. Of the settings that a realm has twice, MIT uses the first.
+const (
+	kdcConf = `[kdcdefaults]
+	kdc_listen = ""
+	kdc_tcp_listen = <address>
+[realms]
+	<realm> = {
+		database_name = <folder>/principal
+		key_stash_file = <folder>/stash
+		<lines>
+		pkinit_identity = FILE:<folder>/kdc.pem,<folder>/kdc.key
+		pkinit_anchors = FILE:<folder>/root.pem
+		pkinit_pool = FILE:<folder>/issuing.pem
+		pkinit_revoke = FILE:<folder>/crl.pem
+		pkinit_require_crl_checking = true
+		pkinit_eku_checking = scLogin
+		pkinit_allow_upn = true
+	}
+[logging]
+	kdc = STDERR
+	admin_server = STDERR
+`
+	krb5Conf = `[libdefaults]
+	default_realm = <realm>
+	dns_lookup_realm = false
+	dns_lookup_kdc = false
+	rdns = false
+	udp_preference_limit = 1
+	clockskew = <skew>
+`
+	// clientConf is what clients have besides. Kinit takes key and leaf from a .p12 and leaves the other certificates in
+	// it alone, so that it needs that of the issuing CA in pkinit_pool. In the krb5.conf of a KDC these anchors would be
+	// trusted for clients, too.
+	clientConf = `[realms]
+	<realm> = {
+		kdc = <address>
+		pkinit_anchors = FILE:<folder>/client-anchors.pem
+		pkinit_pool = FILE:<folder>/client-pool.pem
+	}
+`
+)
+
+// newKDC prepares a KDC, to be started. Lines are settings of its realm that go before the usual ones. Its clients
+// trust the CAs of other companies too: they verify their own certificates before they show them.
+func (c *company) newKDC(t *testing.T, key crypto.Signer, others []*company, lines ...string) *kdc {
+	t.Helper()
+	for _, name := range []string{"krb5kdc", "kdb5_util", "kadmin.local", "kinit", "klist", "kvno"} {
+		needForeign(t, "krb5-kdc, krb5-admin-server or krb5-user", mitProgram(name))
+	}
+	k := &kdc{t: t, folder: t.TempDir()}
+	replace := strings.NewReplacer("<address>", freeLoopback(t), "<realm>", kdcRealm, "<folder>", k.folder,
+		"<lines>", strings.Join(lines, "\n\t\t"), "<skew>", "300")
+	for name, text := range map[string]string{
+		"kdc.conf": kdcConf, "krb5.conf": krb5Conf, "client.conf": krb5Conf + clientConf,
+	} {
+		writeSecret(t, k.path(name), []byte(replace.Replace(text)))
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	require.NoError(t, err)
+	roots, pool := c.root(), c.issuing()
+	for name, content := range map[string][]byte{
+		"kdc.key": pemBlock("PRIVATE KEY", der), "kdc.pem": c.kdcCertificate(t, key), "root.pem": roots, "issuing.pem": pool,
+		"crl.pem": c.crls(t),
+	} {
+		writeSecret(t, k.path(name), content)
+	}
+	for _, other := range others {
+		roots, pool = slices.Concat(roots, other.root()), slices.Concat(pool, other.issuing())
+	}
+	writeSecret(t, k.path("client-anchors.pem"), roots)
+	writeSecret(t, k.path("client-pool.pem"), pool)
+	k.must("", "kdb5_util", "create", "-s", "-r", kdcRealm, "-P", "of the database")
+	k.admin("addprinc", "-nokey", "+requires_preauth", "alice")
+	return k
+}
+
+// freeLoopback is an address and port of the loopback network that nobody uses, nor will before the KDC does: all
+// others are on 127.0.0.1.
+func freeLoopback(t *testing.T) string {
+	t.Helper()
+	host := net.IPv4(127, byte(1+rand.IntN(254)), byte(rand.IntN(256)), byte(1+rand.IntN(254)))
+	l, err := net.Listen("tcp", net.JoinHostPort(host.String(), "0"))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, l.Close()) }()
+	return l.Addr().String()
+}
+
+// mitProgram is where a program is: Debian has those for servers in a folder that is not in everybody's PATH.
+func mitProgram(name string) string {
+	if path, err := exec.LookPath("/usr/sbin/" + name); err == nil {
+		return path
+	}
+	return name
+}
+
+func (k *kdc) path(name string) string { return filepath.Join(k.folder, name) }
+
+// start starts the KDC, or starts it anew: it reads certificates and CRLs only then. It says why it does what it does.
+func (k *kdc) start() {
+	k.t.Helper()
+	if k.foreign != nil {
+		k.stop()
+	}
+	args := slices.Concat(k.environ("krb5.conf"), k.clock, []string{mitProgram("krb5kdc"), "-n", "-r", kdcRealm})
+	var err error
+	k.foreign, err = startForeign(k.t, "commencing operation", "env", args...)
+	require.NoError(k.t, err)
+}
+
+// environ are the variables with a configuration of ours instead of the machine's.
+func (k *kdc) environ(conf string) []string {
+	return []string{
+		"LC_ALL=C", "KRB5_CONFIG=" + k.path(conf), "KRB5_KDC_PROFILE=" + k.path("kdc.conf"), "KRB5_TRACE=/dev/stderr",
+	}
+}
+
+// setAhead lets the KDC's clock run ahead when it is started next, and both sides tolerate that.
+func (k *kdc) setAhead(d time.Duration) {
+	k.t.Helper()
+	found, err := filepath.Glob("/usr/lib/*/faketime/libfaketime.so.1")
+	require.NoError(k.t, err)
+	require.Len(k.t, found, 1, "this test needs a clock of its own for a process (Debian package libfaketime)")
+	k.clock = []string{"LD_PRELOAD=" + found[0], fmt.Sprintf("FAKETIME=+%d", int(d.Seconds()))}
+	for _, name := range []string{"krb5.conf", "client.conf"} {
+		conf, err := os.ReadFile(k.path(name))
+		require.NoError(k.t, err)
+		tolerant := fmt.Appendf(nil, "clockskew = %d", int(2*d.Seconds()))
+		writeSecret(k.t, k.path(name), bytes.Replace(conf, []byte("clockskew = 300"), tolerant, 1))
+	}
+}
+
+// run runs one of MIT's programs with a ticket cache, and returns what it says. What it may ask for is in input.
+func (k *kdc) run(cache, input, name string, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(k.t.Context(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, mitProgram(name), args...)
+	cmd.Env = slices.Concat(os.Environ(), k.environ("client.conf"), []string{"KRB5CCNAME=FILE:" + k.path(cache)})
+	cmd.Stdin = strings.NewReader(input)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// must is run for what does not fail.
+func (k *kdc) must(cache, name string, args ...string) string {
+	k.t.Helper()
+	out, err := k.run(cache, "", name, args...)
+	require.NoError(k.t, err, "%s: %s", name, out)
+	return out
+}
+
+// admin changes the database.
+func (k *kdc) admin(command ...string) {
+	k.t.Helper()
+	k.must("", "kadmin.local", append([]string{"-r", kdcRealm}, command...)...)
+}
+
+// ticket is what became of an attempt to log on.
+type ticket struct {
+	kdc    *kdc
+	begin  int // in what the KDC says
+	err    error
+	client string // what kinit says
+}
+
+// kinit has alice log on with a .p12, whose password is typed. Her tickets are in the cache.
+func (k *kdc) kinit(cache string, p12 []byte, password string) ticket {
+	k.t.Helper()
+	file := k.path(cache + ".p12")
+	writeSecret(k.t, file, p12)
+	got := ticket{kdc: k, begin: k.now()}
+	got.client, got.err = k.run(cache, password+"\n", "kinit", "-X", "X509_user_identity=PKCS12:"+file, "alice")
+	return got
+}
+
+// isGiven checks that alice is in, and returns what the KDC says about it.
+func (l ticket) isGiven(t *testing.T) string {
+	t.Helper()
+	require.NoError(t, l.err, "%s", l.client)
+	server, err := l.kdc.await(l.begin, "ISSUE: authtime")
+	require.NoError(t, err)
+	return server
+}
+
+// isRefused checks that she is not, and that both sides say why.
+func (l ticket) isRefused(t *testing.T, client, server string) {
+	t.Helper()
+	require.Error(t, l.err, "%s", l.client)
+	require.True(t, strings.Contains(l.client, client), "kinit does not say %q, but: %s", client, l.client)
+	_, err := l.kdc.await(l.begin, server)
+	require.NoError(t, err)
+}
