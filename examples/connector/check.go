@@ -71,7 +71,7 @@ func (c *config) warnings() []string {
 	if p.OrdersPerHour == 0 {
 		warn("policy.ordersPerHour is 0 or missing: every order is refused")
 	}
-	out = append(out, deliveryWarnings(p)...)
+	out = append(append(out, deliveryWarnings(p)...), c.keyPoolWarnings()...)
 	for _, ca := range p.CAs {
 		if !contains(c.served(), ca) {
 			warn("policy.cas: %s on %s is not in cas: its orders are refused", ca.Name, ca.Host)
@@ -129,6 +129,7 @@ func check(c *config, k *keys, out io.Writer) {
 	p := &c.Policy
 	fmt.Fprintf(out, "  policy: %d CAs, %d templates, keys %s, %d orders an hour\n",
 		len(p.CAs), len(p.Templates), strings.Join(p.Keys, " "), p.OrdersPerHour)
+	fmt.Fprintf(out, "  key pool: %s\n", c.KeyPool.shown())
 	fmt.Fprintf(out, "  delivery: %s\n", delivery(p))
 	if len(warnings) > 0 {
 		fmt.Fprintf(out, "  %d warnings, see above\n", len(warnings))

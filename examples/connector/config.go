@@ -18,6 +18,7 @@ type config struct {
 	Capacity     int              `json:"capacity"`     // jobs at once; 0 means 8
 	GraceSeconds int              `json:"graceSeconds"` // how long jobs may go on after SIGTERM; 0 means 30
 	HeldSeconds  int              `json:"heldSeconds"`  // how soon a held request is asked for again; 0 means 60
+	KeyPool      keyPoolConfig    `json:"keyPool"`      // keys made ahead; none if it is left out
 	Gateway      gatewayConfig    `json:"gateway"`
 	CAs          []caConfig       `json:"cas"`
 	Policy       connector.Policy `json:"policy"` // what is not named there is refused

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/adcskit/adcskit/examples/issuer"
+	"github.com/adcskit/adcskit/keygen"
 	"github.com/adcskit/adcskit/wsproto"
 	"github.com/adcskit/adcskit/wsproto/connector"
 )
@@ -19,6 +21,7 @@ type service struct {
 	config    *config
 	log       *slog.Logger
 	issuer    *swapped
+	pool      *keygen.Pool // of the keys of all issuers
 	connector *connector.Connector
 
 	fingerprint string // of the identity key: the gateway's id for this connector
@@ -45,7 +48,10 @@ func buildService(c *config, k *keys, log *slog.Logger) (*service, error) {
 		return nil, err
 	}
 	cfg.Options.OnEvent, cfg.Options.OnJob, cfg.Options.OnRefused = s.event, s.job, s.refused
-	first, err := c.newIssuer()
+	if s.pool, err = c.keyPool(); err != nil {
+		return nil, err
+	}
+	first, err := s.newIssuer()
 	if err != nil {
 		return nil, err
 	}
@@ -57,6 +63,15 @@ func buildService(c *config, k *keys, log *slog.Logger) (*service, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// newIssuer reads the credentials of the CAs; keys come from the pool.
+func (s *service) newIssuer() (*issuer.Issuer, error) {
+	next, err := s.config.newIssuer()
+	if err == nil {
+		next.Keys = s.pool
+	}
+	return next, err
 }
 
 // serve runs the connector until ctx ends.
@@ -76,6 +91,7 @@ func serve(ctx context.Context, c *config, k *keys, log *slog.Logger) error {
 	done := make(chan struct{})
 	var watching sync.WaitGroup
 	watching.Go(func() { s.watch(reload, done) })
+	defer s.makeKeys(ctx)()
 	defer watching.Wait()
 	defer close(done)
 	err = s.connector.Run(ctx)
@@ -93,7 +109,7 @@ func (s *service) watch(reload <-chan os.Signal, done <-chan struct{}) {
 		case <-done:
 			return
 		}
-		next, err := s.config.newIssuer()
+		next, err := s.newIssuer()
 		if err != nil {
 			s.log.Error("the credentials stay as they are", "error", err)
 			continue

@@ -33,6 +33,12 @@ The configuration is JSON; paths are relative to its folder, and unknown keys ar
   capacity             jobs at once; 8 if left out
   graceSeconds         how long jobs may go on after SIGTERM; 30 if left out
   heldSeconds          how soon a request that the CA holds is asked for again; 60 if left out
+  keyPool              optional; key pairs made ahead, in memory until an order takes them or the connector ends: worth it for
+                       RSA, of which one takes up to seconds. Figures are logged every hour and at the end
+    ready              how many of each: {"rsa2048": 16}. None if left out
+    background         how many are made at once when nobody waits for any; 1 if left out
+    workers            how many are made at once for orders that wait, first come, first served; one for each processor if
+                       left out
   gateway
     url                wss://HOST:PORT/PATH, as the gateway says it: /connect/TENANT at the end with examples/gateway
     tenant             the tenant's name, exactly as the gateway has it

@@ -16,7 +16,7 @@ import (
 func TestHelpNamesEveryKey(t *testing.T) {
 	var out bytes.Buffer
 	require.ErrorIs(t, run(t.Context(), []string{"-h"}, &out, nil), flag.ErrHelp)
-	for _, part := range []any{config{}, gatewayConfig{}, tpmAuthConfig{}, caConfig{}, connector.Policy{}} {
+	for _, part := range []any{config{}, gatewayConfig{}, tpmAuthConfig{}, keyPoolConfig{}, caConfig{}, connector.Policy{}} {
 		for field := range reflect.TypeOf(part).Fields() {
 			assert.Regexp(t, `\b`+field.Tag.Get("json")+`\b`, out.String())
 		}
