@@ -133,14 +133,6 @@ func (c *company) crls(t *testing.T) []byte {
 	return all
 }
 
-func pemOf(certs ...*x509.Certificate) []byte {
-	var all []byte
-	for _, cert := range certs {
-		all = append(all, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw})...)
-	}
-	return all
-}
-
 // writeSecret writes a file for its owner alone.
 func writeSecret(t *testing.T, file string, content []byte) {
 	t.Helper()

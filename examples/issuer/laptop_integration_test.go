@@ -38,7 +38,7 @@ func (l laptop) conf(t *testing.T) string {
 	}
 	change("/etc/ssl/example/alice.p12", p12)
 	change("/etc/ssl/example/root.pem", root)
-	change("the password of alice.p12", l.password)
+	change("…", l.password)
 	if l.identity != "" {
 		change("alice@example.com", l.identity)
 	}

@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/pem"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -169,4 +170,13 @@ func create(tb testing.TB, template, parent *x509.Certificate, key crypto.Signer
 	cert, err := x509.ParseCertificate(der)
 	require.NoError(tb, err)
 	return cert
+}
+
+// pemOf is the PEM form of certificates.
+func pemOf(certs ...*x509.Certificate) []byte {
+	var all []byte
+	for _, cert := range certs {
+		all = append(all, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw})...)
+	}
+	return all
 }
