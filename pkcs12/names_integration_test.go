@@ -5,6 +5,7 @@ package pkcs12_test
 import (
 	"crypto/elliptic"
 	"encoding/json"
+	"fmt"
 	"os/exec"
 	"strings"
 	"testing"
@@ -36,32 +37,85 @@ func TestOpenSSLNames(t *testing.T) {
 	}
 }
 
-// TestPythonNames reads back every kind of name, exactly.
-func TestPythonNames(t *testing.T) {
-	const script = `import json, sys
-from cryptography.hazmat.primitives.serialization.pkcs12 import load_pkcs12
-p = load_pkcs12(open(sys.argv[1], "rb").read(), open(sys.argv[2], "rb").read())
-assert p.key.public_key().public_numbers() == p.cert.certificate.public_key().public_numbers()
-print(json.dumps([p.cert.friendly_name.decode()] + [c.friendly_name for c in p.additional_certs]))`
-	key := ecKey(t, elliptic.P384())
+// TestNames lets GnuTLS, NSS and Java show the name. GnuTLS shows it for the key and for the certificate, NSS for the
+// key that it has paired with its certificate; Java makes an alias of it, in lower case.
+func TestNames(t *testing.T) {
+	key := ecKey(t, elliptic.P256())
 	chain := newChain(t, key)
-	for _, name := range []string{
-		"x", `"'\`, "%s", "Büro 日本 مكتب نمی\u200cخواهم ￦",
-		"a\u00a0b", strings.Repeat("ü", pkcs12.MaxName),
-	} {
+	const name = `Büro 日本 "x" C:\y`
+	for _, profile := range []pkcs12.Profile{pkcs12.Compat(), pkcs12.Modern()} {
 		dir := t.TempDir()
-		file, err := pkcs12.Options{Profile: pkcs12.Modern(), FriendlyName: name}.Encode(key, chain, password)
+		file, err := pkcs12.Options{Profile: profile, FriendlyName: name}.Encode(key, chain, password)
 		require.NoError(t, err)
 		write(t, dir, "f.p12", file)
 		write(t, dir, "password", []byte(password))
-		cmd := exec.CommandContext(t.Context(), "/usr/bin/python3", "-c", script, "f.p12", "password")
-		cmd.Dir = dir
-		out, err := cmd.CombinedOutput()
-		require.NoError(t, err, "%s", out)
-		var names []*string
-		require.NoError(t, json.Unmarshal(out, &names), "%s", out)
-		require.Len(t, names, 2)
-		assert.Equal(t, name, *names[0])
-		assert.Nil(t, names[1], "the CA has no name")
+
+		out := tool(t, dir, "certtool", "--p12-info", "--inder", "--infile", "f.p12", "--password", password)
+		assert.Equal(t, 2, strings.Count(out, "Friendly name: "+name+"\n"), out)
+		assert.Equal(t, 2, strings.Count(out, "Key ID: "), "and so is the key's: %s", out)
+		assert.Equal(t, 3, strings.Count(out, "Iteration count: 2048"), out)
+
+		out = tool(t, dir, "pk12util", "-l", "f.p12", "-w", "password")
+		assert.Equal(t, 2, strings.Count(out, "Friendly Name: "+name+"\n"), out)
+		assert.Contains(t, out, "Certificate(has private key):", out)
+
+		out = tool(t, dir, "keytool", "-J-Dfile.encoding=UTF-8", "-J-Dsun.stdout.encoding=UTF-8", "-list",
+			"-storetype", "PKCS12", "-keystore", "f.p12", "-storepass:file", "password")
+		assert.Contains(t, out, "Your keystore contains 1 entry", out)
+		assert.Contains(t, out, strings.ToLower(name)+", ", out)
 	}
+}
+
+// tool runs a program of somebody else in dir, with English messages, and returns what it says.
+func tool(t *testing.T, dir, program string, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), program, args...)
+	cmd.Dir, cmd.Env = dir, append(cmd.Environ(), "LC_ALL=C.UTF-8", "LANGUAGE=en")
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s: %s", program, out)
+	return string(out)
+}
+
+// loadAll prints the friendly names in the files 0.p12, 1.p12 … as Python's cryptography has them from OpenSSL.
+const loadAll = `import json, sys
+from cryptography.hazmat.primitives.serialization.pkcs12 import load_pkcs12
+names = []
+for i in range(int(sys.argv[1])):
+    p = load_pkcs12(open(f"{i}.p12", "rb").read(), open("password", "rb").read())
+    assert p.key.public_key().public_numbers() == p.cert.certificate.public_key().public_numbers()
+    assert [c.friendly_name for c in p.additional_certs] == [None], "the CA has no name"
+    names.append(p.cert.friendly_name.decode())
+print(json.dumps(names))`
+
+// TestEveryCharacter reads back with OpenSSL's library, exactly, names with every character that CheckName allows. (The
+// openssl program shows only the lower half of each.)
+func TestEveryCharacter(t *testing.T) {
+	names := []string{"x", `"'\`, "%s", "Büro 日本 مكتب نمی\u200cخواهم ￦", strings.Repeat("ü", pkcs12.MaxName)}
+	runes := []rune{'x'}
+	for r := rune(0); r < 0x11000; r++ {
+		if pkcs12.CheckName("x"+string(r)+"x") != nil {
+			continue
+		}
+		if runes = append(runes, r); len(runes) == pkcs12.MaxName-1 {
+			names, runes = append(names, string(append(runes, 'x'))), []rune{'x'}
+		}
+	}
+	names = append(names, string(append(runes, 'x')))
+	require.Greater(t, len(names), 300, "most of the 65,536")
+	key := ecKey(t, elliptic.P384())
+	chain, dir := newChain(t, key), t.TempDir()
+	for i, name := range names {
+		profile := profiles()[i%2]
+		file, err := pkcs12.Options{Profile: profile, FriendlyName: name, MACIterations: 1}.Encode(key, chain, password)
+		require.NoError(t, err, "%q", name)
+		write(t, dir, fmt.Sprintf("%d.p12", i), file)
+		info, err := pkcs12.Inspect(file, password)
+		require.NoError(t, err)
+		require.Equal(t, []string{name, name, ""}, []string{info.KeyName, info.Chain[0].FriendlyName, info.Chain[1].FriendlyName})
+	}
+	write(t, dir, "password", []byte(password))
+	var got []string
+	out := tool(t, dir, "/usr/bin/python3", "-c", loadAll, fmt.Sprint(len(names)))
+	require.NoError(t, json.Unmarshal([]byte(out), &got), "%s", out)
+	assert.Equal(t, names, got)
 }
