@@ -33,7 +33,7 @@ type Options struct {
 	// Profile says which algorithms the file is made with and which certificates of the chain are in it.
 	Profile Profile
 	// FriendlyName is what importers show for the key and its certificate, and Java's alias; see [CheckName]. Without
-	// one they make one up: the subject, a number.
+	// one they make one up: the subject, a number. That of the key is not encrypted: who has the file can read it.
 	FriendlyName string
 	// Iterations of the derivation of the encryption keys, of which there are two: 1024 to 200,000, or 0 for 2048. More of
 	// them make up for a weak password a little; a random one (see [NewPassword]) needs no more.

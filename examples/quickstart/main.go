@@ -1,6 +1,9 @@
 // Quickstart runs the whole path in one process, on loopback: a CA (adcstest), a gateway, and a connector that enrolls,
 // takes orders over a WebSocket and delivers .p12 files that the CA signed over DCE/RPC. It needs no network, no root and
 // no flags. Exit status 0 means that every order ended as it should.
+//
+// With -platform the files are made for one, such as ios-17.4 or windows-11, and the next step is printed: how they get onto
+// it. For Apple's there is NAME.mobileconfig too, a configuration profile with the .p12 and the CAs.
 package main
 
 import (

@@ -15,6 +15,7 @@ import (
 
 // Every file that quickstart writes is opened by OpenSSL with the password beside it, and its chain verified.
 func TestOpenSSLReadsEveryFile(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	var out bytes.Buffer
 	require.NoError(t, run(t.Context(), options{count: 4, out: folder, parallel: 2}, &out), out.String())
@@ -31,6 +32,7 @@ func TestOpenSSLReadsEveryFile(t *testing.T) {
 
 // What quickstart says about the next step, where this machine can do it, is done.
 func TestNextStepOfThisMachine(t *testing.T) {
+	t.Parallel()
 	for _, platform := range []string{"java", "linux-nss"} {
 		t.Run(platform, func(t *testing.T) {
 			t.Parallel()

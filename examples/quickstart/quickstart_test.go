@@ -15,6 +15,7 @@ import (
 )
 
 func TestRunDeliversWhatItPrints(t *testing.T) {
+	t.Parallel()
 	folder := filepath.Join(t.TempDir(), "out")
 	var out bytes.Buffer
 	require.NoError(t, run(t.Context(), options{count: 2, key: "p256", out: folder, parallel: 2}, &out), out.String())
@@ -46,6 +47,7 @@ func TestRunRefusesBadFlags(t *testing.T) {
 }
 
 func TestRunOverwritesOnlyItsOwnFiles(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	other := filepath.Join(folder, "other.p12")
 	require.NoError(t, os.WriteFile(other, []byte("mine"), 0o644))
