@@ -15,8 +15,8 @@ import (
 )
 
 // decrypt opens an encryption whose iterations were checked. It is as lenient as go-pkcs12 or more so, in order to see
-// whatever go-pkcs12 would see. It returns false for a cipher that go-pkcs12 does not know either, and mostly for a wrong
-// password; now and then what that makes looks like a result.
+// whatever go-pkcs12 would see. It returns false for a cipher that go-pkcs12 does not know either, and mostly for a
+// wrong password; now and then what that makes looks like a result.
 func decrypt(a pkix.AlgorithmIdentifier, ciphertext []byte, password string) ([]byte, bool) {
 	block, iv, err := cipherFor(a, password)
 	if err != nil || block == nil {

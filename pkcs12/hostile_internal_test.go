@@ -340,8 +340,8 @@ func TestFriendlyNames(t *testing.T) {
 	}
 }
 
-// FuzzRevealed gives go-pkcs12 and Inspect what comes out of an encryption: files whose MAC fits, with anything in them.
-// What go-pkcs12 opens was looked at before, whatever it is.
+// FuzzRevealed gives go-pkcs12 and Inspect what comes out of an encryption: files whose MAC fits, with anything in
+// them. What go-pkcs12 opens was looked at before, whatever it is.
 func FuzzRevealed(f *testing.F) {
 	f.Add([]byte{0x30, 0}, []byte{0x30, 0}, uint8(0))
 	seed := newMaker(f, compat)

@@ -101,8 +101,8 @@ func said(out []byte, err error) error {
 	return nil
 }
 
-// TestPBMAC1 opens files with every OpenSSL from 3.4 on that there is, and sees those before refuse them. Where there is
-// none that reads them the test says so; it does not fail, since Debian 12 has none.
+// TestPBMAC1 opens files with every OpenSSL from 3.4 on that there is, and sees those before refuse them. Where there
+// is none that reads them the test says so; it does not fail, since Debian 12 has none.
 func TestPBMAC1(t *testing.T) {
 	var read []string
 	all := keys(t)

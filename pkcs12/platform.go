@@ -23,24 +23,30 @@ var platforms = []platform{
 		"Apple's libsecurity_pkcs12 (pkcs12Decode.cpp, Security-61901): the file keychain refuses PBES2. " +
 			"Apple's payload com.apple.security.pkcs12: only one certificate may be included."},
 	{"ios", LeafOnly, [2]int{3, 99}, []int{18},
-		"Apple's p12import.c reads PBES2, as AES-256-CBC with PBKDF2-HMAC-SHA256, since Security-61439.1.1 (2024-09); " +
-			"that this is iOS 18 is inferred from the date. Modern files reported to fail on 17. One certificate: as macos."},
+		"Apple's p12import.c reads PBES2, as AES-256-CBC with PBKDF2-HMAC-SHA256 whatever the file says, and MACs with " +
+			"SHA-2, since Security-61439.1.1 (2024-09); that this is iOS 18 is inferred from the date. Modern files are " +
+			"reported to fail on 17 and to work on the iOS of 2026 (7ritn/VaulTLS#176). It wants a MAC of the kind that is " +
+			"older than PBMAC1, RSA or EC, and key and certificate with one localKeyID. One certificate: as macos."},
 	{"ipados", LeafOnly, [2]int{13, 99}, []int{18}, "The same source and the same release as iOS 18."},
-	{"tvos", LeafOnly, [2]int{9, 99}, []int{18}, "The same source; released together with iOS 18."},
-	{"watchos", LeafOnly, [2]int{2, 99}, []int{11}, "The same source; released together with iOS 18."},
-	{"visionos", LeafOnly, [2]int{1, 99}, []int{2}, "The same source; released together with iOS 18."},
+	{"tvos", LeafOnly, [2]int{9, 99}, []int{18}, "The same source; released together with iOS 18. No reports found."},
+	{"watchos", LeafOnly, [2]int{2, 99}, []int{11}, "The same source; released together with iOS 18. No reports found."},
+	{"visionos", LeafOnly, [2]int{1, 99}, []int{2}, "The same source; released together with iOS 18. No reports found."},
 	{"windows", WithoutRoot, [2]int{5, 99}, []int{10, 0, 16299},
 		"Microsoft's PKCS12_PBES2_EXPORT_PARAMS: from Windows 10 1709, which is build 16299. Versions as `ver` prints them."},
 	{"windows-server", WithoutRoot, [2]int{2003, 2999}, []int{2019},
 		"Microsoft's PKCS12_PBES2_EXPORT_PARAMS: from Windows Server 2019; 2016 says wrong password. Versions are years."},
 	{"android", WholeChain, [2]int{1, 99}, []int{16},
-		"Modern files reported to fail as a wrong password up to 13, and to work on 16; nothing is known between. " +
-			"Its CertInstaller (CredentialHelper.java) installs the CAs of the file, which Wi-Fi then trusts."},
-	{"chromeos", WithoutRoot, [2]int{1, 999}, nil, "No source found."},
+		"Modern files reported to fail as a wrong password up to 13 (strongswan-docs#5, home-assistant/android#3924), and " +
+			"to work on 16 (NeySlim/ultimate-ca-manager#331); nothing is known between. Its CertInstaller " +
+			"(CredentialHelper.java) installs the CAs of the file, which Wi-Fi then trusts, and takes the friendlyName."},
+	{"chromeos", WithoutRoot, [2]int{1, 999}, nil,
+		"Chromium's kcer/helpers/pkcs12_reader.cc (2023) reads with BoringSSL, whose pkcs8.cc knows 3DES and PBES2, and " +
+			"which limits iterations to 100 million; NSS did before. From which version on was not found, so it is 3DES."},
 	{"java", WithoutRoot, [2]int{1, 99}, []int{11, 0, 12},
-		"JDK-8267880 made these algorithms the default of 11.0.12, JDK-8153005 that of 16. Run: keytool of Java 17."},
+		"The CSR JDK-8267701: HmacPBESHA256 is there from 12, 11.0.12 and 8u301; JDK-8153005 made it the default of 16. " +
+			"Run: keytool of Java 17."},
 	{"linux-openssl", WithoutRoot, [2]int{0, 99}, []int{1, 1, 1},
-		"go-pkcs12 names OpenSSL 1.1.1. Run: OpenSSL 3.0, GnuTLS 3.7."},
+		"go-pkcs12 names OpenSSL 1.1.1. Run: OpenSSL 3.0 and 4.0, GnuTLS 3.7."},
 	{"linux-nss", WithoutRoot, [2]int{3, 99}, []int{3, 87}, "Run: pk12util of NSS 3.87."},
 }
 
