@@ -12,7 +12,7 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1
 
 staticcheck_version=v0.8.2
-peers=(openssl gnutls-bin libnss3-tools default-jre-headless libplist-utils
+peers=(openssl gnutls-bin libnss3-tools default-jdk-headless libplist-utils
 	python3-cryptography python3-gssapi python3-impacket python3-samba
 	swtpm swtpm-tools tpm2-tools tpm2-openssl libtss2-tcti-swtpm0 libtss2-tctildr0
 	samba samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind krb5-user ldb-tools smbclient
