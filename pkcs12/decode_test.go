@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -260,4 +261,22 @@ func testFIPS(t *testing.T, dir string) {
 	require.NoError(t, err)
 	_, err = pkcs12.ParseProfile("ios-17")
 	require.NoError(t, err)
+}
+
+// TestDecodeBounds has the limits of a file and of a password to the byte.
+func TestDecodeBounds(t *testing.T) {
+	for size, want := range map[int]error{pkcs12.MaxFile: pkcs12.ErrMalformed, pkcs12.MaxFile + 1: pkcs12.ErrLimit} {
+		_, _, err := pkcs12.Decode(make([]byte, size), password)
+		assert.ErrorIs(t, err, want, "%d bytes", size)
+	}
+	key := ecKey(t, elliptic.P256())
+	file, err := pkcs12.Encode(pkcs12.Compat(), key, newChain(t, key), password)
+	require.NoError(t, err)
+	for password, want := range map[string]error{
+		strings.Repeat("x", 1024): pkcs12.ErrIncorrectPassword, strings.Repeat("x", 1025): pkcs12.ErrPassword,
+		"\uffff": pkcs12.ErrIncorrectPassword, "\U00010000": pkcs12.ErrPassword,
+	} {
+		_, _, err := pkcs12.Decode(file, password)
+		assert.ErrorIs(t, err, want, "%d bytes", len(password))
+	}
 }

@@ -10,6 +10,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+
+	"github.com/adcskit/adcskit/internal/wipe"
 )
 
 // Limits of what Encode takes; Decode takes the same keys.
@@ -166,6 +168,7 @@ func verify(file []byte, key comparableKey, chain []*x509.Certificate, password 
 	if err != nil {
 		return fmt.Errorf("pkcs12: the new file does not open: %w", err)
 	}
+	defer wipe.Key(gotKey)
 	same := key.Equal(gotKey) && len(gotChain) == len(chain)
 	for i := 0; same && i < len(chain); i++ {
 		same = bytes.Equal(gotChain[i].Raw, chain[i].Raw)

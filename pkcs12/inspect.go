@@ -9,6 +9,8 @@ import (
 	"encoding/asn1"
 	"fmt"
 	"unicode/utf16"
+
+	"github.com/adcskit/adcskit/internal/wipe"
 )
 
 // Info is what [Inspect] finds in a file. It holds no key, so that it can be printed and logged; names in it are those
@@ -78,6 +80,7 @@ func inspect(file []byte, password string, iterations int) (*Info, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer wipe.Key(key)
 	info, err := describe(o, chain)
 	if err != nil {
 		return nil, err

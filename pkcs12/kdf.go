@@ -27,7 +27,7 @@ func derive(newHash func() hash.Hash, purpose byte, password, salt []byte, itera
 	defer clear(repeated[:])
 	h := newHash()
 	digest := make([]byte, 0, h.Size())
-	var out []byte
+	out := make([]byte, 0, n+h.Size()) // not moved while it grows, which would leave copies
 	for {
 		h.Reset()
 		h.Write(diversifier[:])
