@@ -24,6 +24,9 @@ const (
 	templateBrief  = "Brief"  // for client authentication, over in briefly
 	templateServer = "Server" // for server authentication alone
 
+	domainSID = "S-1-5-21-1004336348-1177238915-682003330"
+	aliceSID  = domainSID + "-1105"
+
 	// briefly is long enough for an order on a machine that is busy with others.
 	briefly = 15 * time.Second
 )
@@ -50,8 +53,8 @@ func startCompanyLike(t *testing.T, opts adcstest.Options, change func(*connecto
 		adcstest.Template{Name: templateServer, ExtKeyUsage: []string{"1.3.6.1.5.5.7.3.1"}})
 	templates = append(templates, opts.Templates...)
 	rules := &connector.Policy{
-		Keys: []string{"rsa2048", "p256"}, Subjects: []string{"CN=*"}, DNS: []string{"example.com"},
-		UPN: []string{"example.com"}, OrdersPerHour: 1000, Passwords: true,
+		Keys: []string{"rsa2048", "rsa4096", "p256", "p384"}, Subjects: []string{"CN=*"}, DNS: []string{"example.com"},
+		UPN: []string{"example.com"}, SIDDomains: []string{domainSID}, OrdersPerHour: 1000, Passwords: true,
 	}
 	for _, template := range templates {
 		rules.Templates = append(rules.Templates, template.Name)
@@ -96,11 +99,13 @@ func (c *company) order(t *testing.T, o wsproto.Order) wsproto.Outcome {
 	return outcome
 }
 
-// alice orders a certificate for a person, with a password, and returns what was delivered.
+// alice orders a certificate for a person, with a password and what domain controllers and NPS want to see in it, and
+// returns what was delivered.
 func (c *company) alice(t *testing.T, change func(*wsproto.Order)) wsproto.Outcome {
 	t.Helper()
 	o := c.device("p256")
 	o.Subject, o.DNS, o.UPN = "CN=Alice", nil, []string{"alice@example.com"}
+	o.SID, o.SIDForm = aliceSID, "both"
 	if change != nil {
 		change(&o)
 	}

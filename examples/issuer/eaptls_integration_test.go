@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/adcskit/adcskit/adcs/adcstest"
 	"github.com/adcskit/adcskit/pkcs12/sealed"
 	"github.com/adcskit/adcskit/wsproto"
 	"github.com/adcskit/adcskit/wsproto/connector"
@@ -25,25 +26,35 @@ func (c *company) laptopOf(o wsproto.Outcome) laptop {
 // network: wpa_supplicant with the configuration of the documents, and FreeRADIUS.
 func TestEAPTLS(t *testing.T) {
 	t.Parallel()
-	c := startCompany(t, "Test CA", nil)
+	for ca, profile := range map[string]adcstest.Profile{"p256 CA": {}, "rsa2048 CA": {RSA: true, Intermediates: 1}} {
+		c := startCompanyLike(t, adcstest.Options{Name: "Test CA", Profile: profile}, nil)
+		for _, tls := range []string{"1.2", "1.3"} {
+			t.Run(ca+"/TLS "+tls, func(t *testing.T) { c.testEAPTLS(t, tls) })
+		}
+	}
+}
+
+func (c *company) testEAPTLS(t *testing.T, tls string) {
 	trust := slices.Concat(c.root(), c.crls(t))
-	for _, tls := range []string{"1.2", "1.3"} {
-		r := c.startRADIUS(t, radiusConfig{tls: tls, trust: trust})
-		withIssuing := c.startRADIUS(t, radiusConfig{tls: tls, trust: slices.Concat(trust, c.issuing())})
-		for _, key := range []string{"rsa2048", "p256"} {
-			for _, profile := range []string{"compat", "modern", "linux-openssl-3.0", "windows", "android-13", "macos"} {
-				t.Run("TLS "+tls+"/"+key+"/"+profile, func(t *testing.T) {
-					o := c.alice(t, func(o *wsproto.Order) { o.Key, o.Profile = key, profile })
-					l := c.laptopOf(o)
-					l.tls13 = tls == "1.3"
-					if profile == "macos" { // the certificate comes without its CA, which the server has to have
-						r.connect(t, l.conf(t)).isRefused(t, "error 20 : unable to get local issuer certificate")
-						withIssuing.connect(t, l.conf(t)).isAccepted(t, o, tls)
-						return
-					}
-					r.connect(t, l.conf(t)).isAccepted(t, o, tls)
-				})
-			}
+	r := c.startRADIUS(t, radiusConfig{tls: tls, trust: trust})
+	withIssuing := c.startRADIUS(t, radiusConfig{tls: tls, trust: slices.Concat(trust, c.issuing())})
+	for key, profiles := range map[string][]string{
+		"rsa2048": {"compat", "modern", "linux-openssl-3.0", "windows", "android-13", "macos"},
+		"p256":    {"compat", "modern", "linux-openssl-3.0", "windows", "android-13", "macos"},
+		"p384":    {"compat", "modern"},
+	} {
+		for _, profile := range profiles {
+			t.Run(key+"/"+profile, func(t *testing.T) {
+				o := c.alice(t, func(o *wsproto.Order) { o.Key, o.Profile = key, profile })
+				l := c.laptopOf(o)
+				l.tls13 = tls == "1.3"
+				if profile == "macos" { // the certificate comes without its CA, which the server has to have
+					r.connect(t, l.conf(t)).isRefused(t, "error 20 : unable to get local issuer certificate")
+					withIssuing.connect(t, l.conf(t)).isAccepted(t, o, tls)
+					return
+				}
+				r.connect(t, l.conf(t)).isAccepted(t, o, tls)
+			})
 		}
 	}
 }
@@ -59,7 +70,7 @@ func TestEAPTLSSealed(t *testing.T) {
 	c := startCompany(t, "Test CA", func(p *connector.Policy) {
 		p.Recipients = []connector.PinnedRecipient{{ID: recipient.ID, Key: recipient.Key}}
 	})
-	o := c.alice(t, func(o *wsproto.Order) { o.Password, o.Recipient = "", recipient })
+	o := c.alice(t, func(o *wsproto.Order) { o.Key, o.Password, o.Recipient = "rsa4096", "", recipient })
 	require.Empty(t, o.PKCS12, "no .p12 leaves the connector unsealed")
 	b, err := sealed.Open(o.Sealed, key, sealed.Expect{
 		Signers: [][32]byte{c.signer}, Tenant: pathTenant, Recipient: recipient.ID, Thumbprint: [32]byte(o.Thumbprint),
