@@ -42,14 +42,14 @@ func (e *enrollment) deliver(result *adcs.Result) error {
 		return &rejectedError{err}
 	}
 	r.ChainVerified = e.roots != nil
-	if e.profile.Shape() == pkcs12.LeafOnly {
-		r.without = " without CAs: a configuration profile has them beside it"
-	}
 	file, err := e.p12Options(chain[0]).Encode(e.key, chain, e.p12Password)
 	if err != nil {
 		return err
 	}
-	return e.store(file)
+	if err := e.store(file); err != nil || !e.apple() {
+		return err
+	}
+	return e.writeConfiguration(file, chain)
 }
 
 // verify compares the certificate with the request and returns what goes into the .p12: the certificate and the CAs

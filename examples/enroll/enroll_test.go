@@ -140,6 +140,7 @@ type result struct {
 	ChainVerified   bool   `json:"chain_verified"`
 	P12PasswordFile string `json:"p12_password_file"`
 	KeyFile         string `json:"key_file"`
+	Configuration   string `json:"configuration_profile"`
 	RemovedKeyFile  string `json:"removed_key_file"`
 }
 

@@ -18,6 +18,9 @@ func (f *flags) distinct() error {
 	if f.p12PasswordFile == "" {
 		files[4] = [2]string{"the file for the password of the .p12", f.beside(".password")}
 	}
+	if f.apple() {
+		files = append(files, [2]string{"the configuration profile", f.configuration()})
+	}
 	seen := map[string]string{}
 	for _, file := range files {
 		if file[1] == "" {
@@ -49,6 +52,9 @@ func (e *enrollment) canWrite() error {
 	results := []string{e.out}
 	if e.madeP12Pass {
 		results = append(results, e.beside(".password"))
+	}
+	if e.apple() {
+		results = append(results, e.configuration())
 	}
 	for _, path := range results {
 		if err := cli.CanWrite(path); err != nil {

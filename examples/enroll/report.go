@@ -37,9 +37,10 @@ type report struct {
 	NotAfter        *time.Time `json:"not_after,omitempty"`
 	ChainVerified   bool       `json:"chain_verified"` // up to a root of -roots
 	P12             string     `json:"p12,omitempty"`
-	P12PasswordFile string     `json:"p12_password_file,omitempty"` // if the password was made
-	KeyFile         string     `json:"key_file,omitempty"`          // if it is there
-	RemovedKeyFile  string     `json:"removed_key_file,omitempty"`  // if it was there, and the key is in the .p12 now
+	P12PasswordFile string     `json:"p12_password_file,omitempty"`     // if the password was made
+	Configuration   string     `json:"configuration_profile,omitempty"` // for an Apple device, with the .p12 in it
+	KeyFile         string     `json:"key_file,omitempty"`              // if it is there
+	RemovedKeyFile  string     `json:"removed_key_file,omitempty"`      // if it was there, and the key is in the .p12 now
 	Error           string     `json:"error,omitempty"`
 	HResult         string     `json:"hresult,omitempty"` // of the CA, say 0x80094012
 	Summary         string     `json:"summary,omitempty"`
@@ -48,7 +49,6 @@ type report struct {
 	Next            []step     `json:"next,omitempty"`
 
 	who           string // the account, for people
-	without       string // what is not in the .p12, for people
 	again         string // the flags of another call with this CA
 	fromDirectory bool   // the certificate would be taken with -from-directory
 }

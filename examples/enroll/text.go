@@ -33,9 +33,12 @@ func (r *report) writeResult(b *strings.Builder) {
 	fmt.Fprintf(b, "issued: request %d of %q\n", r.RequestID, r.CA)
 	fmt.Fprintf(b, "  subject  %q\n  issuer   %q\n  serial   %s\n", r.Subject, r.Issuer, r.Serial)
 	fmt.Fprintf(b, "  valid    %s to %s\n", r.NotBefore.Format(time.DateTime), r.NotAfter.Format(time.DateTime))
-	fmt.Fprintf(b, "  chain    %s\n  file     %s%s\n", r.chain(), r.P12, r.without)
+	fmt.Fprintf(b, "  chain    %s\n  file     %s\n", r.chain(), r.P12)
 	if r.P12PasswordFile != "" {
 		fmt.Fprintf(b, "  password in %s\n", r.P12PasswordFile)
+	}
+	if r.Configuration != "" {
+		fmt.Fprintf(b, "  profile  %s: give the device this one, in which the .p12 and the CAs are; it asks for the password\n", r.Configuration)
 	}
 	switch {
 	case r.RemovedKeyFile != "":
