@@ -53,13 +53,16 @@ type Plan struct {
 	Expired []*x509.Certificate
 
 	// Next is when the first of the others becomes due, in UTC; zero if there are none. Until then, with the same
-	// certificates, only Expired changes.
+	// certificates, none is added to Due; one in it can still expire.
 	Next time.Time
 }
 
 // Plan sorts certificates by whether they are due at a time. It does not know which replaced which: give it the latest
 // of each holder. It changes neither the slice nor the certificates. Errors match [ErrPolicy] and [ErrCertificate].
 func (p Policy) Plan(now time.Time, certs []*x509.Certificate) (Plan, error) {
+	if _, _, err := p.shares(); err != nil { // also if there is nothing to plan yet
+		return Plan{}, err
+	}
 	var plan Plan
 	for i, cert := range certs {
 		at, err := p.At(cert)

@@ -112,6 +112,8 @@ func TestRefused(t *testing.T) {
 	} {
 		_, err := policy.Plan(begin(), []*x509.Certificate{good})
 		assert.ErrorIs(t, err, due.ErrPolicy, "%+v", policy)
+		_, err = policy.Plan(begin(), nil)
+		assert.ErrorIs(t, err, due.ErrPolicy, "%+v", policy)
 	}
 	for _, missing := range []*x509.Certificate{nil, {}} {
 		_, err := due.Policy{}.Plan(begin(), []*x509.Certificate{good, missing})
