@@ -64,8 +64,9 @@ An order is JSON too (order.example.json):
   password       of the .p12; order makes one if it is left out
   recipient      {"id": …, "key": …, "signature": …}, in the place of a password: who opens the bundle. The connector's
                  configuration has to name it, or the ordering key of the signature
-  profile        of the .p12: "compat" (which it is if left out), "modern", "pbmac1", or the platform that it is for,
-                 such as "ios-17.4", "windows-11" or "android"
+  profile        of the .p12: "compat" (which it is if left out), "modern", "pbmac1", or the platform that it is for, with or
+                 without a version, such as "ios-17.4", "windows-11" or "android" (PROTOCOL.md, section 7.2, has them all). For
+                 Apple's the file holds the certificate alone: CAs go beside it into a configuration profile
   resubmit       true allows to submit again after an unknown outcome
 
 Exit status: 0 when done, after SIGTERM, or when the certificate was issued; 1 for an error or another outcome; 2 for

@@ -74,7 +74,7 @@ func onto(platform, folder, absolute string) string {
 		return fmt.Sprintf("  nmcli connection add type wifi con-name Example ssid Example wifi-sec.key-mgmt wpa-eap 802-1x.eap tls \\\n"+
 			"    802-1x.identity held 802-1x.ca-cert %[1]s/ca.pem 802-1x.domain-suffix-match radius.example.com \\\n"+
 			"    802-1x.client-cert %[2]s.p12 802-1x.private-key %[2]s.p12\n  nmcli --ask connection up Example\n"+
-			"  (NetworkManager, which asks for the password; README.md has the block for wpa_supplicant.)\n", absolute, file)
+			"  (NetworkManager, which asks for the password; examples/wifi has a file for wpa_supplicant.)\n", absolute, file)
 	}
 	return ""
 }
