@@ -21,7 +21,8 @@ var (
 	password string
 	csr []byte
 	key, signer crypto.Signer
-	leaf, issuing *x509.Certificate
+	leaf, issuing, root *x509.Certificate
+	certificates []*x509.Certificate
 	roots *x509.CertPool
 	result *adcs.Result
 	client *adcs.Client
@@ -35,7 +36,7 @@ var (
 
 var readmeImports = map[string]string{
 	"adcs": "/adcs", "discovery": "/adcs/discovery", "adcstest": "/adcs/adcstest", "keygen": "/keygen", "pkcs12": "/pkcs12", "wsproto": "/wsproto",
-	"sealed": "/pkcs12/sealed", "tpm": "/tpm",
+	"sealed": "/pkcs12/sealed", "mobileconfig": "/pkcs12/mobileconfig", "due": "/adcs/due", "tpm": "/tpm", "time": "time",
 	"gateway": "/wsproto/gateway", "connector": "/wsproto/connector", "issuer": "/examples/issuer",
 	"errors": "errors", "fmt": "fmt", "context": "context", "crypto": "crypto", "ecdh": "crypto/ecdh", "x509": "crypto/x509", "http": "net/http",
 }
@@ -95,4 +96,15 @@ func readmeFile(body string) string {
 		}
 	}
 	return "package readme\n\nimport (\n" + imports.String() + ")\n" + body
+}
+
+// The configurations in the page about devices are the files that the tests use.
+func TestDevicesPageShowsTheFiles(t *testing.T) {
+	page, err := os.ReadFile("examples/wifi/README.md")
+	require.NoError(t, err)
+	for _, file := range []string{"wpa_supplicant.conf", "Example.nmconnection"} {
+		text, err := os.ReadFile(filepath.Join("examples/wifi", file))
+		require.NoError(t, err)
+		require.Contains(t, string(page), "\n"+string(text)+"```\n", file)
+	}
 }
