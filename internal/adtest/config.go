@@ -79,8 +79,9 @@ const krb5Conf = `[libdefaults]
 	` + DNSDomain + ` = ` + Realm + `
 `
 
-// writeConfigs writes the configuration files, with lines of a test's own in the global section of the server's.
-func (d *Domain) writeConfigs(more []string) error {
+// writeConfigs writes the configuration files, with lines of a test's own in the global section of the server's, and a
+// section for the KDC in the krb5.conf, which is beside it and which it therefore reads.
+func (d *Domain) writeConfigs(more []string, kdc string) error {
 	for _, folder := range []string{"run", "log", "ncalrpc", "ntp", "cache", "lock", "client"} {
 		if err := os.MkdirAll(filepath.Join(d.folder, folder), 0o755); err != nil {
 			return err
@@ -91,7 +92,7 @@ func (d *Domain) writeConfigs(more []string) error {
 		extra += "\t" + line + "\n"
 	}
 	for path, text := range map[string]string{
-		d.smbConf(): serverConf, d.SMBConfig(): clientConf, d.KRB5Config(): krb5Conf,
+		d.smbConf(): serverConf, d.SMBConfig(): clientConf, d.KRB5Config(): krb5Conf + kdc,
 	} {
 		text = strings.NewReplacer("FOLDER", d.folder, "MORE\n", extra).Replace(text)
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
@@ -106,21 +107,26 @@ func (d *Domain) writeConfigs(more []string) error {
 // meanwhile.
 func (d *Domain) Reconfigure(t testing.TB, lines ...string) {
 	t.Helper()
-	restart := func(lines []string) {
+	d.reconfigure(t, lines, "")
+}
+
+func (d *Domain) reconfigure(t testing.TB, lines []string, kdc string) {
+	t.Helper()
+	restart := func(lines []string, kdc string) {
 		t.Helper()
-		if err := d.restart(lines); err != nil {
+		if err := d.restart(lines, kdc); err != nil {
 			t.Fatalf("adtest: restarting the domain controller: %v", err)
 		}
 	}
-	t.Cleanup(func() { restart(nil) })
-	restart(lines)
+	t.Cleanup(func() { restart(nil, "") })
+	restart(lines, kdc)
 }
 
-func (d *Domain) restart(lines []string) error {
+func (d *Domain) restart(lines []string, kdc string) error {
 	if err := d.samba.stop(); err != nil {
 		return err
 	}
-	if err := d.writeConfigs(lines); err != nil {
+	if err := d.writeConfigs(lines, kdc); err != nil {
 		return err
 	}
 	s, err := startSamba(d.smbConf(), d.folder)

@@ -91,7 +91,7 @@ func newDomain() (*Domain, error) {
 	if d.tls, err = newAuthority(d.folder); err != nil {
 		return nil, err
 	}
-	if err := d.writeConfigs(nil); err != nil {
+	if err := d.writeConfigs(nil, ""); err != nil {
 		return nil, err
 	}
 	if d.SID, err = domainSID(d.folder); err != nil {
