@@ -21,12 +21,20 @@
 //		-in NAME.mobileconfig -out SIGNED.mobileconfig
 //	openssl cms -verify -binary -inform DER -CAfile root.pem -purpose any -in SIGNED.mobileconfig -out READ.mobileconfig
 //
+// # What the CAs are trusted for
+//
+// The anchors of a network are all that the device trusts there, with the server names. Beyond that, CAs in a profile
+// from an MDM server or Apple Configurator are trusted for TLS. In one that a person installs on iOS or iPadOS they are
+// not, until that is turned on in Settings, General, About, Certificate Trust Settings (Apple's article "Trust manually
+// installed certificate profiles").
+//
 // # Renewal
 //
 // A device replaces the installed profile that has the same identifier, and updates the payloads in it whose identifier
 // and UUID are the same. Both are made from [Profile.Identifier] and from what a payload is for (UUID version 8 of RFC
-// 9562, over SHA-256), so that the profile with the renewed certificate takes the place of the old one, and the
-// networks go on with it. Two identities of one device need two identifiers.
+// 9562, over SHA-256): a CA's also from its certificate, a network's from its SSID or interface. So the profile with
+// the renewed certificate takes the place of the old one, and the networks go on with it; another CA or SSID is another
+// payload, and what the new profile does not have is removed. Two identities of one device need two identifiers.
 //
 // # The plist library
 //

@@ -20,10 +20,11 @@ const roleIdentity = "identity"
 // Encode returns the profile as an XML property list: the content of a file NAME.mobileconfig, media type
 // application/x-apple-aspen-config. The same Profile gives the same bytes.
 //
-// It opens the .p12 to see that Apple's systems can use it, and wipes what it saw. A certificate that has extended
-// key usages and is not for clients is refused if the profile has networks: no RADIUS server would take it.
+// It opens the .p12 to see that Apple's systems can use it, and wipes what it saw. A certificate whose key usages are
+// not those of a client is refused if the profile has networks: no RADIUS server would take it.
 //
-// Errors match [ErrField], [ErrIdentity] or [ErrCA].
+// Errors match [ErrField], [ErrIdentity] or [ErrCA]. Under FIPS 140-3 enforcement no .p12 can be opened: the error then
+// matches [pkcs12.ErrFIPS] too.
 func Encode(p Profile) ([]byte, error) {
 	e := &encoder{profile: &p, used: map[string]bool{}}
 	top, err := e.top()

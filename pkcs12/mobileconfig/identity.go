@@ -62,8 +62,13 @@ func checkReadable(file []byte) error {
 	return nil
 }
 
-// forClients reports whether a TLS server may take the certificate of a client: RFC 5280, section 4.2.1.12.
+// forClients reports whether a TLS server may take the certificate of a client: RFC 5280, sections 4.2.1.3 and
+// 4.2.1.12, as OpenSSL's X509_PURPOSE_SSL_CLIENT reads them.
 func forClients(cert *x509.Certificate) bool {
+	const agreeing = x509.KeyUsageDigitalSignature | x509.KeyUsageKeyAgreement
+	if cert.KeyUsage != 0 && cert.KeyUsage&agreeing == 0 {
+		return false
+	}
 	if len(cert.ExtKeyUsage)+len(cert.UnknownExtKeyUsage) == 0 {
 		return true
 	}

@@ -2,7 +2,11 @@ package mobileconfig_test
 
 import (
 	"crypto/ecdsa"
+	"crypto/fips140"
 	"crypto/x509"
+	"encoding/asn1"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -271,28 +275,57 @@ func TestAlgorithms(t *testing.T) {
 	}
 }
 
-// A certificate for servers alone is of no use for a network, and is somebody's business otherwise.
+// A certificate for other purposes is of no use for a network, and is somebody's business otherwise.
 func TestClientAuthentication(t *testing.T) {
+	type (
+		extended = []x509.ExtKeyUsage
+		cert     = x509.Certificate
+	)
 	for _, test := range []struct {
-		usages []x509.ExtKeyUsage
-		fine   bool
+		cert cert
+		fine bool
 	}{
-		{nil, true},
-		{[]x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, false},
-		{[]x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}, true},
-		{[]x509.ExtKeyUsage{x509.ExtKeyUsageAny}, true},
+		{cert{}, true},
+		{cert{ExtKeyUsage: extended{x509.ExtKeyUsageServerAuth}}, false},
+		{cert{ExtKeyUsage: extended{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}, true},
+		{cert{ExtKeyUsage: extended{x509.ExtKeyUsageAny}}, true},
+		{cert{UnknownExtKeyUsage: []asn1.ObjectIdentifier{{1, 2, 3}}}, false},
+		{cert{KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment}, true},
+		{cert{KeyUsage: x509.KeyUsageKeyAgreement}, true},
+		{cert{KeyUsage: x509.KeyUsageKeyEncipherment}, false},
+		{cert{KeyUsage: x509.KeyUsageKeyEncipherment, ExtKeyUsage: extended{x509.ExtKeyUsageClientAuth}}, false},
 	} {
 		p, key := minimal(t), newKey(t)
-		p.Identity.PKCS12 = newFile(t, key, newCert(t, key, func(c *x509.Certificate) { c.ExtKeyUsage = test.usages }))
+		p.Identity.PKCS12 = newFile(t, key, newCert(t, key, func(c *cert) {
+			c.KeyUsage = test.cert.KeyUsage
+			c.ExtKeyUsage, c.UnknownExtKeyUsage = test.cert.ExtKeyUsage, test.cert.UnknownExtKeyUsage
+		}))
 		encode(t, p)
 		p.WiFi = []mobileconfig.WiFi{{SSID: "x", EAP: eap(t)}}
 		_, err := mobileconfig.Encode(p)
 		if test.fine {
 			assert.NoError(t, err)
 		} else {
-			assert.ErrorIs(t, err, mobileconfig.ErrIdentity)
+			assert.ErrorIs(t, err, mobileconfig.ErrIdentity, "%+v", test)
 		}
 	}
+}
+
+// TestFIPS runs this test binary again under FIPS 140-3 enforcement.
+func TestFIPS(t *testing.T) {
+	if fips140.Enforced() {
+		_, err := mobileconfig.Encode(full(t))
+		require.ErrorIs(t, err, mobileconfig.ErrIdentity)
+		require.ErrorIs(t, err, pkcs12.ErrFIPS)
+		return
+	}
+	exe, err := os.Executable()
+	require.NoError(t, err)
+	cmd := exec.CommandContext(t.Context(), exe, "-test.run=^TestFIPS$", "-test.v")
+	cmd.Env = append(os.Environ(), "GODEBUG=fips140=only")
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	assert.Contains(t, string(out), "--- PASS: TestFIPS")
 }
 
 func TestCAsRefused(t *testing.T) {
