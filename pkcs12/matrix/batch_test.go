@@ -4,7 +4,8 @@ package matrix_test
 
 import (
 	"encoding/json"
-	"path/filepath"
+	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -39,18 +40,22 @@ var python = batch(tool{
 
 // batch adds to a tool that one process opens the whole folder and prints the outcomes.
 func batch(tool tool, command ...string) tool {
-	run := func(t *testing.T, arg string) string {
+	run := func(t *testing.T, arg string) []byte {
 		t.Helper()
-		d, err := filepath.Abs(".")
-		require.NoError(t, err)
-		return folder(d).must(t, command[0], append(command[1:len(command):len(command)], arg)...)
+		cmd := exec.CommandContext(t.Context(), command[0], append(slices.Clone(command[1:]), arg)...)
+		var stderr strings.Builder
+		cmd.Stderr = &stderr
+		out, err := cmd.Output()
+		require.NoError(t, err, "%s: %s", command, &stderr)
+		return out
 	}
 	tool.version = func(t *testing.T) string {
-		return strings.TrimSpace(run(t, "--version"))
+		t.Helper()
+		return strings.TrimSpace(string(run(t, "--version")))
 	}
 	tool.open = func(t *testing.T, s *set) map[string]outcome {
 		var outcomes map[string]outcome
-		require.NoError(t, json.Unmarshal([]byte(run(t, s.dir)), &outcomes))
+		require.NoError(t, json.Unmarshal(run(t, s.dir), &outcomes))
 		return outcomes
 	}
 	return tool

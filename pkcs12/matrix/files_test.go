@@ -44,6 +44,12 @@ type file struct {
 // friendlyName has quotes and letters of one, two and three bytes.
 const friendlyName = `Wi-Fi of "Jörg" 日本`
 
+// variants are without any option and with all of them. A MAC with one iteration does without the number (RFC 7292, 4).
+var variants = map[string]pkcs12.Options{
+	"":         {},
+	"-options": {FriendlyName: friendlyName, Iterations: 10_000, MACIterations: 1},
+}
+
 var keyKinds = []string{"RSA-2048", "RSA-4096", "P-256", "P-384"}
 
 func newSet(t *testing.T) *set {
@@ -68,10 +74,10 @@ func newSet(t *testing.T) *set {
 		leaf := sign(t, leafTemplate(), issuing, leafKey.Public(), issuingKey)
 		write(t, filepath.Join(s.dir, kind+".pem"), pemOf(leaf))
 		for _, r := range rows {
-			for suffix, name := range map[string]string{"": "", "-named": friendlyName} {
+			for suffix, options := range variants {
+				options.Profile = profile(t, r.profiles[0])
 				cas := []*x509.Certificate{issuing, root}[:r.cas]
-				f := &file{r.profiles[0] + "-" + kind + suffix + ".p12", r, kind, name, leaf, cas}
-				options := pkcs12.Options{Profile: profile(t, r.profiles[0]), FriendlyName: name}
+				f := &file{r.profiles[0] + "-" + kind + suffix + ".p12", r, kind, options.FriendlyName, leaf, cas}
 				data, err := options.Encode(leafKey, []*x509.Certificate{leaf, issuing, root}, s.password)
 				require.NoError(t, err, f.name)
 				write(t, filepath.Join(s.dir, f.name), data)
