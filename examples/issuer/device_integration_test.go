@@ -27,8 +27,8 @@ const (
 	domainSID = "S-1-5-21-1004336348-1177238915-682003330"
 	aliceSID  = domainSID + "-1105"
 
-	// briefly is long enough for an order on a machine that is busy with others.
-	briefly = 15 * time.Second
+	// briefly is long enough for the connector to get the certificate, on a machine that is busy with others.
+	briefly = 10 * time.Second
 )
 
 // company is the whole path for a CA with a manager.

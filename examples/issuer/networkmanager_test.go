@@ -115,6 +115,11 @@ func TestNetworkManagerTakesTheDeliveredFile(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, want, read, "read and written again")
 
+	wired := regexp.MustCompile(`(?s)\[wifi\].*(\[802-1x\])`).ReplaceAllString(strings.Replace(conf, "type=wifi", "type=ethernet", 1), "$1")
+	read, err = nmcli(wired, "modify", "connection.id", "Example")
+	require.NoError(t, err)
+	require.Equal(t, keyfileValues(t, wired), read, "for a cable")
+
 	add := func(password string) (map[string]string, error) {
 		return nmcli("", "add", "type", "wifi", "con-name", "Example", "ifname", "*", "ssid", "Example", "wifi-sec.key-mgmt", "wpa-eap",
 			"802-1x.eap", "tls", "802-1x.identity", "alice@example.com", "802-1x.ca-cert", root,
