@@ -227,10 +227,12 @@ func algorithmName(a pkix.AlgorithmIdentifier) string {
 
 var algorithmNames = map[string]string{
 	oid3DES: "3DES-CBC with SHA-1", oidRC2: "RC2-128-CBC with SHA-1", oidRC2x40: "RC2-40-CBC with SHA-1",
+	oidRC4: "RC4-128 with SHA-1", oidRC4x40: "RC4-40 with SHA-1", oid2DES: "2-key 3DES-CBC with SHA-1",
 	oidPBES2: "PBES2", oidPBMAC1: "PBMAC1",
 	oidAES128CBC: "AES-128-CBC", oidAES192CBC: "AES-192-CBC", oidAES256CBC: "AES-256-CBC",
-	oidHMACSHA1: "HMAC-SHA1", oidHMACSHA256: "HMAC-SHA256", oidHMACSHA512: "HMAC-SHA512",
-	oidSHA1: "HMAC-SHA1", oidSHA256: "HMAC-SHA256", oidSHA512: "HMAC-SHA512",
+	oidHMACSHA1: "HMAC-SHA1", oidHMACSHA224: "HMAC-SHA224", oidHMACSHA256: "HMAC-SHA256", oidHMACSHA384: "HMAC-SHA384",
+	oidHMACSHA512: "HMAC-SHA512", oidSHA1: "HMAC-SHA1", oidSHA224: "HMAC-SHA224", oidSHA256: "HMAC-SHA256",
+	oidSHA384: "HMAC-SHA384", oidSHA512: "HMAC-SHA512",
 }
 
 // Profile returns the plain profile ([Compat], [Modern] or [PBMAC1]) whose algorithms the file has, whatever the

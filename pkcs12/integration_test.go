@@ -105,6 +105,34 @@ func TestOpenSSLFiles(t *testing.T) {
 	}
 }
 
+// TestOpenSSLUnread has files with algorithms that Decode does not read: Inspect names them all the same.
+func TestOpenSSLUnread(t *testing.T) {
+	key := rsaKey(t, "rsa2048")
+	dir := t.TempDir()
+	source, err := pkcs12.Encode(pkcs12.Modern(), key, newChain(t, key), password)
+	require.NoError(t, err)
+	write(t, dir, "f.p12", source)
+	write(t, dir, "password", []byte(password))
+	openssl(t, dir, "pkcs12", "-nodes", "-in", "f.p12", "-passin", "file:password", "-out", "all.pem")
+	for _, tc := range []struct{ mac, macName, pbe, pbeName string }{
+		{"sha384", "HMAC-SHA384", "PBE-SHA1-RC4-128", "RC4-128 with SHA-1"},
+		{"sha224", "HMAC-SHA224", "PBE-SHA1-RC4-40", "RC4-40 with SHA-1"},
+		{"md5", "1.2.840.113549.2.5", "PBE-SHA1-2DES", "2-key 3DES-CBC with SHA-1"},
+	} {
+		openssl(t, dir, "pkcs12", "-export", "-in", "all.pem", "-out", "new.p12", "-passout", "file:password", "-legacy",
+			"-macalg", tc.mac, "-certpbe", tc.pbe, "-keypbe", tc.pbe)
+		file, err := os.ReadFile(filepath.Join(dir, "new.p12"))
+		require.NoError(t, err)
+		info, err := pkcs12.Inspect(file, "")
+		require.NoError(t, err)
+		assert.Equal(t, pkcs12.Protection{Algorithm: tc.macName, Iterations: 2048}, info.MAC)
+		assert.Equal(t, pkcs12.Protection{Algorithm: tc.pbeName, Iterations: 2048}, info.Key)
+		assert.Equal(t, info.Key, info.Certificates)
+		_, err = pkcs12.Inspect(file, password)
+		require.ErrorIs(t, err, pkcs12.ErrUnsupported)
+	}
+}
+
 func write(t *testing.T, dir, name string, data []byte) {
 	t.Helper()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, name), data, 0o600))

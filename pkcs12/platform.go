@@ -67,7 +67,8 @@ func Platforms() []string {
 //
 // The shape is [LeafOnly] for Apple's systems, whose configuration profiles take one certificate in a file and get the
 // CAs beside it, [WholeChain] for Android, which takes the CA that Wi-Fi is to trust from the file, and [WithoutRoot]
-// elsewhere: those trust a root only if it comes by other means.
+// elsewhere: those trust a root only if it comes by other means. Who wants it otherwise takes [Profile.Algorithms], and
+// gives Encode the chain that is to be in the file.
 //
 // The error matches [ErrUnsupported].
 func ForPlatform(name, version string) (Profile, error) {
