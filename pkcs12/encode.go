@@ -35,7 +35,9 @@ type Options struct {
 	// Profile says which algorithms the file is made with and which certificates of the chain are in it.
 	Profile Profile
 	// FriendlyName is what importers show for the key and its certificate, and Java's alias; see [CheckName]. Without
-	// one they make one up: the subject, a number. That of the key is not encrypted: who has the file can read it.
+	// one they make one up: the subject, a number. That of the key is not encrypted: who has the file can read it. For
+	// the platforms of Windows the certificate alone has a name: Windows would make that of the key the name of its
+	// container, which programs take for an identifier.
 	FriendlyName string
 	// Iterations of the derivation of the encryption keys, of which there are two: 1024 to 200,000, or 0 for 2048. More of
 	// them make up for a weak password a little; a random one (see [NewPassword]) needs no more.
@@ -96,6 +98,9 @@ func (o Options) Encode(key crypto.PrivateKey, chain []*x509.Certificate, passwo
 		return nil, err
 	}
 	c := contents{set: o.Profile.set, key: signer, chain: o.Profile.pick(chain), name: o.FriendlyName, password: password}
+	if o.Profile.namesKey() {
+		c.keyName = c.name
+	}
 	c.iterations, c.macIterations = o.iterations()
 	file, err := c.file()
 	if err != nil {

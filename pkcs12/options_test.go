@@ -43,6 +43,23 @@ func TestFriendlyNames(t *testing.T) {
 	}
 }
 
+// TestWindowsNames: the key has the name of its certificate everywhere but on Windows.
+func TestWindowsNames(t *testing.T) {
+	key := ecKey(t, elliptic.P256())
+	chain := newChain(t, key)
+	for _, platform := range append(pkcs12.Platforms(), "compat", "modern", "windows-11", "windows-server-2022") {
+		profile, err := pkcs12.ParseProfile(platform)
+		require.NoError(t, err)
+		file, err := pkcs12.Options{Profile: profile, FriendlyName: "Alice's key"}.Encode(key, chain, password)
+		require.NoError(t, err)
+		info, err := pkcs12.Inspect(file, password)
+		require.NoError(t, err)
+		assert.Equal(t, "Alice's key", info.Chain[0].FriendlyName, platform)
+		assert.Equal(t, !strings.HasPrefix(platform, "windows"), info.KeyName == "Alice's key", platform)
+		assert.Equal(t, strings.HasPrefix(platform, "windows"), info.KeyName == "", platform)
+	}
+}
+
 func TestIterations(t *testing.T) {
 	key := ecKey(t, elliptic.P256())
 	chain := newChain(t, key)

@@ -124,6 +124,12 @@ func (p Profile) pick(chain []*x509.Certificate) []*x509.Certificate {
 	return chain
 }
 
+// namesKey reports whether the key gets the friendly name too. Windows makes it the name of the key's container:
+// programs fail at spaces in that (github.com/OctopusDeploy/Issues/issues/3689), and of two that import at the same
+// time the first one deletes the container of both (github.com/dotnet/runtime-assets/pull/9). Without a name Windows
+// makes up one.
+func (p Profile) namesKey() bool { return p.platform != "windows" && p.platform != "windows-server" }
+
 // isRoot reports whether a certificate is signed with its own key. A CA with a new key issues certificates to its own
 // name that are not: their key identifiers differ, or else the signature says so. Go no longer verifies the SHA-1 of
 // old roots; one without identifiers is taken for a root.

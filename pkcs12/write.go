@@ -29,7 +29,7 @@ type contents struct {
 	iterations, macIterations int
 	key                       crypto.PrivateKey
 	chain                     []*x509.Certificate
-	name                      string // empty: none
+	name, keyName             string // of the certificate and of the key; empty: none
 	password                  string
 }
 
@@ -54,7 +54,7 @@ func (c *contents) file() ([]byte, error) {
 		return nil, err
 	}
 	keyBag, err := sequenceOf(func(b *cryptobyte.Builder) {
-		c.addBag(b, oidShroudedKeyBag, true, func(b *cryptobyte.Builder) {
+		c.addBag(b, oidShroudedKeyBag, true, c.keyName, func(b *cryptobyte.Builder) {
 			b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
 				b.AddBytes(keyAlgorithm)
 				b.AddASN1OctetString(encryptedKey)
@@ -93,7 +93,7 @@ func (c *contents) file() ([]byte, error) {
 
 func (c *contents) addCerts(b *cryptobyte.Builder) {
 	for i, cert := range c.chain {
-		c.addBag(b, oidCertBag, i == 0, func(b *cryptobyte.Builder) {
+		c.addBag(b, oidCertBag, i == 0, c.name, func(b *cryptobyte.Builder) {
 			b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
 				addOID(b, oidX509)
 				addExplicit(b, func(b *cryptobyte.Builder) { b.AddASN1OctetString(cert.Raw) })
@@ -104,7 +104,9 @@ func (c *contents) addCerts(b *cryptobyte.Builder) {
 
 // addBag adds a SafeBag. The key and its certificate, and nothing else, have the attributes by which importers pair
 // and name them.
-func (c *contents) addBag(b *cryptobyte.Builder, id string, paired bool, value cryptobyte.BuilderContinuation) {
+func (c *contents) addBag(
+	b *cryptobyte.Builder, id string, paired bool, name string, value cryptobyte.BuilderContinuation,
+) {
 	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
 		addOID(b, id)
 		addExplicit(b, value)
@@ -114,12 +116,12 @@ func (c *contents) addBag(b *cryptobyte.Builder, id string, paired bool, value c
 		sum := sha1.Sum(c.chain[0].Raw)
 		keyID := attribute(oidLocalKeyID, func(b *cryptobyte.Builder) { b.AddASN1OctetString(sum[:]) })
 		b.AddASN1(asn1.SET, func(b *cryptobyte.Builder) {
-			if c.name == "" {
+			if name == "" {
 				keyID(b)
 				return
 			}
 			addSetOf(b, keyID, attribute(oidFriendlyName, func(b *cryptobyte.Builder) {
-				b.AddASN1(tagBMPString, func(b *cryptobyte.Builder) { b.AddBytes(bmpString(c.name)) })
+				b.AddASN1(tagBMPString, func(b *cryptobyte.Builder) { b.AddBytes(bmpString(name)) })
 			}))
 		})
 	})

@@ -34,7 +34,7 @@ func TestPlatformOrders(t *testing.T) {
 		info, err := pkcs12.Inspect([]byte(l.read(profile+".p12")), password)
 		require.NoError(t, err)
 		name, _, _ := strings.Cut(profile, "-")
-		assert.Equal(t, name+".devices.corp.test", info.KeyName)
+		assert.Equal(t, name+".devices.corp.test", info.Chain[0].FriendlyName)
 		assert.Len(t, info.Chain, certificates, profile)
 		want, err := pkcs12.ParseProfile(profile)
 		require.NoError(t, err)

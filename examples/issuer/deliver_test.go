@@ -32,7 +32,7 @@ func TestPathNamesTheKey(t *testing.T) {
 		info, err := pkcs12.Inspect(o.PKCS12, p.device("").Password)
 		require.NoError(t, err)
 		assert.Equal(t, cn, info.Chain[0].Subject.CommonName)
-		assert.Equal(t, name, info.KeyName)
+		assert.Empty(t, info.KeyName, "Windows would make it a container's name")
 		assert.Equal(t, name, info.Chain[0].FriendlyName)
 	}
 }

@@ -94,7 +94,7 @@ func TestPlatforms(t *testing.T) {
 			info, err := pkcs12.Inspect(file, strings.TrimSpace(string(password)))
 			require.NoError(t, err)
 			require.Len(t, info.Chain, want.certificates, platform)
-			require.Equal(t, "held", info.KeyName)
+			require.Equal(t, "held", info.Chain[0].FriendlyName)
 			profile, err := pkcs12.ParseProfile(platform)
 			require.NoError(t, err)
 			made, _ := info.Profile()

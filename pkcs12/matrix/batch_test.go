@@ -20,6 +20,7 @@ var java = batch(tool{
 		}
 		return strings.ToLower(name)
 	},
+	ofKey: true,
 	named: "in lower case", unnamed: "1",
 	wrong:  "java.io.IOException: keystore password was incorrect",
 	pbmac1: [2]string{"25", "26"}, // JDK-8343232

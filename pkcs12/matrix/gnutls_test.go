@@ -72,7 +72,7 @@ func openWithGnuTLS(t *testing.T, s *set, f *file, d folder) (o outcome) {
 		}
 	}
 	var ok bool
-	if o.Name, ok = sameName(`(?m)^\tFriendly name: (.*)$`, key.text, leaf.text); !ok {
+	if o.Name, ok = f.nameIn(`(?m)^\tFriendly name: (.*)$`, key.text, leaf.text); !ok {
 		return problem("the key has another name than its certificate")
 	}
 	return signWithGnuTLS(t, s, f, d, o, key, leaf)

@@ -24,6 +24,7 @@ type tool struct {
 	open func(t *testing.T, s *set) map[string]outcome
 	// shown is what the program makes of a friendlyName, and of none. In README.md these are named and unnamed.
 	shown          func(name string) string
+	ofKey          bool // it is that of the key, and not of the certificate
 	named, unnamed string
 	wrong          string // what it says to a wrong password
 	// pbmac1: it is known not to read PBMAC1 up to the first version, and to read it from the second, if that is known.
@@ -36,20 +37,23 @@ func tools() []tool { return []tool{openSSL, gnuTLS, nss, java, python} }
 // with the first of them.
 type row struct {
 	profiles []string
-	cas      int // of leaf, issuing CA and root, how many CAs are in the file
+	cas      int  // of leaf, issuing CA and root, how many CAs are in the file
+	windows  bool // the certificate has a friendlyName, the key has none
 }
 
 // rows has every platform on either side of the version from which on it reads the modern algorithms.
 var rows = []row{
-	{[]string{"compat"}, 2},
-	{[]string{"modern"}, 2},
-	{[]string{"pbmac1"}, 2},
-	{[]string{"macos", "ios-17", "ipados-17", "tvos-17", "watchos-10", "visionos-1"}, 0},
-	{[]string{"ios-18", "ipados-18", "tvos-18", "watchos-11", "visionos-2"}, 0},
-	{[]string{"windows", "windows-server-2016", "chromeos", "java-8", "linux-openssl-1.0.2", "linux-nss-3.68"}, 1},
-	{[]string{"windows-11", "windows-server-2019", "java-17", "linux-openssl-3.0", "linux-nss-3.87"}, 1},
-	{[]string{"android"}, 2},
-	{[]string{"android-16"}, 2},
+	{[]string{"compat"}, 2, false},
+	{[]string{"modern"}, 2, false},
+	{[]string{"pbmac1"}, 2, false},
+	{[]string{"macos", "ios-17", "ipados-17", "tvos-17", "watchos-10", "visionos-1"}, 0, false},
+	{[]string{"ios-18", "ipados-18", "tvos-18", "watchos-11", "visionos-2"}, 0, false},
+	{[]string{"windows", "windows-server-2016"}, 1, true},
+	{[]string{"windows-11", "windows-server-2019"}, 1, true},
+	{[]string{"chromeos", "java-8", "linux-openssl-1.0.2", "linux-nss-3.68"}, 1, false},
+	{[]string{"java-17", "linux-openssl-3.0", "linux-nss-3.87"}, 1, false},
+	{[]string{"android"}, 2, false},
+	{[]string{"android-16"}, 2, false},
 }
 
 // TestRows: the profiles of a row are alike, no two rows are, and no platform is missing.
@@ -57,14 +61,18 @@ func TestRows(t *testing.T) {
 	type kind struct {
 		algorithms pkcs12.Profile
 		shape      pkcs12.Shape
+		windows    bool
 	}
 	seen := map[kind]string{}
-	kindOf := func(p pkcs12.Profile) kind { return kind{p.Algorithms(), p.Shape()} }
+	kindOf := func(p pkcs12.Profile) kind {
+		return kind{p.Algorithms(), p.Shape(), strings.HasPrefix(p.String(), "windows")}
+	}
 	var names []string
 	for _, r := range rows {
 		first := profile(t, r.profiles[0])
 		assert.Empty(t, seen[kindOf(first)], r.profiles[0])
 		seen[kindOf(first)] = r.profiles[0]
+		assert.Equal(t, kindOf(first).windows, r.windows, r.profiles[0])
 		for _, name := range r.profiles {
 			assert.Equal(t, kindOf(first), kindOf(profile(t, name)), "%s is in the row of %s", name, first)
 			names = append(names, name)

@@ -44,7 +44,11 @@ var errRefused = errors.New("refused")
 // check returns an error that says what is wrong with an outcome, if anything is.
 func (f *file) check(t *testing.T, tool tool, o outcome) error {
 	t.Helper()
-	switch want := tool.shown(f.friendlyName); {
+	name := f.friendlyName
+	if f.row.windows && tool.ofKey {
+		name = ""
+	}
+	switch want := tool.shown(name); {
 	case o.Refused != nil:
 		return fmt.Errorf("%w: %s", errRefused, o.Refused)
 	case o.Problem != nil:

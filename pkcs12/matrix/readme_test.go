@@ -32,6 +32,9 @@ func render(columns []column, s *set) string {
 	certificates := []string{"leaf", "leaf, issuing CA", "leaf, issuing CA, root"}
 	for _, r := range rows {
 		line := []string{"`" + strings.Join(r.profiles, "`, `") + "`", certificates[r.cas]}
+		if r.windows {
+			line[1] += "; the key has no name"
+		}
 		for _, c := range columns {
 			line = append(line, c.cell(r, s))
 		}
