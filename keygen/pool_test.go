@@ -281,25 +281,48 @@ func TestPoolGivesUp(t *testing.T) {
 	})
 }
 
-// TestPoolKeyAtTheDeadline has keys come at the moment in which their callers give up.
-func TestPoolKeyAtTheDeadline(t *testing.T) {
+// TestPoolKeyInTheLastMoment has callers give up in the moment in which their keys come: they have arrived, or become
+// those of others.
+func TestPoolKeyInTheLastMoment(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		pool, _ := newPool(t, keygen.PoolConfig{})
+		pool, f := newPool(t, keygen.PoolConfig{Ready: map[keygen.Algorithm]int{keygen.RSA2048: 400}})
+		var giveUp context.CancelFunc
+		pool.SetGenerator(func(alg keygen.Algorithm) (crypto.Signer, error) {
+			key, err := f.generate(alg)
+			giveUp()
+			return key, err
+		})
 		got := uint64(0)
-		for range 300 {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		for range 400 {
+			var ctx context.Context
+			ctx, giveUp = context.WithCancel(t.Context())
 			if key, err := pool.Get(ctx, keygen.RSA2048); err == nil {
 				assert.NotZero(t, secret(key).Sign())
 				got++
 			} else {
-				assert.ErrorIs(t, err, context.DeadlineExceeded)
+				assert.ErrorIs(t, err, context.Canceled)
 			}
-			cancel()
 			synctest.Wait()
 		}
 		stats := pool.Stats()[keygen.RSA2048]
 		assert.Equal(t, got, stats.Taken, "what was handed out has arrived")
+		assert.Equal(t, stats.Made, stats.Taken+uint64(stats.Ready))
 		assert.Zero(t, stats.Waiting)
+	})
+}
+
+// TestPoolCloseWaits for a key that is being made ahead, which is then wiped.
+func TestPoolCloseWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pool, f := newPool(t, keygen.PoolConfig{Ready: map[keygen.Algorithm]int{keygen.RSA2048: 1}})
+		stop := runPool(t, pool)
+		time.Sleep(time.Second / 4)
+		start := time.Now()
+		require.NoError(t, pool.Close())
+		assert.Equal(t, 3*time.Second/4, time.Since(start))
+		require.Len(t, f.keys, 1)
+		assert.Zero(t, secret(f.keys[0]).Sign())
+		assert.ErrorIs(t, stop(), net.ErrClosed)
 	})
 }
 
