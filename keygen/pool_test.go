@@ -294,14 +294,15 @@ func TestPoolKeyInTheLastMoment(t *testing.T) {
 		})
 		got := uint64(0)
 		for range 400 {
-			var ctx context.Context
-			ctx, giveUp = context.WithCancel(t.Context())
+			ctx, cancel := context.WithCancel(t.Context())
+			giveUp = cancel
 			if key, err := pool.Get(ctx, keygen.RSA2048); err == nil {
 				assert.NotZero(t, secret(key).Sign())
 				got++
 			} else {
 				assert.ErrorIs(t, err, context.Canceled)
 			}
+			cancel()
 			synctest.Wait()
 		}
 		stats := pool.Stats()[keygen.RSA2048]
