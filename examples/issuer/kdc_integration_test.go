@@ -32,63 +32,49 @@ type kdc struct {
 	clock  []string // environment of a clock that is wrong
 }
 
-// kdcConf and krb5Conf are what a KDC reads. Of the settings that a realm has twice, MIT uses the first.
+// kdcConf and krb5Conf are what a KDC needs besides the kdc.conf of the documents, and clients besides its krb5.conf.
 const (
 	kdcConf = `[kdcdefaults]
 	kdc_listen = ""
 	kdc_tcp_listen = <address>
 [realms]
-	<realm> = {
+	EXAMPLE.COM = {
 		database_name = <folder>/principal
 		key_stash_file = <folder>/stash
 		<lines>
-		pkinit_identity = FILE:<folder>/kdc.pem,<folder>/kdc.key
-		pkinit_anchors = FILE:<folder>/root.pem
-		pkinit_pool = FILE:<folder>/issuing.pem
-		pkinit_revoke = FILE:<folder>/crl.pem
-		pkinit_require_crl_checking = true
-		pkinit_eku_checking = scLogin
-		pkinit_allow_upn = true
 	}
 [logging]
 	kdc = STDERR
 	admin_server = STDERR
 `
 	krb5Conf = `[libdefaults]
-	default_realm = <realm>
+	default_realm = EXAMPLE.COM
 	dns_lookup_realm = false
 	dns_lookup_kdc = false
 	rdns = false
 	udp_preference_limit = 1
-	clockskew = <skew>
-`
-	// clientConf is what clients have besides. Kinit takes key and leaf from a .p12 and leaves the other certificates in
-	// it alone, so that it needs that of the issuing CA in pkinit_pool. In the krb5.conf of a KDC these anchors would be
-	// trusted for clients, too.
-	clientConf = `[realms]
-	<realm> = {
-		kdc = <address>
-		pkinit_anchors = FILE:<folder>/client-anchors.pem
-		pkinit_pool = FILE:<folder>/client-pool.pem
-	}
+	clockskew = 300
 `
 )
 
-// newKDC prepares a KDC, to be started. Lines are settings of its realm that go before the usual ones. Its clients
-// trust the CAs of other companies too: they verify their own certificates before they show them.
+// newKDC prepares a KDC, to be started. Lines are settings of its realm, which go before those of the documents: MIT
+// uses the first. Its clients trust the CAs of other companies too: they verify their own certificates before they show
+// them.
 func (c *company) newKDC(t *testing.T, key crypto.Signer, others []*company, lines ...string) *kdc {
 	t.Helper()
 	for _, name := range []string{"krb5kdc", "kdb5_util", "kadmin.local", "kinit", "klist", "kvno"} {
 		needForeign(t, "krb5-kdc, krb5-admin-server or krb5-user", mitProgram(name))
 	}
 	k := &kdc{t: t, folder: t.TempDir()}
-	replace := strings.NewReplacer("<address>", freeLoopback(t), "<realm>", kdcRealm, "<folder>", k.folder,
-		"<lines>", strings.Join(lines, "\n\t\t"), "<skew>", "300")
-	for name, text := range map[string]string{
-		"kdc.conf": kdcConf, "krb5.conf": krb5Conf, "client.conf": krb5Conf + clientConf,
-	} {
-		writeSecret(t, k.path(name), []byte(replace.Replace(text)))
-	}
+	address := freeLoopback(t)
+	ours := strings.NewReplacer("<address>", address, "<folder>", k.folder, "<lines>", strings.Join(lines, "\n\t\t"))
+	writeSecret(t, k.path("kdc.conf"), []byte(ours.Replace(kdcConf)+k.document("kdc.conf", map[string]string{
+		"/etc/krb5kdc/": k.folder + "/",
+	})))
+	writeSecret(t, k.path("krb5.conf"), []byte(krb5Conf))
+	writeSecret(t, k.path("client.conf"), []byte(krb5Conf+k.document("krb5.conf", map[string]string{
+		"kdc.example.com": address, "/etc/ssl/example/": k.folder + "/client-",
+	})))
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	require.NoError(t, err)
 	roots, pool := c.root(), c.issuing()
@@ -101,11 +87,24 @@ func (c *company) newKDC(t *testing.T, key crypto.Signer, others []*company, lin
 	for _, other := range others {
 		roots, pool = slices.Concat(roots, other.root()), slices.Concat(pool, other.issuing())
 	}
-	writeSecret(t, k.path("client-anchors.pem"), roots)
-	writeSecret(t, k.path("client-pool.pem"), pool)
+	writeSecret(t, k.path("client-root.pem"), roots)
+	writeSecret(t, k.path("client-issuing.pem"), pool)
 	k.must("", "kdb5_util", "create", "-s", "-r", kdcRealm, "-P", "of the database")
 	k.admin("addprinc", "-nokey", "+requires_preauth", "alice")
 	return k
+}
+
+// document is a file of the documents with what differs here.
+func (k *kdc) document(name string, changes map[string]string) string {
+	k.t.Helper()
+	text, err := os.ReadFile(filepath.Join("../logon", name))
+	require.NoError(k.t, err)
+	conf := string(text)
+	for from, to := range changes {
+		require.Contains(k.t, conf, from)
+		conf = strings.ReplaceAll(conf, from, to)
+	}
+	return conf
 }
 
 // freeLoopback is an address and port of the loopback network that nobody uses, nor will before the KDC does: all
@@ -199,10 +198,9 @@ type ticket struct {
 // kinit has alice log on with a .p12, whose password is typed. Her tickets are in the cache.
 func (k *kdc) kinit(cache string, p12 []byte, password string) ticket {
 	k.t.Helper()
-	file := k.path(cache + ".p12")
-	writeSecret(k.t, file, p12)
+	writeSecret(k.t, k.path("client-alice.p12"), p12)
 	got := ticket{kdc: k, begin: k.now()}
-	got.client, got.err = k.run(cache, password+"\n", "kinit", "-X", "X509_user_identity=PKCS12:"+file, "alice")
+	got.client, got.err = k.run(cache, password+"\n", "kinit", "alice")
 	return got
 }
 
