@@ -82,6 +82,22 @@ func TestEAPTLSSealed(t *testing.T) {
 	r.connect(t, l.conf(t)).isAccepted(t, o, "1.2")
 }
 
+// TestEAPTLSPasswords has a laptop open files whose passwords are more than letters and digits, written into the
+// configuration as they are.
+func TestEAPTLSPasswords(t *testing.T) {
+	t.Parallel()
+	c := startCompany(t, "Test CA", nil)
+	r := c.startRADIUS(t, radiusConfig{tls: "1.2", trust: slices.Concat(c.root(), c.crls(t))})
+	for _, password := range []string{`"in" quotes"`, `C:\new # not a comment`, "it's $HOME {}"} {
+		o := c.alice(t, func(o *wsproto.Order) { o.Password = password })
+		l := c.laptopOf(o)
+		l.password = password
+		r.connect(t, l.conf(t)).isAccepted(t, o, "1.2")
+		l.password = password + "!"
+		r.connect(t, l.conf(t)).refuses(t, "PKCS12 routines::mac verify failure")
+	}
+}
+
 // TestEAPTLSRefusals has FreeRADIUS refuse certificates, each for a reason of its own. All of them were delivered over
 // the whole path, and but for that reason they are as the one that is accepted.
 func TestEAPTLSRefusals(t *testing.T) {
