@@ -54,6 +54,13 @@ func extension(t testing.TB, csr *x509.CertificateRequest, oid string) []byte {
 	return nil
 }
 
+// TestEmptyRequest has every byte of what is asked for by a request for nothing: version 0, no name, no attribute.
+func TestEmptyRequest(t *testing.T) {
+	csr := parseRequest(t, testKey(t, keygen.ECDSAP256), &keygen.Request{})
+	info := csr.RawTBSCertificateRequest
+	assert.Equal(t, append([]byte{0x02, 1, 0, 0x30, 0}, append(csr.RawSubjectPublicKeyInfo, 0xa0, 0)...), info[2:])
+}
+
 func TestRequestVectors(t *testing.T) {
 	csr := parseRequest(t, testKey(t, keygen.ECDSAP256), &keygen.Request{
 		DNSNames: []string{"www.corp.test"}, UPNs: []string{"alice@corp.test"},
