@@ -136,7 +136,7 @@ func run(t *testing.T, tool tool, s *set) column {
 		err := f.check(t, tool, outcomes[f.name])
 		c.results[f.name] = err
 		if f.row.profiles[0] == "pbmac1" && !c.mustReadPBMAC1() {
-			c.checkPBMAC1(t, err)
+			c.checkPBMAC1(t, f, err)
 			continue
 		}
 		assert.NoError(t, err, "%s %s: %s", tool.name, c.version, f.name)
@@ -149,10 +149,11 @@ func (c column) mustReadPBMAC1() bool {
 }
 
 // checkPBMAC1 is for versions that are known not to read it, or of which nothing is known.
-func (c column) checkPBMAC1(t *testing.T, err error) {
+func (c column) checkPBMAC1(t *testing.T, f *file, err error) {
 	t.Helper()
 	if err != nil {
 		assert.ErrorIs(t, err, errRefused, "%s %s reads PBMAC1, and then something is wrong", c.tool.name, c.version)
+		t.Logf("%s %s: %s: %.160s", c.tool.name, c.version, f.name, strings.Join(strings.Fields(err.Error()), " "))
 		return
 	}
 	assert.Positive(t, compare(c.version, c.tool.pbmac1[0]), "%s %s reads PBMAC1; since when?", c.tool.name, c.version)
