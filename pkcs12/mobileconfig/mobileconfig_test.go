@@ -177,15 +177,17 @@ func TestMinimal(t *testing.T) {
 	assert.Equal(t, false, payloads["com.example.id.alice.identity"]["KeyIsExtractable"])
 }
 
-// An anchor becomes a payload, once, wherever it is named.
+// An anchor becomes a payload, once, wherever and however often it is named.
 func TestAnchorsAreThere(t *testing.T) {
 	p := minimal(t)
 	p.WiFi = []mobileconfig.WiFi{{SSID: "a", EAP: eap(t)}, {SSID: "b", EAP: eap(t)}}
+	p.WiFi[1].EAP.Anchors = append(p.WiFi[1].EAP.Anchors, readCert(t, "root.cer"))
 	_, payloads := decode(t, encode(t, p))
 	require.Len(t, payloads, 4)
 	require.Len(t, ofType(payloads, "com.apple.security.root"), 1)
 	for _, network := range ofType(payloads, "com.apple.wifi.managed") {
 		assert.NotContains(t, network, "SetupModes")
+		assert.Len(t, network["EAPClientConfiguration"].(map[string]any)["PayloadCertificateAnchorUUID"], 1)
 	}
 }
 

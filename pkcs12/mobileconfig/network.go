@@ -43,7 +43,8 @@ type Ethernet struct {
 // Interface says which wired interface is meant.
 type Interface string
 
-// The interfaces. "Active" is one that works when the profile is installed; the others count in service order.
+// The interfaces. "Active" is one that works when the profile is installed; the others count in service order. The
+// names are those of Apple's schema and its example; its reference of 2019 said AnyEthernet for GlobalEthernet.
 const (
 	InterfaceAny          Interface = "GlobalEthernet" // any: iOS 17, tvOS 17, macOS 10.13. The empty text is the same.
 	InterfaceFirst        Interface = "FirstEthernet"  // this and the following ones: macOS only
@@ -115,8 +116,12 @@ func (e *encoder) ethernet(field string, w Ethernet) error {
 	default:
 		return refuse(field+": Interface", "it is none of the constants")
 	}
+	name := "Ethernet"
+	if which != InterfaceAny {
+		name = string(which)
+	}
 	lower := strings.ToLower(string(which))
-	return e.network(field, w.EAP, "ethernet."+lower, "com.apple."+lower+".managed", "Ethernet", dict{
+	return e.network(field, w.EAP, "ethernet."+lower, "com.apple."+lower+".managed", name, dict{
 		"Interface": string(which),
 	})
 }
@@ -156,7 +161,9 @@ func (e *encoder) eap(field string, eap EAPTLS) (dict, error) {
 		if err != nil {
 			return nil, err
 		}
-		anchors = append(anchors, uuid)
+		if !slices.Contains(anchors, uuid) {
+			anchors = append(anchors, uuid)
+		}
 	}
 	client["PayloadCertificateAnchorUUID"] = anchors
 	for _, name := range []struct{ key, text string }{{"UserName", eap.UserName}, {"OuterIdentity", eap.OuterIdentity}} {

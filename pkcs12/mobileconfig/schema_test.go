@@ -167,9 +167,12 @@ func TestSchema(t *testing.T) {
 		}
 	}
 	note("Configuration", top)
+	var shown []any
 	for id, payload := range payloads {
 		kind := payload["PayloadType"].(string)
 		note(kind, payload)
+		assert.NotContains(t, shown, payload["PayloadDisplayName"], "a person can tell the payloads apart")
+		shown = append(shown, payload["PayloadDisplayName"])
 		require.Contains(t, schema(), kind)
 		assert.Empty(t, schema()[kind].problems(id, payload))
 		assert.Regexp(t, "^[0-9A-F]{8}-[0-9A-F]{4}-8[0-9A-F]{3}-[89AB][0-9A-F]{3}-[0-9A-F]{12}$", payload["PayloadUUID"])
