@@ -124,26 +124,30 @@ func rawText(v asn1.RawValue) (string, error) {
 }
 
 func checkText(id asn1.ObjectIdentifier, text string, tag int, rule valueRule) error {
-	n, name := utf8.RuneCountInString(text), x500.TypeName(id)
+	refuse := func(format string, args ...any) error {
+		what := fmt.Sprintf(format, args...)
+		return refuseSubject("the value %s of the type %s%s", x500.Shown(text), x500.TypeName(id), what)
+	}
+	n := utf8.RuneCountInString(text)
 	switch {
 	case !utf8.ValidString(text):
-		return refuseSubject("a value of the type %s is not UTF-8", name)
+		return refuse(" is not UTF-8")
 	case n == 0 || n > rule.max:
-		return refuseSubject("a value of the type %s has 1 to %d characters, not %d", name, rule.max, n)
+		return refuse(" has 1 to %d characters, not %d", rule.max, n)
 	case tag == asn1.TagPrintableString && !isPrintable(text):
-		return refuseSubject("the value %s of the type %s is not a PrintableString", x500.Shown(text), name)
+		return refuse(" is not a PrintableString")
 	}
 	for _, r := range text {
 		if r == utf8.RuneError || !unicode.IsGraphic(r) {
-			return refuseSubject("the value %s of the type %s holds the character %U", x500.Shown(text), name, r)
+			return refuse(" holds the character %U", r)
 		}
 		if tag == asn1.TagIA5String && r > '~' {
-			return refuseSubject("the value %s of the type %s is not ASCII", x500.Shown(text), name)
+			return refuse(" is not ASCII")
 		}
 	}
 	if rule.check != nil {
 		if err := rule.check(text); err != nil {
-			return refuseSubject("the value %s of the type %s: %v", x500.Shown(text), name, err)
+			return refuse(": %v", err)
 		}
 	}
 	return nil

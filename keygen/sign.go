@@ -11,22 +11,19 @@ import (
 	"encoding/asn1"
 	"fmt"
 	"slices"
+
+	"golang.org/x/crypto/cryptobyte"
+	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// attribute is one of the attributes of a certification request (RFC 2986, section 4.1).
-type attribute struct {
-	Type   asn1.ObjectIdentifier
-	Values []asn1.RawValue `asn1:"set"`
-}
-
-// attributes returns the attributes of the request, each in DER, in the order of a SET OF in DER.
+// attributes returns the attributes of the request (RFC 2986, section 4.1), each in DER, in the order of a SET OF in DER.
 func (r *Request) attributes() ([]asn1.RawValue, error) {
 	var list []asn1.RawValue
 	add := func(id asn1.ObjectIdentifier, value []byte, err error) error {
 		if err != nil {
 			return err
 		}
-		der, err := asn1.Marshal(attribute{Type: id, Values: []asn1.RawValue{{FullBytes: value}}})
+		der, err := encodeAttribute(id, value)
 		list = append(list, asn1.RawValue{FullBytes: der})
 		return err
 	}
@@ -47,7 +44,7 @@ func (r *Request) attributes() ([]asn1.RawValue, error) {
 		return nil, err
 	}
 	if len(extensions) > 0 {
-		value, err := asn1.Marshal(extensions)
+		value, err := encodeExtensions(extensions)
 		// The form of PKCS #9, which Windows uses too, and not Microsoft's own.
 		if err := add(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 14}, value, err); err != nil {
 			return nil, err
@@ -55,6 +52,34 @@ func (r *Request) attributes() ([]asn1.RawValue, error) {
 	}
 	slices.SortFunc(list, func(a, b asn1.RawValue) int { return bytes.Compare(a.FullBytes, b.FullBytes) })
 	return list, nil
+}
+
+// encodeAttribute writes an attribute with one value, which is DER. Here and for the extensions encoding/asn1 would take a
+// tenth of the time that a P-256 signature takes.
+func encodeAttribute(id asn1.ObjectIdentifier, value []byte) ([]byte, error) {
+	var b cryptobyte.Builder
+	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		b.AddASN1ObjectIdentifier(id)
+		b.AddASN1(cbasn1.SET, func(b *cryptobyte.Builder) { b.AddBytes(value) })
+	})
+	return b.Bytes()
+}
+
+// encodeExtensions writes a list of extensions (RFC 5280, section 4.1).
+func encodeExtensions(list []pkix.Extension) ([]byte, error) {
+	var b cryptobyte.Builder
+	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		for _, ext := range list {
+			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+				b.AddASN1ObjectIdentifier(ext.Id)
+				if ext.Critical {
+					b.AddASN1Boolean(true)
+				}
+				b.AddASN1OctetString(ext.Value)
+			})
+		}
+	})
+	return b.Bytes()
 }
 
 // signRequest signs a certification request. The standard library's function for it writes no attributes but the
