@@ -203,7 +203,7 @@ func TestManyParts(t *testing.T) {
 	m := newMaker(t, compat)
 	key, cert := m.keyBag(1), m.certBag(m.c.chain[0].Raw)
 	fill := func(part []byte, n int) []byte { return bytes.Repeat(part, n/len(part)) }
-	const room = MaxFile / 2 // with -race they take long
+	const room = MaxFile / 4 // with -race they take long
 	tiny := m.bag("1.2.3", []byte{5, 0})
 	for name, tc := range map[string]struct {
 		safes [][]byte

@@ -102,13 +102,16 @@ func TestEveryCharacter(t *testing.T) {
 	}
 	names = append(names, string(append(runes, 'x')))
 	require.Greater(t, len(names), 300, "most of the 65,536")
-	key := ecKey(t, elliptic.P384())
+	key := ecKey(t, elliptic.P256())
 	chain, dir := newChain(t, key), t.TempDir()
 	for i, name := range names {
-		profile := profiles()[i%2]
-		file, err := pkcs12.Options{Profile: profile, FriendlyName: name, MACIterations: 1}.Encode(key, chain, password)
+		o := pkcs12.Options{Profile: pkcs12.Modern(), FriendlyName: name, Iterations: 1024}
+		file, err := o.Encode(key, chain, password)
 		require.NoError(t, err, "%q", name)
 		write(t, dir, fmt.Sprintf("%d.p12", i), file)
+		if i%8 > 0 {
+			continue
+		}
 		info, err := pkcs12.Inspect(file, password)
 		require.NoError(t, err)
 		require.Equal(t, []string{name, name, ""}, []string{info.KeyName, info.Chain[0].FriendlyName, info.Chain[1].FriendlyName})
