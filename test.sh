@@ -62,8 +62,8 @@ missing_peers() {
 	done
 }
 
-# install_peers installs what is missing and keeps the packages from starting daemons: policy-rc.d is Debian's way to
-# say so, and one that was there before stays as it was.
+# install_peers installs what is missing and keeps the packages from starting daemons, now and with the machine:
+# policy-rc.d is Debian's way to say so, and one that was there before stays as it was.
 install_peers() {
 	local policy=/usr/sbin/policy-rc.d made=false status=0
 	if [ ! -e $policy ]; then
@@ -74,7 +74,15 @@ install_peers() {
 	as_root apt-get update -q >/dev/null &&
 		as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@" >/dev/null || status=1
 	if $made; then as_root rm -f $policy; fi
+	disable_services "$@"
 	return $status
+}
+
+disable_services() { # disable_services PACKAGE...
+	local services
+	command -v systemctl >/dev/null || return 0
+	mapfile -t services < <(dpkg-query -L "$@" 2>/dev/null | sed -n 's#.*/systemd/system/\([^/]*\.service\)$#\1#p')
+	[ ${#services[@]} -eq 0 ] || as_root systemctl --quiet disable "${services[@]}" 2>/dev/null || true
 }
 
 tags=integration
