@@ -41,8 +41,8 @@ type Profile struct {
 	// Scope says for whom macOS installs the profile. Other systems have no users.
 	Scope Scope
 
-	// RemovalDisallowed keeps a person from removing the profile from a supervised device, and lets only an administrator
-	// remove it from a Mac (macOS 10.15). What MDM installed nobody removes by hand anyway.
+	// RemovalDisallowed keeps a person from removing the profile from a supervised iPhone, iPad or Apple TV, and lets
+	// only an administrator remove it from a Mac (macOS 10.15). What MDM installed nobody removes by hand anyway.
 	RemovalDisallowed bool
 
 	// RemovalDate is when the device removes the profile by itself, with its identity, CAs and networks: for guests, or
