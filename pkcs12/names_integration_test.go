@@ -6,7 +6,9 @@ import (
 	"crypto/elliptic"
 	"encoding/json"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -64,6 +66,34 @@ func TestNames(t *testing.T) {
 		assert.Contains(t, out, "Your keystore contains 1 entry", out)
 		assert.Contains(t, out, strings.ToLower(name)+", ", out)
 	}
+}
+
+// TestNSSExport has a file that NSS writes, as Firefox does: it is in BER, which Decode does not read. What the error
+// advises makes one of it that Decode reads.
+func TestNSSExport(t *testing.T) {
+	key := ecKey(t, elliptic.P256())
+	chain, dir := newChain(t, key), t.TempDir()
+	file, err := pkcs12.Options{FriendlyName: "a name"}.Encode(key, chain, password)
+	require.NoError(t, err)
+	write(t, dir, "f.p12", file)
+	write(t, dir, "password", []byte(password))
+	tool(t, dir, "certutil", "-N", "-d", "sql:.", "--empty-password")
+	tool(t, dir, "pk12util", "-i", "f.p12", "-d", "sql:.", "-w", "password", "-K", "")
+	tool(t, dir, "pk12util", "-o", "nss.p12", "-n", "a name", "-d", "sql:.", "-w", "password", "-K", "")
+	file, err = os.ReadFile(filepath.Join(dir, "nss.p12"))
+	require.NoError(t, err)
+	_, err = pkcs12.Inspect(file, "")
+	require.ErrorIs(t, err, pkcs12.ErrMalformed)
+	require.ErrorContains(t, err, "openssl pkcs12")
+
+	openssl(t, dir, "pkcs12", "-in", "nss.p12", "-passin", "file:password", "-nodes", "-out", "all.pem")
+	openssl(t, dir, "pkcs12", "-export", "-in", "all.pem", "-name", "a name", "-passout", "file:password", "-out", "new.p12")
+	file, err = os.ReadFile(filepath.Join(dir, "new.p12"))
+	require.NoError(t, err)
+	info, err := pkcs12.Inspect(file, password)
+	require.NoError(t, err)
+	assert.Equal(t, "a name", info.Chain[0].FriendlyName)
+	assert.True(t, info.Chain[0].Equal(chain[0]))
 }
 
 // tool runs a program of somebody else in dir, with English messages, and returns what it says.
