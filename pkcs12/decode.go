@@ -16,8 +16,8 @@ const MaxFile = 1 << 20
 
 // Decode opens a PKCS#12 file in DER with one private key, and returns the key and the certificates: first the one for
 // the key, then the others in the order of the file. It reads what [Encode] writes, and what go-pkcs12 reads of other
-// programs' files: OpenSSL's, Java's, those of Windows; not the BER of NSS and Firefox, for which the error says what to
-// do. A file that no password protects is refused.
+// programs' files: those of OpenSSL, GnuTLS, Java and Windows; not the BER of NSS and Firefox, for which the error says
+// what to do. A file that no password protects is refused.
 //
 // Before anything is computed the size is checked, and the work that the file asks for in the open; before the key is
 // decrypted, what it asks for inside an encrypted safe: at most [MaxIterations] in all. Only the MAC, not the signature

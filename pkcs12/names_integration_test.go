@@ -4,7 +4,9 @@ package pkcs12_test
 
 import (
 	"crypto/elliptic"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"os"
 	"os/exec"
@@ -94,6 +96,30 @@ func TestNSSExport(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "a name", info.Chain[0].FriendlyName)
 	assert.True(t, info.Chain[0].Equal(chain[0]))
+}
+
+// TestOtherWriters reads what Java's keytool and GnuTLS's certtool write.
+func TestOtherWriters(t *testing.T) {
+	key := ecKey(t, elliptic.P256())
+	chain, dir := newChain(t, key), t.TempDir()
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	require.NoError(t, err)
+	write(t, dir, "key.pem", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	write(t, dir, "leaf.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: chain[0].Raw}))
+	write(t, dir, "password", []byte(password))
+	tool(t, dir, "keytool", "-genkeypair", "-alias", "a name", "-keyalg", "EC", "-groupname", "secp256r1", "-dname", "CN=x",
+		"-storetype", "PKCS12", "-keystore", "keytool.p12", "-storepass:file", "password")
+	tool(t, dir, "certtool", "--to-p12", "--load-privkey", "key.pem", "--load-certificate", "leaf.pem", "--outder",
+		"--p12-name", "a name", "--password", password, "--outfile", "certtool.p12")
+	for _, program := range []string{"keytool", "certtool"} {
+		file, err := os.ReadFile(filepath.Join(dir, program+".p12"))
+		require.NoError(t, err)
+		info, err := pkcs12.Inspect(file, password)
+		require.NoError(t, err, program)
+		t.Logf("%s: MAC %v, certificates %v, key %v", program, info.MAC, info.Certificates, info.Key)
+		assert.Equal(t, "a name", info.KeyName, program)
+		assert.Equal(t, "ECDSA P-256", info.KeyType, program)
+	}
 }
 
 // tool runs a program of somebody else in dir, with English messages, and returns what it says.

@@ -7,8 +7,8 @@ import (
 
 // Limits of what a file can ask for.
 const (
-	// MaxIterations is the number of iterations of all derivations of a file together: some seconds at most. Firefox,
-	// which asks for the most, needs 600,000 for each of three.
+	// MaxIterations is the number of iterations of all derivations of a file together: some seconds at most. Firefox
+	// and GnuTLS, which ask for the most, need 600,000 for each of three.
 	MaxIterations = 2_000_000
 	// maxKey bounds a private key in bytes, since checking an RSA key takes longer the longer it is. That of a 4096-bit
 	// key has about 2500, encrypted.
