@@ -6,6 +6,8 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/hex"
+	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -67,7 +69,26 @@ func hostileFields() map[string]field {
 			return &keygen.Request{ClientInfo: &info}
 		}, clientTexts, same}
 	}
+	raw := func(tag int, encode func(string) []byte) field {
+		return field{func(text string) *keygen.Request {
+			value := asn1.RawValue{Tag: tag, Bytes: encode(text)}
+			return &keygen.Request{RDNs: pkix.RDNSequence{{{Type: asn1.ObjectIdentifier{2, 5, 4, 3}, Value: value}}}}
+		}, subjectText, same}
+	}
+	plain := func(text string) []byte { return []byte(text) }
 	return map[string]field{
+		"text": {func(text string) *keygen.Request {
+			return &keygen.Request{Subject: "CN=" + escaped(text)}
+		}, subjectText, same},
+		"UTF8String": raw(asn1.TagUTF8String, plain), "PrintableString": raw(asn1.TagPrintableString, plain),
+		"IA5String": raw(asn1.TagIA5String, plain), "BMPString": raw(asn1.TagBMPString, utf16Bytes),
+		"OU": subject(2, 5, 4, 11), "L": subject(2, 5, 4, 7), "UID": subject(0, 9, 2342, 19200300, 100, 1, 1),
+		"DNS of three": {func(text string) *keygen.Request {
+			return &keygen.Request{DNSNames: []string{"a.test", text, "b.test"}}
+		}, alternativeNames, func(text string) string { return "DNS:a.test, DNS:" + text + ", DNS:b.test" }},
+		"SID extension": {func(text string) *keygen.Request {
+			return &keygen.Request{SID: text, SIDForm: keygen.SIDExtension}
+		}, sidExtensionText, same},
 		"CN": subject(2, 5, 4, 3), "O": subject(2, 5, 4, 10), "DC": subject(0, 9, 2342, 19200300, 100, 1, 25),
 		"C": subject(2, 5, 4, 6), "serialNumber": subject(2, 5, 4, 5), "E": subject(1, 2, 840, 113549, 1, 9, 1),
 		"description": subject(2, 5, 4, 13), "unknown type": subject(1, 2, 3, 4),
@@ -177,6 +198,62 @@ func templateText(t *testing.T, der []byte) string {
 		units = append(units, uint16(bmp.Bytes[i])<<8|uint16(bmp.Bytes[i+1]))
 	}
 	return string(utf16.Decode(units))
+}
+
+// sidExtensionText returns the text in the octets that OpenSSL found in the SID security extension.
+func sidExtensionText(t *testing.T, der []byte) string {
+	t.Helper()
+	_, after, ok := strings.Cut(run(t, der, "asn1parse"), "1.3.6.1.4.1.311.25.2\n")
+	require.True(t, ok)
+	_, after, ok = strings.Cut(after, "[HEX DUMP]:")
+	require.True(t, ok)
+	dump, _, _ := strings.Cut(after, "\n")
+	value, err := hex.DecodeString(dump)
+	require.NoError(t, err)
+	_, text, ok := strings.Cut(string(value), "\x2b\x06\x01\x04\x01\x82\x37\x19\x02\x01\xa0")
+	require.True(t, ok)
+	return text[3:] // behind the lengths of [0] and OCTET STRING, and the tag between them
+}
+
+// escaped writes every byte of a value in hexadecimal (RFC 4514, section 2.4).
+func escaped(text string) string {
+	var b strings.Builder
+	for i := range len(text) {
+		fmt.Fprintf(&b, "\\%02x", text[i])
+	}
+	return b.String()
+}
+
+func utf16Bytes(text string) (b []byte) {
+	for _, unit := range utf16.Encode([]rune(text)) {
+		b = append(b, byte(unit>>8), byte(unit))
+	}
+	return b
+}
+
+// TestHostileNumbers has OpenSSL read the largest numbers and the oddest object identifiers.
+func TestHostileNumbers(t *testing.T) {
+	const most = 1<<32 - 1
+	der, err := keygen.CreateRequest(testKey(t, keygen.ECDSAP256), &keygen.Request{
+		OSVersion:    &keygen.OSVersion{Major: most, Minor: most, Build: most, Platform: most},
+		ClientInfo:   &keygen.ClientInfo{ClientID: most},
+		ExtKeyUsages: oids("0.0", "0.39", "1.39.2147483647", "2.999.3", "2.2147483567.1"),
+		Template:     &keygen.Template{OID: asn1.ObjectIdentifier{2, 999, 0, 1<<31 - 1}, Major: most, Minor: most},
+		IPAddresses: []netip.Addr{
+			netip.MustParseAddr("0.0.0.0"), netip.MustParseAddr("255.255.255.255"), netip.IPv6Unspecified(),
+			netip.MustParseAddr("::ffff:192.0.2.1"), netip.MustParseAddr("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
+		},
+	})
+	require.NoError(t, err)
+	parsed, text := run(t, der, "asn1parse"), run(t, der, "req", "-noout", "-text")
+	assert.Contains(t, parsed, "IA5STRING         :4294967295.4294967295.4294967295.4294967295\n")
+	assert.Contains(t, parsed, "INTEGER           :FFFFFFFF\n")
+	assert.Contains(t, text, "0.0, 0.39, 1.39.2147483647, 2.999.3, 2.2147483567.1\n")
+	assert.Contains(t, text, "IP Address:0.0.0.0, IP Address:255.255.255.255, IP Address:0:0:0:0:0:0:0:0, IP Address:192.0.2.1, "+
+		"IP Address:FFFF:FFFF:FFFF:FFFF:FFFF:FFFF:FFFF:FFFF\n")
+	_, after, ok := strings.Cut(parsed, "1.3.6.1.4.1.311.21.7\n")
+	require.True(t, ok)
+	assert.Contains(t, after, "[HEX DUMP]:30180608883700"+"87FFFFFF7F"+"020500FFFFFFFF020500FFFFFFFF\n")
 }
 
 // TestSubjectThereAndBack gives the subject that OpenSSL prints in the form of RFC 2253 to ParseSubject again.
