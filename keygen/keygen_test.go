@@ -85,10 +85,10 @@ func TestPrivateKeyRefuses(t *testing.T) {
 	require.NoError(t, err)
 	p224, err := ecdsa.GenerateKey(elliptic.P224(), rand.Reader)
 	require.NoError(t, err)
-	odd, err := rsa.GenerateKey(rand.Reader, 1280)
+	odd, err := rsa.GenerateKey(rand.Reader, 2176)
 	require.NoError(t, err)
 	for name, key := range map[string]crypto.Signer{
-		"nil": nil, "nil pointer": (*ecdsa.PrivateKey)(nil), "Ed25519": edKey, "P-224": p224, "RSA 1280": odd,
+		"nil": nil, "nil pointer": (*ecdsa.PrivateKey)(nil), "Ed25519": edKey, "P-224": p224, "RSA 2176": odd,
 		"hardware": opaque{testKey(t, keygen.ECDSAP256)},
 	} {
 		t.Run(name, func(t *testing.T) {

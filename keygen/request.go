@@ -91,7 +91,8 @@ type Request struct {
 // CreateRequest returns a PKCS#10 certification request (RFC 2986), DER, signed by key: with SHA-256 for RSA and P-256,
 // SHA-384 for P-384, SHA-512 for P-521. The key may be any [crypto.Signer], for example in a TPM, with a public key of
 // one of the algorithms of this package; the signature is verified before the request is returned. For [Request.PSS]
-// the signer is given *[rsa.PSSOptions] with the length of the salt.
+// the signer is given *[rsa.PSSOptions] with the length of the salt; there are TPMs that make longer salts only, and with
+// them it fails.
 //
 // Errors match [ErrAlgorithm], [ErrSubject] or [ErrName] where the request cannot be made as asked, or are those of the
 // signer.
