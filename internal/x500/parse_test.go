@@ -59,6 +59,29 @@ func shown(name pkix.RDNSequence) string {
 	return strings.Join(parts, " ")
 }
 
+// TestKeywords has the types of X.520, RFC 4519 and PKCS #9.
+func TestKeywords(t *testing.T) {
+	const pilot = "0.9.2342.19200300.100.1."
+	for keywords, want := range map[string]string{
+		"CN": "2.5.4.3", "SN": "2.5.4.4", "SERIALNUMBER": "2.5.4.5", "C": "2.5.4.6", "L": "2.5.4.7", "ST S": "2.5.4.8",
+		"STREET": "2.5.4.9", "O": "2.5.4.10", "OU": "2.5.4.11", "T TITLE": "2.5.4.12", "DESCRIPTION": "2.5.4.13",
+		"POSTALCODE": "2.5.4.17", "G GN GIVENNAME": "2.5.4.42", "I INITIALS": "2.5.4.43", "DNQUALIFIER": "2.5.4.46",
+		"UID": pilot + "1", "DC": pilot + "25", "E EMAIL EMAILADDRESS": "1.2.840.113549.1.9.1",
+		"0.0": "0.0", "1.39.0": "1.39.0", "2.40": "2.40", // types without a keyword
+	} {
+		for _, keyword := range strings.Fields(keywords) {
+			for _, text := range []string{keyword, strings.ToLower(keyword), want} {
+				name, err := x500.Parse(text + "=a")
+				require.NoError(t, err, text)
+				assert.Equal(t, want, name[0][0].Type.String(), text)
+			}
+		}
+		name, err := x500.Parse(want + "=a")
+		require.NoError(t, err)
+		assert.Equal(t, strings.Fields(keywords)[0], x500.TypeName(name[0][0].Type))
+	}
+}
+
 func TestParseBounds(t *testing.T) {
 	list := func(n int, separator string) string { return strings.Repeat("CN=a"+separator, n-1) + "CN=a" }
 	for _, bound := range []struct {
