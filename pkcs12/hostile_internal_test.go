@@ -2,13 +2,18 @@ package pkcs12
 
 import (
 	"bytes"
+	"crypto/aes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"crypto/pbkdf2"
 	"crypto/rand"
 	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/sha512"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"hash"
 	"math/big"
 	"runtime"
 	"testing"
@@ -196,6 +201,42 @@ func (m *maker) encryptedRC2(plain []byte) []byte {
 	})
 	require.NoError(m.t, err)
 	return m.encrypted(algorithm, encryptCBC(rc2Encrypter{newRC2(key, 40)}, iv, plain))
+}
+
+// TestHiddenPBES2 hides it behind every other encryption that go-pkcs12 reads.
+func TestHiddenPBES2(t *testing.T) {
+	m := newMaker(t, compat)
+	cert := m.certBag(m.c.chain[0].Raw)
+	for cipherOID, length := range map[string]int{oidAES128CBC: 16, oidAES192CBC: 24, oidAES256CBC: 32} {
+		for prfOID, prf := range map[string]func() hash.Hash{
+			"": sha1.New, oidHMACSHA1: sha1.New, oidHMACSHA256: sha256.New, oidHMACSHA512: sha512.New,
+		} {
+			for iterations, want := range map[int]error{1: nil, 1<<31 - 1: ErrLimit} {
+				key, err := pbkdf2.Key(prf, secret, []byte("12345678"), 2, length)
+				require.NoError(t, err)
+				block, err := aes.NewCipher(key)
+				require.NoError(t, err)
+				data := encryptCBC(block, make([]byte, 16), m.sequence(cert, m.keyBag(iterations)))
+				algorithm, err := algorithmIdentifier(oidPBES2, func(b *cryptobyte.Builder) {
+					b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+						addAlgorithm(b, oidPBKDF2, func(b *cryptobyte.Builder) {
+							b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+								b.AddASN1OctetString([]byte("12345678"))
+								b.AddASN1Int64(2)
+								if prfOID != "" {
+									addAlgorithm(b, prfOID, addNull)
+								}
+							})
+						})
+						addAlgorithm(b, cipherOID, func(b *cryptobyte.Builder) { b.AddASN1OctetString(make([]byte, 16)) })
+					})
+				})
+				require.NoError(t, err)
+				_, _, err = Decode(m.file(m.encrypted(algorithm, data)), secret)
+				require.ErrorIs(t, err, want, "%s with %q", cipherOID, prfOID)
+			}
+		}
+	}
 }
 
 // TestManyParts fills a file with as many safes, bags and certificates as its size allows.

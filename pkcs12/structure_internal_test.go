@@ -241,3 +241,35 @@ func TestSetOf(t *testing.T) {
 	addSetOf(&b, value(0, 0), value(9))
 	assert.Equal(t, []byte{4, 1, 9, 4, 2, 0, 0}, b.BytesOrPanic(), "the shorter one is first: its length is compared")
 }
+
+// TestSalts has them as long as OpenSSL and go-pkcs12 write them.
+func TestSalts(t *testing.T) {
+	m := newMaker(t, compat)
+	for set, want := range []int{compat: 8, modern: 16, pbmac1: 16} {
+		file, err := Options{Profile: Profile{set: algorithms(set)}}.Encode(m.c.key, m.c.chain, secret)
+		require.NoError(t, err)
+		o, err := parse(file)
+		require.NoError(t, err)
+		var key shroudedKey
+		require.NoError(t, unmarshal(o.safes[1].bags[0].Value.Bytes, &key))
+		for _, a := range []pkix.AlgorithmIdentifier{o.safes[0].algorithm, key.Algorithm} {
+			var pbe pbeParams
+			if algorithms(set) == compat {
+				require.NoError(t, unmarshal(a.Parameters.FullBytes, &pbe))
+				assert.Len(t, pbe.Salt, want)
+				continue
+			}
+			_, kdf, err := passwordBased(a)
+			require.NoError(t, err)
+			assert.Len(t, kdf.Salt.Bytes, want)
+		}
+		if algorithms(set) != pbmac1 {
+			assert.Len(t, o.mac.MacSalt, want)
+			continue
+		}
+		_, kdf, err := passwordBased(o.mac.Mac.Algorithm)
+		require.NoError(t, err)
+		assert.Len(t, kdf.Salt.Bytes, want)
+		assert.Equal(t, "NOT USED", string(o.mac.MacSalt), "RFC 9579, A")
+	}
+}
