@@ -115,11 +115,19 @@ func (f *foreign) await(point int, texts ...string) (string, error) {
 	}
 }
 
+// foreignProgram is where a program is: Debian has those for servers in a folder that is not in everybody's PATH.
+func foreignProgram(name string) string {
+	if path, err := exec.LookPath("/usr/sbin/" + name); err == nil {
+		return path
+	}
+	return name
+}
+
 // needForeign fails a test that needs a program which is not there.
 func needForeign(t *testing.T, debian string, programs ...string) {
 	t.Helper()
 	for _, program := range programs {
-		_, err := exec.LookPath(program)
+		_, err := exec.LookPath(foreignProgram(program))
 		require.NoError(t, err, "this test needs %s (Debian package %s)", program, debian)
 	}
 }

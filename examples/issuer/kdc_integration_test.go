@@ -63,7 +63,7 @@ const (
 func (c *company) newKDC(t *testing.T, key crypto.Signer, others []*company, lines ...string) *kdc {
 	t.Helper()
 	for _, name := range []string{"krb5kdc", "kdb5_util", "kadmin.local", "kinit", "klist", "kvno"} {
-		needForeign(t, "krb5-kdc, krb5-admin-server or krb5-user", mitProgram(name))
+		needForeign(t, "krb5-kdc, krb5-admin-server or krb5-user", name)
 	}
 	k := &kdc{t: t, folder: t.TempDir()}
 	address := freeLoopback(t)
@@ -118,14 +118,6 @@ func freeLoopback(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// mitProgram is where a program is: Debian has those for servers in a folder that is not in everybody's PATH.
-func mitProgram(name string) string {
-	if path, err := exec.LookPath("/usr/sbin/" + name); err == nil {
-		return path
-	}
-	return name
-}
-
 func (k *kdc) path(name string) string { return filepath.Join(k.folder, name) }
 
 // start starts the KDC, or starts it anew: it reads certificates and CRLs only then. It says why it does what it does.
@@ -134,7 +126,7 @@ func (k *kdc) start() {
 	if k.foreign != nil {
 		k.stop()
 	}
-	args := slices.Concat(k.environ("krb5.conf"), k.clock, []string{mitProgram("krb5kdc"), "-n", "-r", kdcRealm})
+	args := slices.Concat(k.environ("krb5.conf"), k.clock, []string{foreignProgram("krb5kdc"), "-n", "-r", kdcRealm})
 	var err error
 	k.foreign, err = startForeign(k.t, "commencing operation", "env", args...)
 	require.NoError(k.t, err)
@@ -166,7 +158,7 @@ func (k *kdc) setAhead(d time.Duration) {
 func (k *kdc) run(cache, input, name string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(k.t.Context(), patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, mitProgram(name), args...)
+	cmd := exec.CommandContext(ctx, foreignProgram(name), args...)
 	cmd.Env = slices.Concat(os.Environ(), k.environ("client.conf"), []string{"KRB5CCNAME=FILE:" + k.path(cache)})
 	cmd.Stdin = strings.NewReader(input)
 	out, err := cmd.CombinedOutput()

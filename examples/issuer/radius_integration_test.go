@@ -56,7 +56,7 @@ func (c *company) startRADIUS(t *testing.T, cfg radiusConfig) *radius {
 		r.port = freeUDPPort(t)
 		conf := strings.NewReplacer("<folder>", folder, "<secret>", r.secret, "<tls>", cfg.tls, "<port>", r.port).Replace(string(text))
 		writeSecret(t, filepath.Join(folder, "radiusd.conf"), []byte(conf))
-		r.foreign, err = startForeign(t, "Ready to process requests", "freeradius", "-X", "-d", folder, "-n", "radiusd")
+		r.foreign, err = startForeign(t, "Ready to process requests", foreignProgram("freeradius"), "-X", "-d", folder, "-n", "radiusd")
 		if err == nil {
 			return r
 		}
