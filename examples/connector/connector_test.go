@@ -26,6 +26,7 @@ import (
 
 	"github.com/adcskit/adcskit/adcs/adcstest"
 	"github.com/adcskit/adcskit/examples/internal/cli"
+	"github.com/adcskit/adcskit/keygen"
 	"github.com/adcskit/adcskit/pkcs12"
 	"github.com/adcskit/adcskit/tpm"
 	"github.com/adcskit/adcskit/wsproto"
@@ -400,7 +401,9 @@ func TestReload(t *testing.T) {
 	s.write("password", []byte(right))
 	reload <- os.Interrupt
 	reload <- os.Interrupt // the first one is done
+	before := service.pool.Stats()[keygen.ECDSAP256].Taken
 	require.Equal(t, wsproto.Issued, s.order().Kind)
+	assert.Equal(t, before+1, service.pool.Stats()[keygen.ECDSAP256].Taken, "keys still come from the pool")
 }
 
 func TestExitStatus(t *testing.T) {
