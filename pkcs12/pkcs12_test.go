@@ -117,6 +117,23 @@ func TestVerify(t *testing.T) {
 	assert.ErrorIs(t, pkcs12.Verify(file, key, chain, "another password"), pkcs12.ErrIncorrectPassword)
 }
 
+// TestEncodeOpensItsFile has certificates that pass for others until somebody reads them.
+func TestEncodeOpensItsFile(t *testing.T) {
+	key := ecKey(t, elliptic.P256())
+	chain := newChain(t, key)
+	for name, bad := range map[string][]*x509.Certificate{
+		"no certificate": {{Raw: []byte{5, 0}, PublicKey: key.Public()}, chain[1]},
+		"another key":    {{Raw: chain[1].Raw, PublicKey: key.Public()}},
+		"no CA":          {chain[0], {Raw: []byte{5, 0}}},
+	} {
+		for _, profile := range profiles() {
+			file, err := pkcs12.Encode(profile, key, bad, password)
+			require.ErrorContains(t, err, "the new file does not", name)
+			assert.Nil(t, file)
+		}
+	}
+}
+
 func TestEncodeRefusesPasswords(t *testing.T) {
 	key := ecKey(t, elliptic.P256())
 	chain := newChain(t, key)
