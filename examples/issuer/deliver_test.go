@@ -1,11 +1,9 @@
 package issuer_test
 
 import (
-	"context"
 	"crypto/fips140"
 	"crypto/x509"
 	"errors"
-	"net"
 	"os"
 	"os/exec"
 	"strings"
@@ -14,7 +12,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/adcskit/adcskit/adcs"
 	"github.com/adcskit/adcskit/examples/issuer"
 	"github.com/adcskit/adcskit/pkcs12"
 	"github.com/adcskit/adcskit/wsproto"
@@ -38,18 +35,7 @@ func TestPathNamesTheKey(t *testing.T) {
 }
 
 // unreachable is an issuer whose CA must not be dialed.
-func unreachable(t *testing.T) *issuer.Issuer {
-	i, err := issuer.New(issuer.CA{
-		Host: "ca.corp.test", Name: "Corp CA", Roots: x509.NewCertPool(), Credential: adcs.Password("alice@CORP.TEST", "secret"),
-		Options: &adcs.Options{DialContext: func(context.Context, string, string) (net.Conn, error) {
-			t.Error("the CA is asked")
-			return nil, errors.New("not reachable")
-		}},
-	})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, i.Close()) })
-	return i
-}
+func unreachable(t *testing.T) *issuer.Issuer { return trusting(t, x509.NewCertPool()) }
 
 func order() *connector.Order {
 	return &connector.Order{Order: wsproto.Order{
