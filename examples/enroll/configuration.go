@@ -17,9 +17,9 @@ func (f *fileFlags) apple() bool { return f.profile.Shape() == pkcs12.LeafOnly }
 // configuration is the file of that profile.
 func (f *flags) configuration() string { return f.beside(".mobileconfig") }
 
-// writeConfiguration writes the profile: the .p12 without its password, which the device asks for, and the CAs. A root is
+// encodeConfiguration makes the profile: the .p12 without its password, which the device asks for, and the CAs. A root is
 // among them if it is of -roots.
-func (e *enrollment) writeConfiguration(p12 []byte, chain []*x509.Certificate) error {
+func (e *enrollment) encodeConfiguration(p12 []byte, chain []*x509.Certificate) ([]byte, error) {
 	leaf := chain[0]
 	profile := mobileconfig.Profile{
 		Identifier: identifier(leaf), DisplayName: "Certificate", Identity: mobileconfig.Identity{PKCS12: p12, Password: e.p12Password},
@@ -28,15 +28,7 @@ func (e *enrollment) writeConfiguration(p12 []byte, chain []*x509.Certificate) e
 	if name := pkcs12.NameFor(leaf); name != "" && len(name) <= mobileconfig.MaxText {
 		profile.DisplayName = name
 	}
-	config, err := mobileconfig.Encode(profile)
-	if err == nil {
-		err = e.put(e.configuration(), config)
-	}
-	if err != nil {
-		return fmt.Errorf("the .p12 is written, but not %s: %w", e.configuration(), err)
-	}
-	e.report.Configuration = e.configuration()
-	return nil
+	return mobileconfig.Encode(profile)
 }
 
 // identifier names the profile by what stays the same when the certificate is renewed, so that the device replaces the

@@ -46,10 +46,13 @@ func (e *enrollment) deliver(result *adcs.Result) error {
 	if err != nil {
 		return err
 	}
-	if err := e.store(file); err != nil || !e.apple() {
-		return err
+	var configuration []byte
+	if e.apple() {
+		if configuration, err = e.encodeConfiguration(file, chain); err != nil {
+			return fmt.Errorf("the configuration profile: %w", err)
+		}
 	}
-	return e.writeConfiguration(file, chain)
+	return e.store(file, configuration)
 }
 
 // verify compares the certificate with the request and returns what goes into the .p12: the certificate and the CAs

@@ -142,6 +142,7 @@ type result struct {
 	KeyFile         string `json:"key_file"`
 	Configuration   string `json:"configuration_profile"`
 	RemovedKeyFile  string `json:"removed_key_file"`
+	Next            []struct{ Command string }
 }
 
 // enroll runs enroll in dir and returns its exit status and what it printed.

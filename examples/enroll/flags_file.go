@@ -24,7 +24,8 @@ type fileFlags struct {
 
 func (f *fileFlags) add(s *flag.FlagSet) {
 	s.StringVar(&f.out, "out", "certificate.p12", "`file` to write")
-	s.BoolVar(&f.force, "force", false, "replace -out and the file with its password if they are there, and the key in them")
+	s.BoolVar(&f.force, "force", false, "replace -out and what is written beside it (password, configuration profile) if that is "+
+		"there, and the key in it")
 	s.StringVar(&f.p12PasswordFile, "p12-password-file", "",
 		"`file` with the password of the .p12; if empty $P12_PASSWORD, or one is made and written beside the .p12")
 	s.StringVar(&f.profileName, "profile", "compat", "`profile` of the .p12: compat, modern or pbmac1")

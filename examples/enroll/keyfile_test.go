@@ -134,7 +134,7 @@ func TestNothingIsReplaced(t *testing.T) {
 // TestPlaceTakenMeanwhile has somebody put a file where the result should go while the manager thinks.
 func TestPlaceTakenMeanwhile(t *testing.T) {
 	ca, _ := startCA(t)
-	for _, name := range []string{"certificate.p12", "certificate.password"} {
+	for _, name := range []string{"certificate.p12", "certificate.password", "certificate.mobileconfig"} {
 		dir := t.TempDir()
 		type ended struct {
 			status int
@@ -142,7 +142,8 @@ func TestPlaceTakenMeanwhile(t *testing.T) {
 		}
 		done := make(chan ended, 1)
 		go func() {
-			status, r := ca.enroll(t, dir, "-template", "Held", "-subject", "CN=device", "-poll", "10ms", "-wait", "1m")
+			status, r := ca.enroll(t, dir, "-template", "Held", "-subject", "CN=device", "-poll", "10ms", "-wait", "1m",
+				"-platform", "ios")
 			done <- ended{status, r}
 		}()
 		n := ca.held(t)
@@ -152,7 +153,9 @@ func TestPlaceTakenMeanwhile(t *testing.T) {
 		assert.Equal(t, 1, got.status)
 		assert.Contains(t, got.Error, name)
 		assert.Equal(t, "certificate.key", got.KeyFile)
-		assertFiles(t, dir, "certificate.key", name) // no .p12 without its password, and no password without its .p12
+		assertFiles(t, dir, "certificate.key", name) // all results or none
+		assert.Empty(t, got.P12+got.P12PasswordFile+got.Configuration)
+		require.Len(t, got.Next, 1, "the key is there, and so the certificate can be had again")
 		b, err := os.ReadFile(filepath.Join(dir, name))
 		require.NoError(t, err)
 		assert.Equal(t, "precious", string(b))

@@ -22,7 +22,7 @@
 // platform reads, and of the chain what it wants. Without it, every platform reads the algorithms, and the CAs below the root
 // are in the file. Importers show the common name of the certificate, or what -friendly-name says.
 // For Apple's platforms the CAs come beside the .p12, in a configuration profile that is written too: NAME.mobileconfig. A
-// device replaces it by that of the renewed certificate. It trusts the root only if -roots has it.
+// device replaces it by that of the renewed certificate. A root is in it, and in the .p12 for Android, only if -roots has it.
 //
 // The private key is on the disk before the request leaves (-key-file, mode 0600). Where a manager has to approve the
 // request, the CA's answer was lost, or what it issued was rejected, it stays there, and enroll prints the command that

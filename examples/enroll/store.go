@@ -10,19 +10,38 @@ import (
 	"github.com/adcskit/adcskit/pkcs12"
 )
 
-// store writes the .p12 and its password. The key in clear is removed last, and only if enroll wrote it itself: when the
-// .p12 is on the disk and has been opened with what is on the disk.
-func (e *enrollment) store(file []byte) error {
+// store writes the .p12, its password, and the configuration profile if there is one: all of them or none. The key in
+// clear is removed last, and only if enroll wrote it itself: when the .p12 is on the disk and has been opened with what is
+// on the disk.
+func (e *enrollment) store(file, configuration []byte) error {
 	r := e.report
-	if err := e.put(e.out, file); err != nil {
+	var written []string
+	write := func(path string, data []byte) error {
+		err := e.put(path, data)
+		if err == nil {
+			written = append(written, path)
+			return nil
+		}
+		for _, other := range written { // of no use without this one, and in the way of the next attempt
+			err = errors.Join(err, os.Remove(other))
+		}
+		return err
+	}
+	if err := write(e.out, file); err != nil {
 		return err
 	}
 	if e.madeP12Pass {
-		password := e.beside(".password")
-		if err := e.put(password, []byte(e.p12Password+"\n")); err != nil {
-			return errors.Join(err, os.Remove(e.out)) // nobody could open it
+		if err := write(e.beside(".password"), []byte(e.p12Password+"\n")); err != nil {
+			return err
 		}
-		r.P12PasswordFile = password
+		r.P12PasswordFile = e.beside(".password")
+	}
+	if configuration != nil {
+		if err := write(e.configuration(), configuration); err != nil {
+			r.P12PasswordFile = ""
+			return err
+		}
+		r.Configuration = e.configuration()
 	}
 	if err := e.readBack(); err != nil {
 		return fmt.Errorf("what was written to %s cannot be read again: %w", e.out, err)

@@ -18,7 +18,8 @@ const synopsis = `Enroll gets one certificate from one CA and writes it, with it
 It logs on with Kerberos, by password, keytab or credential cache; NTLM has to be allowed (-allow-ntlm or -auth ntlm).
 
 With -platform the .p12 is made for what it is for, say ios-17.4 or windows-11; without, every platform reads its
-algorithms, and the CAs below the root are in it. For Apple's, NAME.mobileconfig holds the .p12 and the CAs.
+algorithms, and the CAs below the root are in it. For Apple's, NAME.mobileconfig holds the .p12 and the CAs. What
+installs a root for its user, that and Android's .p12, has one only if -roots has it.
 
 The key is in -key-file until it is in the .p12; then the file is removed, if enroll wrote it and nobody changed it.
 
