@@ -4,11 +4,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"regexp"
-	"runtime"
 	"strings"
 
 	"github.com/adcskit/adcskit/adcs"
+	"github.com/adcskit/adcskit/examples/internal/cli"
 )
 
 // step is a command that may come next.
@@ -46,7 +45,7 @@ func (r *report) retrieve(more string) string {
 	if r.RequestID != 0 {
 		id = fmt.Sprint(r.RequestID)
 	}
-	return fmt.Sprintf("enroll -retrieve %s -key-file %s%s%s", id, quoted(r.KeyFile), r.again, more)
+	return fmt.Sprintf("enroll -retrieve %s -key-file %s%s%s", id, cli.Quoted(r.KeyFile), r.again, more)
 }
 
 // again is what a later call for the same request has to repeat of the flags of this one.
@@ -56,7 +55,7 @@ func again(s *flag.FlagSet) string {
 		switch f.Name {
 		case "host", "epm", "ca", "template", "user", "password-file", "keytab", "ccache", "krb5-conf", "kdc", "spn", "auth", "transport",
 			"roots", "out", "p12-password-file", "profile", "platform", "friendly-name", "timeout":
-			fmt.Fprintf(&b, " -%s %s", f.Name, quoted(f.Value.String()))
+			fmt.Fprintf(&b, " -%s %s", f.Name, cli.Quoted(f.Value.String()))
 		case "force", "from-directory", "allow-ntlm", "current-account":
 			if f.Value.String() == "true" {
 				fmt.Fprintf(&b, " -%s", f.Name)
@@ -64,17 +63,4 @@ func again(s *flag.FlagSet) string {
 		}
 	})
 	return b.String()
-}
-
-var plain = regexp.MustCompile(`^[A-Za-z0-9_./:@%+=,-]+$`)
-
-// quoted makes one word of s for the shell that people use on this system.
-func quoted(s string) string {
-	switch {
-	case plain.MatchString(s):
-		return s
-	case runtime.GOOS == "windows":
-		return `"` + s + `"` // a double quote is not allowed in the names of files, hosts and accounts there
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

@@ -36,15 +36,17 @@ func TestNextStepOfThisMachine(t *testing.T) {
 	for _, platform := range []string{"java", "linux-nss"} {
 		t.Run(platform, func(t *testing.T) {
 			t.Parallel()
-			home, folder := t.TempDir(), t.TempDir()
+			home, folder := t.TempDir(), filepath.Join(t.TempDir(), "Alice's files")
 			var out bytes.Buffer
 			require.NoError(t, run(t.Context(), options{out: folder, parallel: 1, platform: platform}, &out), out.String())
-			_, next, found := strings.Cut(out.String(), "held as the others:\n")
+			_, look, found := strings.Cut(out.String(), "To look into one:\n")
+			require.True(t, found)
+			look, next, found := strings.Cut(look, "Onto the device ("+platform+"), held as the others:\n")
 			require.True(t, found)
 			if platform == "linux-nss" {
 				next = "mkdir -p $HOME/.pki/nssdb && certutil -N -d sql:$HOME/.pki/nssdb --empty-password\n" + next + "certutil -K -d sql:$HOME/.pki/nssdb\n"
 			}
-			cmd := exec.CommandContext(t.Context(), "sh", "-ec", next)
+			cmd := exec.CommandContext(t.Context(), "sh", "-ec", look+next)
 			cmd.Env = append(os.Environ(), "HOME="+home, "LC_ALL=C")
 			said, err := cmd.CombinedOutput()
 			require.NoError(t, err, "%s", said)

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 
+	"github.com/adcskit/adcskit/examples/internal/cli"
 	"github.com/adcskit/adcskit/pkcs12"
 	"github.com/adcskit/adcskit/pkcs12/mobileconfig"
 )
@@ -29,7 +31,7 @@ func (r *result) writeConfiguration(folder string, chain []*x509.Certificate) er
 // explain says what a person does with the files.
 func explain(w io.Writer, platform, folder string) {
 	fmt.Fprintf(w, "\nNAME.p12, NAME.password and ca.pem (the issuing CA and the root) are in %s. To look into one:\n"+
-		"  openssl pkcs12 -info -nokeys -in %[1]s/held.p12 -passin file:%[1]s/held.password\n", folder)
+		"  openssl pkcs12 -info -nokeys -in %[2]s.p12 -passin file:%[2]s.password\n", folder, cli.Quoted(filepath.Join(folder, "held")))
 	if platform == "" {
 		fmt.Fprintln(w, "With -platform the files are made for one, and the next step is said.")
 		return
@@ -43,7 +45,8 @@ func explain(w io.Writer, platform, folder string) {
 
 // onto is how a file gets onto a device, by platform.
 func onto(platform, folder, absolute string) string {
-	file := filepath.Join(folder, "held")
+	path := filepath.Join(folder, "held")
+	file := cli.Quoted(path)
 	switch platform {
 	case "macos":
 		return fmt.Sprintf("  open %s.mobileconfig\n  Then System Settings, General, Device Management (before macOS 15: Privacy & "+
@@ -54,12 +57,12 @@ func onto(platform, folder, absolute string) string {
 	case "tvos", "watchos":
 		return fmt.Sprintf("  Install %s.mobileconfig with Apple Configurator or an MDM server (on a watch: with its iPhone).\n", file)
 	case "windows":
-		return fmt.Sprintf("  Import-PfxCertificate -FilePath %s.p12 -CertStoreLocation Cert:\\CurrentUser\\My -Password (Read-Host "+
+		return fmt.Sprintf("  Import-PfxCertificate -FilePath '%s.p12' -CertStoreLocation Cert:\\CurrentUser\\My -Password (Read-Host "+
 			"-AsSecureString)\n  (PowerShell; Cert:\\LocalMachine\\My for the computer, as administrator.) Machines of the domain trust "+
-			"the CA already.\n", file)
+			"the CA already.\n", strings.ReplaceAll(path, "'", "''"))
 	case "windows-server":
-		return fmt.Sprintf("  Import-PfxCertificate -FilePath %s.p12 -CertStoreLocation Cert:\\LocalMachine\\My -Password (Read-Host "+
-			"-AsSecureString)\n", file)
+		return fmt.Sprintf("  Import-PfxCertificate -FilePath '%s.p12' -CertStoreLocation Cert:\\LocalMachine\\My -Password (Read-Host "+
+			"-AsSecureString)\n", strings.ReplaceAll(path, "'", "''"))
 	case "android":
 		return fmt.Sprintf("  Copy %s.p12 to it; Settings, Security, Encryption & credentials, Install a certificate, Wi-Fi "+
 			"certificate\n  (or VPN & app user certificate). It asks for the password and for a name.\n", file)
@@ -70,11 +73,11 @@ func onto(platform, folder, absolute string) string {
 	case "linux-nss":
 		return fmt.Sprintf("  pk12util -d sql:$HOME/.pki/nssdb -i %[1]s.p12 -w %[1]s.password\n", file)
 	case "linux-openssl":
-		file = filepath.Join(absolute, "held")
+		file = cli.Quoted(filepath.Join(absolute, "held"))
 		return fmt.Sprintf("  nmcli connection add type wifi con-name Example ssid Example wifi-sec.key-mgmt wpa-eap 802-1x.eap tls \\\n"+
 			"    802-1x.identity held 802-1x.ca-cert %[1]s/ca.pem 802-1x.domain-suffix-match radius.example.com \\\n"+
 			"    802-1x.client-cert %[2]s.p12 802-1x.private-key %[2]s.p12\n  nmcli --ask connection up Example\n"+
-			"  (NetworkManager, which asks for the password; examples/wifi has a file for wpa_supplicant.)\n", absolute, file)
+			"  (NetworkManager, which asks for the password; examples/wifi has a file for wpa_supplicant.)\n", cli.Quoted(absolute), file)
 	}
 	return ""
 }
