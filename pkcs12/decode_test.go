@@ -269,6 +269,10 @@ func TestDecodeBounds(t *testing.T) {
 		_, _, err := pkcs12.Decode(make([]byte, size), password)
 		assert.ErrorIs(t, err, want, "%d bytes", size)
 	}
+	for _, short := range []string{"", "\x30", "\x30\x80", "\x30\x00", "\x30\x81"} {
+		_, _, err := pkcs12.Decode([]byte(short), password)
+		assert.ErrorIs(t, err, pkcs12.ErrMalformed, "%x", short)
+	}
 	key := ecKey(t, elliptic.P256())
 	file, err := pkcs12.Encode(pkcs12.Compat(), key, newChain(t, key), password)
 	require.NoError(t, err)

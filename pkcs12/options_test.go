@@ -24,7 +24,7 @@ func TestFriendlyNames(t *testing.T) {
 		"": true, "alice's laptop": true, "Büro 日本 مكتب نمی\u200cخواهم": true, `C:\x "y" <z> & {a}; $(b) 'c'`: true,
 		"a\u00a0b": true, strings.Repeat("ü", 128): true, "%s%n": true, "../../etc": true,
 		strings.Repeat("ü", 129): false, strings.Repeat("x", 10<<10): false, "a\x00b": false, "a\nb": false, "a\tb": false,
-		"a\x7f": false, "a\u0085b": false, "a\u2028b": false, "\u202egpj.exe": false, "a\u200fb": false, "a\u2066b": false,
+		"a\x7f": false, "a\u0085b": false, "a\u2028b": false, "\u202egpj.exe": false, "a\u200fb": false, "a\u200eb": false, "क्\u200dष": true, "a\u2066b": false,
 		"😀": false, "\xff": false, "a\ufffd": false, "a\ufeffb": false, " a": false, "a ": false, "\u3000": false,
 	} {
 		assert.Equal(t, fine, pkcs12.CheckName(name) == nil, "%q", name)
