@@ -8,7 +8,8 @@ class GSSAcceptor:
 
     def __init__(self, o, need, refused):
         self.o, self.need, self.refused = o, need, refused
-        creds = gssapi.Credentials(usage="accept", store={"keytab": o.keytab})
+        # Without a replay cache, which would be a file in /var/tmp that stays.
+        creds = gssapi.Credentials(usage="accept", store={"keytab": o.keytab, "rcache": "none:"})
         self.context = gssapi.SecurityContext(creds=creds, usage="accept")
         self.context.__DEFER_STEP_ERRORS__ = False
         self.header = o.header_signing  # is signed along with the body
