@@ -76,6 +76,11 @@ func (s *service) newIssuer() (*issuer.Issuer, error) {
 
 // serve runs the connector until ctx ends.
 func serve(ctx context.Context, c *config, k *keys, log *slog.Logger) error {
+	release, err := k.identity.Hold() // nobody rotates the keys meanwhile
+	if err != nil {
+		return err
+	}
+	defer release()
 	s, err := newService(c, k, log)
 	if err != nil {
 		return err

@@ -6,8 +6,8 @@ const help = `Connector takes jobs from a gateway, and has the CAs of its networ
   connector -config connector.json show     print what others pin: fingerprints, public keys, hash of the TPM's EK
   connector -config connector.json check    read everything, use the keys once, and say what is wrong; no gateway and no CA is
                                             connected to
-  connector -config connector.json rotate   make new keys, where -tpm says, signed by those that there are; run it while
-                                            the connector does not, and start it then: it changes over when it connects
+  connector -config connector.json rotate   make new keys, where -tpm says, signed by those that there are. Refused while the
+                                            connector runs: stop it, and start it then: it changes over when it connects
 
 All but rotate make the identity if "state" holds none. It logs to standard error. A second SIGTERM ends it at once.
 

@@ -30,7 +30,8 @@ var (
 // use from then on, in this Identity and when it is opened again with that store; a [Connector] has to be made anew.
 //
 // It is safe against a loss of power at every step: either the old keys are in use, as if nothing had been done, or the
-// new ones with their statement. The tenant acknowledges the new keys when the connector connects with them (see
+// new ones with their statement. While somebody holds the keys in use ([Identity.Hold]), this one included, it is refused
+// with [ErrIdentityInUse]. The tenant acknowledges the new keys when the connector connects with them (see
 // [Identity.Acknowledge]); until then another rotation is refused with [ErrRotating]. Siblings that have pinned the old
 // keys have to be told the new ones. There is no way back: if the tenant refuses the new keys, such as software after a TPM,
 // register anew. The tenant is that of [Config].
@@ -52,6 +53,9 @@ func (id *Identity) Rotate(tenant string, store KeyStore) error {
 		return ErrNotRegistered
 	case len(s.Former) >= wsproto.MaxFormerKeys:
 		return ErrFormerKeys
+	}
+	if err := id.checkUnheld(); err != nil {
+		return err
 	}
 	set, err := id.prepareKeySet(store)
 	if err != nil {
