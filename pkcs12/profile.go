@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Profile says how a file is made so that its target reads it: with which algorithms, and which certificates of the
@@ -76,8 +77,8 @@ func ParseProfile(name string) (Profile, error) {
 	if platform, version, ok := splitPlatform(name); ok {
 		return ForPlatform(platform, version)
 	}
-	return Profile{}, fmt.Errorf("%w: the profile %q is none of compat, modern and pbmac1, and no platform of %v",
-		ErrUnsupported, shorten(name), Platforms())
+	return Profile{}, fmt.Errorf("%w: nothing is called %q; there are the platforms %s, in lower case, with a version (ios-17.4) "+
+		"or without, and the profiles compat, modern and pbmac1", ErrUnsupported, shorten(name), strings.Join(Platforms(), ", "))
 }
 
 func shorten(s string) string {

@@ -51,9 +51,11 @@ func (f *fileFlags) parse(set map[string]bool) (err error) {
 	case set["profile"]:
 		return errors.New("-profile and -platform: give one of them")
 	case err == nil && f.profile.Shape() == pkcs12.AsGiven:
-		return fmt.Errorf("-platform: %q is no platform; there are %v", f.platform, pkcs12.Platforms())
+		return fmt.Errorf("-platform: %q is no platform; there are %s", f.platform, strings.Join(pkcs12.Platforms(), ", "))
+	case err != nil:
+		return fmt.Errorf("-platform: %w", err)
 	}
-	return err
+	return nil
 }
 
 // p12Options says how the .p12 is made. Without a certificate it has all but the name that is made up.
