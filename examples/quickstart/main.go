@@ -14,10 +14,12 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
 
+	"github.com/adcskit/adcskit/examples/internal/cli"
 	"github.com/adcskit/adcskit/keygen"
 	"github.com/adcskit/adcskit/pkcs12"
 )
@@ -33,27 +35,41 @@ type options struct {
 }
 
 func main() {
-	var o options
-	flag.IntVar(&o.count, "n", 4, "how many certificates to order, besides one that is held, one denied and one refused")
-	flag.StringVar(&o.key, "key", "", "key algorithm, such as rsa2048 or p256; empty takes turns between these two")
-	flag.StringVar(&o.out, "out", "quickstart-out", "`folder` for the .p12 files, their passwords and the CA's certificates; "+
-		"what an earlier run wrote there is removed")
-	flag.IntVar(&o.parallel, "parallel", 4, "how many orders the connector works on at once")
-	flag.StringVar(&o.platform, "platform", "", "what the files are for, such as ios, ios-17.4, windows-11 or android; Apple's "+
-		"get NAME.mobileconfig too")
-	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, o, os.Stdout); err != nil {
-		fmt.Fprintln(os.Stderr, "quickstart:", err)
-		os.Exit(1)
+	o, err := parse(os.Args[1:], os.Stdout)
+	if err == nil {
+		err = run(ctx, o, os.Stdout)
 	}
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "quickstart:", err)
+	}
+	os.Exit(cli.ExitStatus(err))
+}
+
+func parse(args []string, out io.Writer) (options, error) {
+	var o options
+	flags := flag.NewFlagSet("quickstart", flag.ContinueOnError)
+	flags.IntVar(&o.count, "n", 4, "how many certificates to order, besides one that is held, one denied and one refused")
+	flags.StringVar(&o.key, "key", "", "key algorithm, such as rsa2048 or p256; empty takes turns between these two")
+	flags.StringVar(&o.out, "out", "quickstart-out", "`folder` for the .p12 files, their passwords and the CA's certificates; "+
+		"what an earlier run wrote there is removed")
+	flags.IntVar(&o.parallel, "parallel", 4, "how many orders the connector works on at once")
+	flags.StringVar(&o.platform, "platform", "", "what the files are for, with a version (ios-17.4, windows-11) or without; Apple's "+
+		"get NAME.mobileconfig too:\n"+strings.Join(pkcs12.Platforms(), ", "))
+	if err := cli.Parse(flags, args, help, out); err != nil {
+		return o, err
+	}
+	if flags.NArg() > 0 {
+		return o, cli.Usagef("unexpected argument %q", flags.Arg(0))
+	}
+	if err := o.check(); err != nil {
+		return o, &cli.UsageError{Problem: err.Error()}
+	}
+	return o, nil
 }
 
 func (o *options) check() error {
-	if flag.NArg() > 0 {
-		return fmt.Errorf("unexpected argument %q", flag.Arg(0))
-	}
 	if o.count < 0 || o.count > 10_000 {
 		return fmt.Errorf("-n %d is not in 0 to 10000", o.count)
 	}

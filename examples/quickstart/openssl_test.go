@@ -44,7 +44,7 @@ func TestNextStepOfThisMachine(t *testing.T) {
 			look, next, found := strings.Cut(look, "Onto the device ("+platform+"), held as the others:\n")
 			require.True(t, found)
 			if platform == "linux-nss" {
-				next = "mkdir -p $HOME/.pki/nssdb && certutil -N -d sql:$HOME/.pki/nssdb --empty-password\n" + next + "certutil -K -d sql:$HOME/.pki/nssdb\n"
+				next += next + "certutil -K -d sql:$HOME/.pki/nssdb\n" // twice: without a database, and with one
 			}
 			cmd := exec.CommandContext(t.Context(), "sh", "-ec", look+next)
 			cmd.Env = append(os.Environ(), "HOME="+home, "LC_ALL=C")

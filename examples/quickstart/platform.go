@@ -71,7 +71,9 @@ func onto(platform, folder, absolute string) string {
 	case "java":
 		return fmt.Sprintf("  keytool -list -storetype PKCS12 -keystore %[1]s.p12 -storepass:file %[1]s.password\n", file)
 	case "linux-nss":
-		return fmt.Sprintf("  pk12util -d sql:$HOME/.pki/nssdb -i %[1]s.p12 -w %[1]s.password\n", file)
+		return fmt.Sprintf("  test -e $HOME/.pki/nssdb/cert9.db || { mkdir -p $HOME/.pki/nssdb && certutil -N -d sql:$HOME/.pki/nssdb "+
+			"--empty-password; }\n  pk12util -d sql:$HOME/.pki/nssdb -i %[1]s.p12 -w %[1]s.password\n"+
+			"  # (the database of Chrome; that of Firefox is in its profile)\n", file)
 	case "linux-openssl":
 		file = cli.Quoted(filepath.Join(absolute, "held"))
 		return fmt.Sprintf("  nmcli connection add type wifi con-name Example ssid Example wifi-sec.key-mgmt wpa-eap 802-1x.eap tls \\\n"+
@@ -86,7 +88,7 @@ func onto(platform, folder, absolute string) string {
 func parsePlatform(text string) (pkcs12.Profile, error) {
 	profile, err := pkcs12.ParseProfile(text)
 	if name, _ := profile.Platform(); err == nil && text != "" && name == "" {
-		err = fmt.Errorf("%q is no platform; there are %v", text, pkcs12.Platforms())
+		err = fmt.Errorf("%q is no platform; there are %s", text, strings.Join(pkcs12.Platforms(), ", "))
 	}
 	return profile, err
 }

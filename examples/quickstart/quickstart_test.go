@@ -46,6 +46,22 @@ func TestRunRefusesBadFlags(t *testing.T) {
 	}
 }
 
+// TestCommandLine: wrong use ends with status 2, and help says which status means what.
+func TestCommandLine(t *testing.T) {
+	for _, args := range [][]string{{"-n", "-1"}, {"-platform", "iOS"}, {"-platform", "modern"}, {"-key", "rsa512"}, {"-wrong"}, {"more"}} {
+		_, err := parse(args, new(bytes.Buffer))
+		require.Equal(t, 2, cli.ExitStatus(err), "%q: %v", args, err)
+	}
+	var out bytes.Buffer
+	_, err := parse([]string{"-h"}, &out)
+	require.Zero(t, cli.ExitStatus(err))
+	require.Contains(t, out.String(), "Exit status:")
+	require.Contains(t, out.String(), "linux-openssl")
+	o, err := parse([]string{"-platform", "ios-17.4"}, &out)
+	require.NoError(t, err)
+	require.Equal(t, "ios-17.4", o.profile.String())
+}
+
 func TestRunOverwritesOnlyItsOwnFiles(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
