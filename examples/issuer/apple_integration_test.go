@@ -41,7 +41,7 @@ func fromApple(t *testing.T, config []byte) string {
 	folder := t.TempDir()
 	file := filepath.Join(folder, "alice.mobileconfig")
 	writeSecret(t, file, config)
-	conf, err := exec.CommandContext(t.Context(), "python3", "testdata/apple_wifi.py", file, folder).CombinedOutput()
+	conf, err := exec.CommandContext(t.Context(), "/usr/bin/python3", "testdata/apple_wifi.py", file, folder).CombinedOutput()
 	require.NoError(t, err, "%s", conf)
 	return string(conf)
 }
@@ -50,7 +50,7 @@ func fromApple(t *testing.T, config []byte) string {
 // and refuse a server of another name. No system of Apple's has taken part.
 func TestEAPTLSFromAppleProfile(t *testing.T) {
 	t.Parallel()
-	needForeign(t, "python3-cryptography", "python3")
+	needForeign(t, "python3", "/usr/bin/python3")
 	c := startCompany(t, "Test CA", nil)
 	for platform, newest := range map[string]uint16{"macos": tls.VersionTLS12, "ios-18": tls.VersionTLS13} {
 		t.Run(platform, func(t *testing.T) {
