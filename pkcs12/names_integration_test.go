@@ -122,11 +122,13 @@ func TestOtherWriters(t *testing.T) {
 	}
 }
 
-// tool runs a program of somebody else in dir, with English messages, and returns what it says.
+// tool runs a program of somebody else in dir, with English messages, and returns what it says. Java asks another
+// variable than the others, and without the option leaves a folder beside those of the tests.
 func tool(t *testing.T, dir, program string, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), program, args...)
-	cmd.Dir, cmd.Env = dir, append(cmd.Environ(), "LC_ALL=C.UTF-8", "LANGUAGE=en")
+	cmd.Dir, cmd.Env = dir, append(cmd.Environ(), "LC_ALL=C.UTF-8", "LANGUAGE=en",
+		"JAVA_TOOL_OPTIONS=-Duser.language=en -XX:-UsePerfData")
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s: %s", program, out)
 	return string(out)

@@ -47,7 +47,7 @@ func TestNextStepOfThisMachine(t *testing.T) {
 				next += next + "certutil -K -d sql:$HOME/.pki/nssdb\n" // twice: without a database, and with one
 			}
 			cmd := exec.CommandContext(t.Context(), "sh", "-ec", look+next)
-			cmd.Env = append(os.Environ(), "HOME="+home, "LC_ALL=C")
+			cmd.Env = append(os.Environ(), "HOME="+home, "LC_ALL=C", "JAVA_TOOL_OPTIONS=-Duser.language=en -XX:-UsePerfData")
 			said, err := cmd.CombinedOutput()
 			require.NoError(t, err, "%s", said)
 			require.Contains(t, string(said), "held", "%s: the name of the entry", platform)
