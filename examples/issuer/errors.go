@@ -43,7 +43,7 @@ func caError(err error) error {
 		e.Kind, e.Reason = connector.CARefused, refusalReason(refusal)
 		e.RequestID, e.Disposition, e.HResult = refusal.RequestID, uint32(refusal.Disposition), uint32(refusal.Code)
 		if refusal.Message != "" {
-			e.Message = refusal.Message + " " + e.Message
+			e.Message = strings.TrimRight(refusal.Message, ". ") + ". " + e.Message
 		}
 	case errors.Is(err, adcs.ErrNotOwner): // of a retrieval: the job stays pending
 		e.Kind, e.Reason, e.HResult = connector.CAFailed, wsproto.ReasonCAAccess, uint32(adcs.ErrAdminDeniedRequest)

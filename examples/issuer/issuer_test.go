@@ -94,6 +94,9 @@ func TestPathTellsWhyNothingWasDelivered(t *testing.T) {
 			assert.Equal(t, c.reason, o.Reason, o.Message)
 			assert.Equal(t, uint32(c.hresult), o.HResult)
 			assert.NotEmpty(t, o.Message)
+			if c.kind == wsproto.Denied {
+				assert.Regexp(t, `[^. ]\. The CA refused`, o.Message, "what the CA says ends where the explanation begins")
+			}
 			assert.Empty(t, o.PKCS12)
 			assert.Equal(t, c.kind == wsproto.Rejected, o.Serial != "", "only a certificate that exists has a serial number")
 			assert.Len(t, p.ca.Requests(), c.rows)
