@@ -23,7 +23,7 @@ func signer(text string) ([sha256.Size]byte, error) {
 		}
 	}
 	if _, err := wsproto.ParsePublicKey(spki); err != nil {
-		return [sha256.Size]byte{}, err
+		return [sha256.Size]byte{}, fmt.Errorf("no fingerprint (64 hexadecimal digits), and as a key: %w", err)
 	}
 	return sealed.Fingerprint(spki)
 }

@@ -294,4 +294,9 @@ func TestUsage(t *testing.T) {
 		_, err := unsealed(t, args...)
 		assert.Equal(t, 2, cli.ExitStatus(err), "%v: %v", args, err)
 	}
+	for _, name := range []string{"", "4ecf1ded"} { // a fingerprint that is missing, and one cut short
+		_, err := unsealed(t, "-signer", name, "open", "a", "b", "c")
+		assert.ErrorContains(t, err, "no fingerprint", name)
+		assert.Equal(t, 2, cli.ExitStatus(err), name)
+	}
 }
