@@ -38,6 +38,9 @@ func (c *config) openTPM(at string, anew bool) (t *tpm.TPM, why string, err erro
 	case anew:
 		return nil, "", fmt.Errorf("%w; to have them in files: -tpm none", err)
 	}
+	if at == tpmAuto {
+		return nil, "", fmt.Errorf("they are in a TPM: %w; if that is another: -tpm PATH, or \"tpm\" in the configuration", err)
+	}
 	return nil, "", fmt.Errorf("they are in a TPM: %w", err)
 }
 

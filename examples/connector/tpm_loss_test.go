@@ -94,7 +94,9 @@ func TestTPMCopied(t *testing.T) {
 	require.ErrorIs(t, err, tpm.ErrOtherTPM)
 	require.ErrorContains(t, err, "register anew")
 	s.config.TPM = tpmAuto
-	require.ErrorContains(t, s.start()(), "they are in a TPM")
+	err = s.start()()
+	require.ErrorContains(t, err, "they are in a TPM")
+	require.ErrorContains(t, err, "-tpm PATH")
 	s.config.TPM = tpmNone
 	require.ErrorContains(t, s.start()(), "are in a TPM")
 
