@@ -204,12 +204,24 @@ func TestShow(t *testing.T) {
 	raw, err := json.Marshal(s.config)
 	require.NoError(t, err)
 	s.write("connector.json", raw)
-	var out [2]bytes.Buffer
+	var out [2]wholeWrites
 	for i := range out {
 		require.NoError(t, run(t.Context(), []string{"-config", filepath.Join(s.folder, "connector.json"), "show"}, &out[i], slog.New(slog.DiscardHandler)))
 	}
 	assert.Equal(t, out[0].String(), out[1].String(), "the identity is the same the second time")
 	assert.Regexp(t, `fingerprint    [0-9a-f]{64}\n`, out[0].String())
+	assert.Equal(t, 1, out[0].count, "a reader that hangs up after a line would end the process before the TPM is emptied")
+}
+
+// wholeWrites counts what is written to it.
+type wholeWrites struct {
+	bytes.Buffer
+	count int
+}
+
+func (w *wholeWrites) Write(p []byte) (int, error) {
+	w.count++
+	return w.Buffer.Write(p)
 }
 
 // TestCheck: every mistake in the configuration is an error that names it.

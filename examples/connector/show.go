@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"fmt"
@@ -9,8 +10,10 @@ import (
 	"github.com/adcskit/adcskit/wsproto"
 )
 
-// show prints what a sibling and a tenant know this connector by.
-func show(ctx context.Context, k *keys, out io.Writer) error {
+// show prints what a sibling and a tenant know this connector by. It writes once: who reads only the first line and hangs
+// up, as head does, would end the process by SIGPIPE before the TPM is emptied.
+func show(ctx context.Context, k *keys, w io.Writer) error {
+	out := new(bytes.Buffer)
 	identity := k.identity
 	signing, err := wsproto.MarshalPublicKey(identity.Signer().Public())
 	if err != nil {
@@ -40,5 +43,6 @@ func show(ctx context.Context, k *keys, out io.Writer) error {
 	if r := identity.Rotation(); r != nil {
 		fmt.Fprintf(out, "replaces       %s\n", wsproto.FingerprintSPKI(r.IdentityKey))
 	}
-	return nil
+	_, err = w.Write(out.Bytes())
+	return err
 }
