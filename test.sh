@@ -11,6 +11,9 @@
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1
 
+# The peers are configured as their packages have them, whatever programs of this user need.
+unset OPENSSL_CONF
+
 staticcheck_version=v0.8.2
 peers=(openssl gnutls-bin libnss3-tools default-jdk-headless libplist-utils
 	python3-cryptography python3-gssapi python3-impacket python3-samba
