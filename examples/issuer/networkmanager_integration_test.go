@@ -55,11 +55,12 @@ func TestNetworkManagerTakesTheDeliveredFile(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, keyfileValues(t, wired), read, "for a cable")
 
+	spaced := strings.NewReplacer(`\`, `\\`, " ", `\ `) // a password may come behind this file
 	add := func(password string) (map[string]string, error) {
 		return nmcli("", "add", "type", "wifi", "con-name", "Example", "ifname", "*", "ssid", "Example", "wifi-sec.key-mgmt", "wpa-eap",
 			"802-1x.eap", "tls", "802-1x.identity", "alice@example.com", "802-1x.ca-cert", root,
 			"802-1x.domain-suffix-match", "radius.example.com", "802-1x.private-key-password", password,
-			"802-1x.client-cert", p12, "802-1x.private-key", p12)
+			"802-1x.client-cert", p12, "802-1x.private-key", spaced.Replace(p12))
 	}
 	made, err := add(password)
 	require.NoError(t, err)
