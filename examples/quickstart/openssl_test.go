@@ -33,10 +33,10 @@ func TestOpenSSLReadsEveryFile(t *testing.T) {
 // What quickstart says about the next step, where this machine can do it, is done.
 func TestNextStepOfThisMachine(t *testing.T) {
 	t.Parallel()
-	for _, platform := range []string{"java", "linux-nss"} {
+	for _, platform := range []string{"java", "linux-nss", "linux-openssl"} {
 		t.Run(platform, func(t *testing.T) {
 			t.Parallel()
-			home, folder := t.TempDir(), filepath.Join(t.TempDir(), "Alice's files")
+			home, folder := filepath.Join(t.TempDir(), "Alice B"), filepath.Join(t.TempDir(), "Alice's files")
 			var out bytes.Buffer
 			require.NoError(t, run(t.Context(), options{out: folder, parallel: 1, platform: platform}, &out), out.String())
 			_, look, found := strings.Cut(out.String(), "To look into one:\n")
@@ -44,15 +44,28 @@ func TestNextStepOfThisMachine(t *testing.T) {
 			look, next, found := strings.Cut(look, "Onto the device ("+platform+"), held as the others:\n")
 			require.True(t, found)
 			if platform == "linux-nss" {
-				next += next + "certutil -K -d sql:$HOME/.pki/nssdb\n" // twice: without a database, and with one
+				next += next + "certutil -K -d \"sql:$HOME/.pki/nssdb\"\n" // twice: without a database, and with one
+			}
+			if platform == "linux-openssl" { // without a NetworkManager that runs
+				if _, err := exec.LookPath("nmcli"); err != nil {
+					t.Log("nmcli is not here, and nobody has to have it")
+					return
+				}
+				next, _, _ = strings.Cut(strings.Replace(next, "nmcli connection", "nmcli --offline connection", 1), "  nmcli --ask")
 			}
 			cmd := exec.CommandContext(t.Context(), "sh", "-ec", look+next)
-			cmd.Env = append(os.Environ(), "HOME="+home, "LC_ALL=C", "JAVA_TOOL_OPTIONS=-Duser.language=en -XX:-UsePerfData")
+			cmd.Env = append(os.Environ(), "HOME="+home, "LC_ALL=C.UTF-8", "JAVA_TOOL_OPTIONS=-Duser.language=en -XX:-UsePerfData")
 			said, err := cmd.CombinedOutput()
 			require.NoError(t, err, "%s", said)
 			require.Contains(t, string(said), "held", "%s: the name of the entry", platform)
 		})
 	}
+}
+
+// NetworkManager's nmcli reads the file of the key in another way than that of the certificate.
+func TestSpacesForNetworkManager(t *testing.T) {
+	require.Contains(t, onto("linux-openssl", "", `/home/Alice B\C`),
+		`802-1x.client-cert '/home/Alice B\C/held'.p12 802-1x.private-key '/home/Alice\ B\\C/held'.p12`)
 }
 
 func openssl(t *testing.T, stdin string, args ...string) string {

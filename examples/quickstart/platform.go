@@ -71,15 +71,17 @@ func onto(platform, folder, absolute string) string {
 	case "java":
 		return fmt.Sprintf("  keytool -list -storetype PKCS12 -keystore %[1]s.p12 -storepass:file %[1]s.password\n", file)
 	case "linux-nss":
-		return fmt.Sprintf("  test -e $HOME/.pki/nssdb/cert9.db || { mkdir -p $HOME/.pki/nssdb && certutil -N -d sql:$HOME/.pki/nssdb "+
-			"--empty-password; }\n  pk12util -d sql:$HOME/.pki/nssdb -i %[1]s.p12 -w %[1]s.password\n"+
+		return fmt.Sprintf("  test -e \"$HOME/.pki/nssdb/cert9.db\" || { mkdir -p \"$HOME/.pki/nssdb\" && certutil -N -d \"sql:$HOME/.pki/nssdb\" "+
+			"--empty-password; }\n  pk12util -d \"sql:$HOME/.pki/nssdb\" -i %[1]s.p12 -w %[1]s.password\n"+
 			"  # (the database of Chrome; that of Firefox is in its profile)\n", file)
 	case "linux-openssl":
 		file = cli.Quoted(filepath.Join(absolute, "held"))
+		// nmcli takes a password behind the file of the key, and there alone a backslash for what is part of the name.
+		key := cli.Quoted(strings.NewReplacer(`\`, `\\`, " ", `\ `, "\t", "\\\t").Replace(filepath.Join(absolute, "held")))
 		return fmt.Sprintf("  nmcli connection add type wifi con-name Example ssid Example wifi-sec.key-mgmt wpa-eap 802-1x.eap tls \\\n"+
 			"    802-1x.identity held 802-1x.ca-cert %[1]s/ca.pem 802-1x.domain-suffix-match radius.example.com \\\n"+
-			"    802-1x.client-cert %[2]s.p12 802-1x.private-key %[2]s.p12\n  nmcli --ask connection up Example\n"+
-			"  (NetworkManager, which asks for the password; examples/wifi has a file for wpa_supplicant.)\n", cli.Quoted(absolute), file)
+			"    802-1x.client-cert %[2]s.p12 802-1x.private-key %[3]s.p12\n  nmcli --ask connection up Example\n"+
+			"  (NetworkManager, which asks for the password; examples/wifi has a file for wpa_supplicant.)\n", cli.Quoted(absolute), file, key)
 	}
 	return ""
 }

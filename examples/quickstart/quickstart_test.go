@@ -92,7 +92,7 @@ func TestPlatforms(t *testing.T) {
 		certificates int
 		next         string
 	}{
-		"ios-18": {1, "held.mobileconfig"}, "windows-11": {2, "Import-PfxCertificate"}, "android": {3, "Wi-Fi certificate"},
+		"ios-18": {1, ".mobileconfig to it (AirDrop"}, "windows-11": {2, "Import-PfxCertificate"}, "android": {3, "Wi-Fi certificate"},
 	} {
 		t.Run(platform, func(t *testing.T) {
 			t.Parallel()
