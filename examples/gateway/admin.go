@@ -119,6 +119,9 @@ func adminHandler(g *gateway.Gateway, tenants map[string]string) http.Handler {
 		})
 		return jobAnswer{Job: id}, err
 	})
+	handle("GET /tenants/{tenant}/jobs", func(r *http.Request, tenant string) (any, error) {
+		return jobs(g, r, tenant)
+	})
 	handle("GET /tenants/{tenant}/jobs/{id}", func(r *http.Request, tenant string) (any, error) {
 		return job(g, r, tenant)
 	})

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/adcskit/adcskit/examples/internal/cli"
@@ -50,6 +51,8 @@ func (c *client) command(ctx context.Context, name string, args []string) error 
 		return err
 	case name == "connectors" && len(args) == 0:
 		return c.show(ctx, "/connectors", new([]connectorAnswer))
+	case name == "jobs" && len(args) <= 1 && slices.Contains(jobSelections(), strings.Join(args, "")):
+		return c.jobs(ctx, strings.Join(args, ""))
 	case name == "job" && len(args) == 1:
 		return c.show(ctx, "/jobs/"+url.PathEscape(args[0]), new(jobAnswer))
 	case name == "cancel" && len(args) == 1:

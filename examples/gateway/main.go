@@ -12,6 +12,7 @@
 //	gateway -config gateway.json order acme order.json NAME    order, wait, write NAME.p12 (and NAME.password if new),
 //	                                                           or NAME.sealed.json if the order names a recipient
 //	gateway -config gateway.json fetch acme JOB NAME           wait for an order that was placed, write NAME.p12
+//	gateway -config gateway.json jobs acme open                or ended, or all if left out: a line for each
 //	gateway -config gateway.json job acme JOB                  and: cancel acme JOB
 //
 // All but init and serve speak to the running gateway. Nothing survives its end but the files that init made: after a
@@ -26,6 +27,8 @@
 //	POST /tenants/acme/connectors/OLD/replace/NEW
 //	PUT  /tenants/acme/connectors/ID/cas              [{"host": …, "name": …}]
 //	POST /tenants/acme/jobs?id=UUID&life=1h           an order, as PROTOCOL.md has it; answers {"job"}; both are optional
+//	GET  /tenants/acme/jobs?select=open               or ended; {"jobs": [{"job", "state", …}], "next"}, 100 in a page, newest
+//	                                                  first; before=NEXT is the next page
 //	GET  /tenants/acme/jobs/ID?wait=30s               {"job", "state", "outcome", …}; waits until it is done, at most a minute
 //	POST /tenants/acme/jobs/ID/cancel
 //

@@ -23,6 +23,8 @@ const help = `Gateway is the tenant's half: it accepts connectors over TLS and k
                               examples/unseal). None of the files may be there already
   fetch TENANT JOB NAME       wait for a job that was placed, write NAME.p12 or NAME.sealed.json, not over another file; also
                               when it is finished
+  jobs TENANT [open|ended]    list the jobs that are kept, newest first, a line for each: when it was placed, its id and state,
+                              CA, template, name, newest outcome
   job TENANT JOB              print where a job stands, or why nobody takes it, and its outcome
   cancel TENANT JOB           end a job whose request cannot have reached the CA
 

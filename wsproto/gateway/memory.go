@@ -27,6 +27,7 @@ type MemoryStore struct {
 	queues     map[queue][]*memoryJob
 	held       map[key]map[*memoryJob]struct{}
 	sealed     map[sealedKey][]*memoryJob // by ID
+	tenants    map[string][]*memoryJob    // by (Created, ID)
 	due        dueHeap
 	connectors map[string]map[string]*Connector
 	nConnector int
@@ -59,6 +60,7 @@ func NewMemoryStore() *MemoryStore {
 		queues:     make(map[queue][]*memoryJob),
 		held:       make(map[key]map[*memoryJob]struct{}),
 		sealed:     make(map[sealedKey][]*memoryJob),
+		tenants:    make(map[string][]*memoryJob),
 		connectors: make(map[string]map[string]*Connector),
 		codes:      make(map[key]*Code),
 	}
@@ -88,13 +90,17 @@ func (m *MemoryStore) PutJob(_ context.Context, job *Job) error {
 	if err := admit(job.Version, stored, len(m.jobs), maxMemoryJobs); err != nil {
 		return fmt.Errorf("%w: job %s", err, job.ID)
 	}
-	if ok {
-		m.unlink(old)
-	}
 	job.Version++
 	kept := &memoryJob{Job: *job.clone(), place: -1}
+	if ok {
+		m.unlink(old)
+		if compareCreated(old, kept) != 0 {
+			m.unlist(old)
+		}
+	}
 	m.jobs[k] = kept
 	m.link(kept)
+	m.list(kept)
 	return nil
 }
 
@@ -121,6 +127,7 @@ func (m *MemoryStore) DeleteJob(_ context.Context, tenant, id string, version in
 		return fmt.Errorf("%w: job %s", ErrConflict, id)
 	}
 	m.unlink(j)
+	m.unlist(j)
 	delete(m.jobs, key{tenant, id})
 	return nil
 }

@@ -52,6 +52,8 @@ type JobStore interface {
 	// SealedJobs returns jobs that are not in state JobDone and whose checkpoint has a part for a decryption key, as the query
 	// says, ordered by ID. In SQL the keys of the parts are a table of their own, written with the job.
 	SealedJobs(ctx context.Context, query SealedQuery) ([]*Job, error)
+	// TenantJobs returns jobs of one tenant, as the query says, ordered by (Created, ID), descending: newest first.
+	TenantJobs(ctx context.Context, query JobQuery) ([]*Job, error)
 	// DueJobs returns at most limit jobs of all tenants whose Due is not zero and not after now, earliest first.
 	DueJobs(ctx context.Context, now time.Time, limit int) ([]*Job, error)
 }

@@ -35,6 +35,8 @@ func Test(t *testing.T, open func(t *testing.T) gateway.Store) {
 		{"held jobs", heldJobs},
 		{"sealed jobs", sealedJobs},
 		{"due jobs", dueJobs},
+		{"jobs of a tenant: order and pages", tenantOrder},
+		{"jobs of a tenant: selection", tenantSelection},
 		{"concurrent jobs", concurrentJobs},
 		{"concurrent insert", concurrentInsert},
 		{"connectors", connectors},
