@@ -18,8 +18,9 @@ import (
 
 // jobAnswer is what the administration says about a job.
 type jobAnswer struct {
-	Job, State, Refusal string
-	Outcome             *wsproto.Outcome
+	Job, State, Refusal, Waiting string
+
+	Outcome *wsproto.Outcome
 }
 
 // call speaks to the administration as its documentation says, and returns the status.

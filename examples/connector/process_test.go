@@ -201,6 +201,8 @@ func TestKillHeld(t *testing.T) {
 	require.Equal(t, wsproto.Pending, pending.Kind)
 	l.connector.signal(syscall.SIGKILL)
 	l.connector.exit()
+	away := l.job(job, func(a *jobAnswer) bool { return a.Waiting != "" })
+	assert.Contains(t, away.Waiting, "has it and is not connected")
 	l.ca.say(fmt.Sprintf("approve %d", pending.RequestID), "done approve")
 	l.startConnector()
 	o := l.outcome(job)

@@ -25,7 +25,7 @@ const help = `Gateway is the tenant's half: it accepts connectors over TLS and k
                               when it is finished
   jobs TENANT [open|ended]    list the jobs that are kept, newest first, a line for each: when it was placed, its id and state,
                               CA, template, name, newest outcome
-  job TENANT JOB              print where a job stands, or why nobody takes it, and its outcome
+  job TENANT JOB              print where a job stands, or why nobody takes it or goes on with it, and its outcome
   cancel TENANT JOB           end a job whose request cannot have reached the CA
 
 All but init and serve speak to the running gateway through its socket. Nothing survives its end but the files that init

@@ -10,23 +10,48 @@ import (
 	"github.com/adcskit/adcskit/wsproto/gateway"
 )
 
-// waiting says why nobody has taken a job yet, as far as is known; "" if somebody has.
+// waiting says why nobody has a job, as far as is known; "" if somebody has, or if it is only held by the CA.
 func waiting(ctx context.Context, g *gateway.Gateway, tenant string, job *gateway.JobInfo) (string, error) {
-	if job.State != gateway.JobQueued || job.Outcome != nil {
+	if job.State != gateway.JobQueued {
 		return "", nil
 	}
 	all, err := g.Connectors(ctx, tenant)
 	if err != nil {
 		return "", err
 	}
+	return why(all, job), nil
+}
+
+func why(all []gateway.ConnectorInfo, job *gateway.JobInfo) string {
 	serving, hints := look(all, job.CA)
-	switch {
+	last := holder(all, job.Connector)
+	away := last != nil && !last.Connected
+	switch held := job.Outcome != nil; {
 	case serving == 0:
-		return strings.Join(append([]string{"no connected connector has this CA assigned"}, hints...), "; "), nil
+		return strings.Join(append([]string{"no connected connector has this CA assigned"}, hints...), "; ")
+	case held && away: // its checkpoint is for the one that had it, and for siblings
+		return fmt.Sprintf("connector %s, which had it, is not connected; else only a sibling that it had can go on", last.ID)
+	case held:
+		return ""
 	case job.LastRefusal != nil:
-		return "refused; a connector that refused is asked again later", nil
+		return "refused; a connector that refused is asked again later"
 	}
-	return "no connector has room, or it was asked just now", nil
+	return "no connector has room, or it was asked just now"
+}
+
+// holder is the connector with this id, or with the keys that have replaced its keys; nil if there is none any more.
+func holder(all []gateway.ConnectorInfo, id string) (last *gateway.ConnectorInfo) {
+	for range all { // no more rotations than connectors
+		at := slices.IndexFunc(all, func(c gateway.ConnectorInfo) bool { return c.ID == id })
+		if at < 0 {
+			return nil
+		}
+		if last = &all[at]; last.Successor == "" {
+			break
+		}
+		id = last.Successor
+	}
+	return last
 }
 
 // look counts the connectors that could take a job for the CA, and says what is in the way of others.
