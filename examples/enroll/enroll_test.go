@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -88,11 +90,14 @@ func startCA(t *testing.T, args ...string) (*testCA, string) {
 	})
 	ca := &testCA{in: stdin, lines: bufio.NewScanner(stdout), ready: map[string]string{}}
 	require.True(t, ca.lines.Scan(), "testca says that it is ready: %s", &stderr)
-	line := strings.ReplaceAll(ca.lines.Text(), `"Corp CA"`, "Corp_CA")
+	line := ca.lines.Text()
 	require.True(t, strings.HasPrefix(line, "ready "), line)
-	for _, p := range strings.Fields(line)[1:] {
-		name, value, _ := strings.Cut(p, "=")
-		ca.ready[name] = value
+	for _, m := range regexp.MustCompile(` ([\w-]+)=("(?:[^"\\]|\\.)*"|\S*)`).FindAllStringSubmatch(line, -1) {
+		value, err := strconv.Unquote(m[2])
+		if err != nil { // without quotes
+			value = m[2]
+		}
+		ca.ready[m[1]] = value
 	}
 	return ca, dir
 }
