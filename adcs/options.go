@@ -52,8 +52,9 @@ type Options struct {
 
 	// KRB5Conf is the krb5.conf: a path, a list of paths as the environment variable KRB5_CONFIG has it (which is not
 	// read here), or the text itself, if it has more than one line. Empty means /etc/krb5.conf, if it is there. Without
-	// any, the realm is the one of name@REALM or the domain of the CA's host, and KDCs are found by DNS. The first call
-	// reads it.
+	// any, the realm is the one of name@REALM or the domain of the CA's host, and KDCs are found by DNS. A suffix that it
+	// does not know is asked about at its default realm, but for the domain of the CA's host, where the default realm has
+	// another name altogether, as in the file that a distribution installs. The first call reads it.
 	KRB5Conf string
 
 	// KDC is host or host:port of the KDC of the user's realm, for TCP. Empty means those of krb5.conf, or else the

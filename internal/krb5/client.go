@@ -306,13 +306,26 @@ func (c *Client) principal(cfg *Config) (Principal, error) {
 	switch upper := strings.ToUpper(suffix); {
 	case cfg.knows(suffix):
 		p.Realm = suffix
-	case cfg.knows(upper) || cfg.DefaultRealm == "":
+	case cfg.knows(upper) || cfg.DefaultRealm == "" || c.isHosts(cfg, upper):
 		p.Realm = upper // realms of Active Directory are in upper case
 	default:
 		// The suffix is one that the domain has added for user principal names, or a realm of its forest; its KDC knows.
 		p = Principal{Realm: cfg.DefaultRealm, Type: nametype.KRB_NT_ENTERPRISE, Parts: []string{c.cfg.User}}
 	}
 	return p, nil
+}
+
+// isHosts reports whether a realm is that of the host, as far as its name tells, and the default realm another company's:
+// distributions install a krb5.conf with one that nobody has chosen, ATHENA.MIT.EDU for example.
+func (c *Client) isHosts(cfg *Config, realm string) bool {
+	_, domain, _ := strings.Cut(strings.ToUpper(strings.TrimSuffix(c.cfg.Host, ".")), ".")
+	return domain == realm && cfg.realmOf(c.cfg.Host) == "" && !within(cfg.DefaultRealm, domain) &&
+		!within(domain, cfg.DefaultRealm)
+}
+
+// within reports whether a domain is another one or below it.
+func within(domain, above string) bool {
+	return strings.HasSuffix("."+strings.ToUpper(domain), "."+strings.ToUpper(above))
 }
 
 // cut splits name@suffix at the last @.

@@ -57,6 +57,9 @@ func TestTicket(t *testing.T) {
 		"NetBIOS":    func(c *krb5.ClientConfig) { c.User, c.Domain, c.Host = "alice", "CORP", "ca.corp.test" },
 		"host":       func(c *krb5.ClientConfig) { c.User, c.Host = "alice", "ca.corp.test" },
 		"default":    func(c *krb5.ClientConfig) { c.User, c.Conf = "alice", "[libdefaults]\ndefault_realm = CORP.TEST\n" },
+		"stock krb5.conf": func(c *krb5.ClientConfig) {
+			c.Host, c.Conf = "ca.corp.test", "[libdefaults]\ndefault_realm = ATHENA.MIT.EDU\n[domain_realm]\n.mit.edu = ATHENA.MIT.EDU\n"
+		},
 		"domain_realm": func(c *krb5.ClientConfig) {
 			c.User, c.Host, c.Conf = "alice", "ca.corp.test", "[domain_realm]\n.test=CORP.TEST\n"
 		},
@@ -75,6 +78,25 @@ func TestTicket(t *testing.T) {
 			assert.Equal(t, spn+"@CORP.TEST", ticket.Service.String())
 			assert.Equal(t, kdctest.Counts{AS: 2, Proofs: 1, Services: 1}, k.Counts())
 			assert.Equal(t, name == "RC4", ticket.Key.KeyType == etypeID.RC4_HMAC)
+		})
+	}
+}
+
+// TestSuffix has names whose suffix may be a realm or one that a domain has added: its KDC knows, and is asked about all
+// of the name.
+func TestSuffix(t *testing.T) {
+	for name, tc := range map[string]struct{ host, conf, asked string }{
+		"another company's":            {"ca.elsewhere.test", "[libdefaults]\ndefault_realm = OTHER.TEST\n", "alice@corp.test@OTHER.TEST"},
+		"the default realm is below":   {"ca.corp.test", "[libdefaults]\ndefault_realm = AD.CORP.TEST\n", "alice@corp.test@AD.CORP.TEST"},
+		"the default realm is above":   {"ca.corp.test", "[libdefaults]\ndefault_realm = TEST\n", "alice@corp.test@TEST"},
+		"the host is in another realm": {"ca.corp.test", "[libdefaults]\ndefault_realm = OTHER.TEST\n[domain_realm]\n.corp.test = OTHER.TEST\n", "alice@corp.test@OTHER.TEST"},
+		"the host has an address":      {"192.0.2.1", "[libdefaults]\ndefault_realm = OTHER.TEST\n", "alice@corp.test@OTHER.TEST"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := newClient(newKDC(), func(c *krb5.ClientConfig) {
+				c.User, c.Host, c.Conf = "alice@corp.test", tc.host, tc.conf
+			}).Ticket(t.Context(), spn)
+			require.ErrorContains(t, err, tc.asked)
 		})
 	}
 }
