@@ -22,6 +22,7 @@ func TestString(t *testing.T) {
 		dc = attribute("corp+x", 0, 9, 2342, 19200300, 100, 1, 25)
 		e  = attribute("a@b.test", 1, 2, 840, 113549, 1, 9, 1)
 		n  = attribute(7, 0, 9, 2342, 19200300, 100, 1, 25)
+		x  = attribute(asn1.RawValue{FullBytes: []byte{0, 1, 2}}, 1, 2, 840, 113549, 1, 9, 1) // of no type that there is
 	)
 	for want, seq := range map[string]pkix.RDNSequence{
 		"":                                   {},
@@ -30,6 +31,8 @@ func TestString(t *testing.T) {
 		`CN=a\,b+OU=People`:                  {{ou, cn}},
 		`CN=a\,b+DC=corp\+x`:                 {{cn, dc}},
 		"0.9.2342.19200300.100.1.25=#020107": {{n}},
+		"1.2.840.113549.1.9.1=#000102":       {{x}},
+		"2.5.4.3=#000102":                    {{attribute(x.Value, 2, 5, 4, 3)}},
 	} {
 		der, err := asn1.Marshal(seq)
 		require.NoError(t, err)
@@ -41,7 +44,7 @@ func TestString(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		"", "CN=a", `OU=Sales+CN=J.  Smith,O=Sue\, Grabbit,C=GB`, "1.3.6.1.4.1.1466.0=#04024869", `CN=\20a\ , E=a@b`,
-		`CN=Lu\C4\8Di\C4\87`, "=", "CN", "CN=#", "DC=a+DC=b", `CN="a"`, `CN=\`,
+		`CN=Lu\C4\8Di\C4\87`, "=", "CN", "CN=#", "DC=a+DC=b", `CN="a"`, `CN=\`, "e=#0000",
 	} {
 		f.Add(seed)
 	}
