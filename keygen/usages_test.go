@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/adcskit/adcskit/internal/adcsasn1"
 	"github.com/adcskit/adcskit/keygen"
 )
 
@@ -223,6 +224,7 @@ func FuzzRequest(f *testing.F) {
 	for _, seed := range [][5]string{
 		{"Alice", "a.corp.test", "alice@corp.test", "urn:a:b", `CORP\alice`},
 		{"a\"b,c", "a\x00b", "a@b@c", "http://a/\n", "\u202e"},
+		{"Bob", "b.corp.test", "bob@corp.test", "URN:a:B", ""},
 		{"\xff", "", "", "tag:microsoft.com,2022-09-14:sid:S-1-1-0", ""},
 	} {
 		f.Add(seed[0], seed[1], seed[2], seed[3], seed[4])
@@ -241,9 +243,10 @@ func FuzzRequest(f *testing.F) {
 		csr := parseDER(t, der)
 		require.NoError(t, csr.CheckSignature())
 		require.Equal(t, cn, csr.Subject.CommonName)
-		require.Equal(t, []string{dns}, csr.DNSNames)
-		require.Equal(t, uri, csr.URIs[0].String())
-		require.Contains(t, string(csr.RawTBSCertificateRequest), upn)
+		// The standard library's url.URL writes a scheme in lower case.
+		san, err := adcsasn1.SANFromExtension(extensionValue(t, csr, "2.5.29.17"))
+		require.NoError(t, err)
+		require.Equal(t, adcsasn1.SAN{DNS: []string{dns}, UPN: []string{upn}, URI: []string{uri}}, san)
 		require.Contains(t, string(attributesOf(t, csr.RawTBSCertificateRequest)["1.3.6.1.4.1.311.21.20"]), user)
 	})
 }

@@ -17,7 +17,7 @@ import (
 )
 
 // peer runs testdata/peer.py, an implementation of the format in another language. Debian's Python packages belong to
-// /root/.pyenv/shims/python3; another one in PATH may not have them.
+// /usr/bin/python3; another one in PATH may not have them.
 func peer(t *testing.T, command string, given, answer any) error {
 	t.Helper()
 	in, err := json.Marshal(given)
