@@ -44,9 +44,8 @@ json.dump({
 func foreign(t *testing.T, profiles [][]byte) map[string][]any {
 	t.Helper()
 	for _, program := range []string{"/usr/bin/python3", "plistutil"} {
-		if _, err := exec.LookPath(program); err != nil {
-			t.Skip(program + " is missing (Debian packages python3, libplist-utils)")
-		}
+		_, err := exec.LookPath(program)
+		require.NoError(t, err, "Debian packages python3, libplist-utils")
 	}
 	in, err := json.Marshal(profiles)
 	require.NoError(t, err)
