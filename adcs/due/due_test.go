@@ -131,7 +131,7 @@ func FuzzPlan(f *testing.F) {
 		const first, last = -62135596800, 253402300799 // the years 1 to 9999, which certificates have
 		for _, at := range []int64{begins, ends, now} {
 			if at < first || at > last {
-				t.Skip()
+				return
 			}
 		}
 		c := cert(1, time.Unix(begins, 0), time.Unix(ends, 0))
