@@ -179,18 +179,25 @@ func clientTexts(t *testing.T, der []byte) string {
 	return strings.Join(all, "")
 }
 
-// templateText decodes the BMPString that OpenSSL found in the template extension.
-func templateText(t *testing.T, der []byte) string {
+// extensionDump returns the value of an extension that OpenSSL shows as bytes.
+func extensionDump(t *testing.T, der []byte, oid string) []byte {
 	t.Helper()
-	_, after, ok := strings.Cut(run(t, der, "asn1parse"), "1.3.6.1.4.1.311.20.2\n")
+	_, after, ok := strings.Cut(run(t, der, "asn1parse"), oid+"\n")
 	require.True(t, ok)
 	_, after, ok = strings.Cut(after, "[HEX DUMP]:")
 	require.True(t, ok)
 	dump, _, _ := strings.Cut(after, "\n")
 	value, err := hex.DecodeString(dump)
 	require.NoError(t, err)
+	return value
+}
+
+// templateText decodes the BMPString that OpenSSL found in the template extension.
+func templateText(t *testing.T, der []byte) string {
+	t.Helper()
+	value := extensionDump(t, der, "1.3.6.1.4.1.311.20.2")
 	var bmp asn1.RawValue
-	_, err = asn1.Unmarshal(value, &bmp)
+	_, err := asn1.Unmarshal(value, &bmp)
 	require.NoError(t, err)
 	require.Equal(t, asn1.TagBMPString, bmp.Tag)
 	var units []uint16
@@ -203,13 +210,7 @@ func templateText(t *testing.T, der []byte) string {
 // sidExtensionText returns the text in the octets that OpenSSL found in the SID security extension.
 func sidExtensionText(t *testing.T, der []byte) string {
 	t.Helper()
-	_, after, ok := strings.Cut(run(t, der, "asn1parse"), "1.3.6.1.4.1.311.25.2\n")
-	require.True(t, ok)
-	_, after, ok = strings.Cut(after, "[HEX DUMP]:")
-	require.True(t, ok)
-	dump, _, _ := strings.Cut(after, "\n")
-	value, err := hex.DecodeString(dump)
-	require.NoError(t, err)
+	value := extensionDump(t, der, "1.3.6.1.4.1.311.25.2")
 	_, text, ok := strings.Cut(string(value), "\x2b\x06\x01\x04\x01\x82\x37\x19\x02\x01\xa0")
 	require.True(t, ok)
 	return text[3:] // behind the lengths of [0] and OCTET STRING, and the tag between them
